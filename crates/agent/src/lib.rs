@@ -1,0 +1,1 @@
+//! Floor 4: the machine face. Runs work on a host.

@@ -1,0 +1,1 @@
+//! Floor 3: the typed Rust caller of the API.

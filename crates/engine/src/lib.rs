@@ -1,0 +1,1 @@
+//! Floor 3: deeds. Use cases, the one door, background services.

@@ -1,0 +1,1 @@
+//! Floor 1: words and rules. Pure: no async, clock, SQL, HTTP or randomness.

@@ -1,0 +1,1 @@
+//! Floor 2: rows. The only SQL, twin folders per database.

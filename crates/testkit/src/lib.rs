@@ -1,0 +1,1 @@
+//! Dev-only: server on port 0, fake agent, fixtures.

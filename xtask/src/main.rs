@@ -1,0 +1,3 @@
+//! Tools in our own language.
+
+fn main() {}
