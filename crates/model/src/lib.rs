@@ -1,1 +1,9 @@
-//! Floor 1: words and rules. Pure: no async, clock, SQL, HTTP or randomness.
+//! Floor 1: words and rules. Pure: no async, clock, SQL, HTTP or randomness; those are arguments.
+//!
+//! One file a noun; the same file name bears the same noun on every floor above.
+
+pub mod id;
+pub mod refusal;
+pub mod role;
+pub mod slug;
+pub mod time;
