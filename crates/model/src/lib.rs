@@ -5,5 +5,7 @@
 pub mod id;
 pub mod refusal;
 pub mod role;
+pub mod secret;
 pub mod slug;
 pub mod time;
+pub mod visible;
