@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// Whether `letter` acts instead of showing: control characters, bidirectional marks and overrides, line
 /// separators, and what has no width of its own and hides (byte order mark, zero width space, tags).
-pub const fn is_hostile(letter: char) -> bool {
+pub fn is_hostile(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
