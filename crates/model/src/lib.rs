@@ -2,10 +2,16 @@
 //!
 //! One file a noun; the same file name bears the same noun on every floor above.
 
+pub mod agent;
+pub mod event;
 pub mod id;
+pub mod lane;
+pub mod queue;
 pub mod refusal;
 pub mod role;
+pub mod scope;
 pub mod secret;
 pub mod slug;
+pub mod task;
 pub mod time;
 pub mod visible;
