@@ -16,6 +16,8 @@ pub enum Kind {
     Missing,
     /// The path exists, the method does not (405).
     Method,
+    /// It came too slowly to wait for (408).
+    Slow,
     /// The thing is in a state that forbids it (409).
     Conflict,
     /// It was there, and is no more (410).
@@ -97,6 +99,8 @@ codes! {
     NoSuchPath = "no_such_path", Missing;
     /// The path does not take this method
     MethodNotAllowed = "method_not_allowed", Method;
+    /// The request came too slowly
+    TooSlow = "too_slow", Slow;
     /// The generation is not the current one
     StaleGeneration = "stale_generation", Conflict;
     /// The generation was settled another way
