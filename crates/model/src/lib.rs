@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod event;
+pub mod gate;
 pub mod id;
 pub mod lane;
 pub mod queue;
