@@ -3,6 +3,7 @@
 //! One file a noun; the same file name bears the same noun on every floor above.
 
 pub mod agent;
+pub mod audit;
 pub mod event;
 pub mod gate;
 pub mod id;
