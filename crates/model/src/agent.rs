@@ -14,6 +14,7 @@ pub const MAX_SLOTS: u32 = 1_000;
 /// What an agent is doing (D30).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AgentState")]
 pub enum State {
     /// Silent for 30 s.
     Offline,

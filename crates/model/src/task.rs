@@ -34,6 +34,7 @@ pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "TaskState")]
 pub enum State {
     /// Waits for its dependencies.
     Pending,

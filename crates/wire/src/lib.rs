@@ -1,1 +1,27 @@
-//! Floor 2: sentences. Requests, views, frames, problems and the one table of endpoints.
+//! Floor 2: sentences. Requests, views, frames, problems, and the one table of endpoints.
+//!
+//! Bodies of requests are strict (API7): an unknown field is refused. Views, frames and events are lenient:
+//! an unknown field is ignored.
+
+pub mod agent;
+pub mod artifact;
+pub mod audit;
+pub mod board;
+pub mod change;
+pub mod contract;
+pub mod dead_letter;
+pub mod endpoint;
+pub mod event;
+pub mod frame;
+pub mod gate;
+pub mod health;
+pub mod page;
+pub mod problem;
+pub mod queue;
+pub mod repository;
+pub mod scope;
+pub mod system;
+pub mod task;
+pub mod template;
+pub mod time;
+pub mod token;

@@ -1,0 +1,112 @@
+//! Agents on the wire.
+
+use crate::task::work::Lease;
+use crate::time::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tiltyard_model::agent::State;
+
+/// An agent as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Agent")]
+pub struct View {
+    /// Its name, unique in the store.
+    pub name: String,
+    /// Its present process.
+    pub instance: Option<String>,
+    /// What it is doing.
+    pub state: State,
+    /// Whether it speaks the agent protocol now.
+    pub connected: bool,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// Its program's version.
+    pub version: String,
+    /// The machine it runs on.
+    pub host: String,
+    /// How many tasks it takes at once.
+    pub slots: u32,
+    /// What it last said of its machine.
+    pub resources: Option<Resources>,
+    /// What it holds, in the caller's scopes.
+    pub leases: Vec<Lease>,
+    /// When it was first seen.
+    pub created_at: Time,
+    /// When it last said anything.
+    pub last_heartbeat: Option<Time>,
+}
+
+/// What an agent says of its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Resources {
+    /// Load average over a minute.
+    pub load: f64,
+    /// Memory in use, in bytes.
+    pub memory_used_bytes: u64,
+    /// Memory there is, in bytes.
+    pub memory_total_bytes: u64,
+    /// Free space of its work folder, in bytes.
+    pub disk_free_bytes: u64,
+    /// Slots in use.
+    pub slots_used: u32,
+}
+
+/// Makes an agent's name known and mints its token.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// Its name.
+    pub name: String,
+    /// What it can do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// The scopes of its token; the caller's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+}
+
+/// A new agent and its token, shown once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Registered {
+    /// The agent.
+    pub agent: View,
+    /// Its token, shown once.
+    pub token: String,
+}
+
+/// One invalid message of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Violation {
+    /// When.
+    pub at: Time,
+    /// What was wrong.
+    pub error: String,
+    /// What was done: `warned slowed closed`.
+    pub action: String,
+}
+
+/// The last 50 invalid messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Violations {
+    /// Newest first.
+    pub items: Vec<Violation>,
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Disconnect {
+    /// When.
+    pub at: Time,
+    /// The process that was connected.
+    pub instance: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The last 20 ends of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Disconnects {
+    /// Newest first.
+    pub items: Vec<Disconnect>,
+}

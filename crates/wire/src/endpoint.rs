@@ -1,0 +1,174 @@
+//! The one table of endpoints. Router, OpenAPI, client, rights, rate tiers and the completeness tests come from
+//! it; a row without a handler does not build (`server/src/route.rs` matches on [`Endpoint`]).
+
+mod rows;
+pub use rows::*;
+
+use schemars::{Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
+use tiltyard_model::role::Right;
+
+/// What every path of the API begins with.
+pub const BASE_PATH: &str = "/api/v1";
+/// Most bytes of a body.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Most bytes of the body of `tasks/batch` and `tasks/settle`.
+pub const MAX_BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Most bytes of an artifact.
+pub const MAX_ARTIFACT_BYTES: usize = 1024 * 1024 * 1024;
+
+/// The methods that the API uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Acts.
+    Post,
+    /// Makes or replaces.
+    Put,
+    /// Changes some fields.
+    Patch,
+    /// Ends.
+    Delete,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The bucket that a request is charged to (SEC14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// Never limited.
+    Exempt,
+    /// Cheap reads.
+    Light,
+    /// Most.
+    Normal,
+    /// Dear ones.
+    Heavy,
+    /// The worker protocol.
+    Bulk,
+}
+
+/// What a body or an answer is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Nothing.
+    Empty,
+    /// JSON of the row's type.
+    Json,
+    /// Bytes as they are.
+    Bytes,
+    /// Text as it is.
+    Text,
+    /// Server-sent events.
+    Sse,
+    /// A WebSocket.
+    Socket,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence for people.
+    pub doc: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The path below [`BASE_PATH`], with `{id}` and `{name}` places.
+    pub path: &'static str,
+    /// What the caller needs.
+    pub right: Right,
+    /// The bucket.
+    pub tier: Tier,
+    /// What the body is made of.
+    pub body: Form,
+    /// What the answer is made of.
+    pub answer: Form,
+    /// The status of success.
+    pub success: u16,
+    /// Most bytes of the body.
+    pub max_body_bytes: usize,
+}
+
+/// A row as a type: what the typed client and the handlers share.
+pub trait Call {
+    /// The row.
+    const ENDPOINT: Endpoint;
+    /// The parameters.
+    type Query: Serialize + DeserializeOwned + schemars::JsonSchema + Default;
+    /// The body; `()` for none and for bytes.
+    type Body: Serialize;
+    /// The answer; `()` for what is not JSON.
+    type Answer: DeserializeOwned;
+}
+
+/// The shapes of a row, for the contract.
+pub struct Shapes {
+    /// The parameters: an object schema.
+    pub query: Schema,
+    /// The body, where it is JSON.
+    pub body: Option<Schema>,
+    /// The answer, where it is JSON.
+    pub answer: Option<Schema>,
+}
+
+/// Writes the schema of `T` into `generator` unless the form says that it is not JSON.
+fn shape<T: schemars::JsonSchema>(generator: &mut SchemaGenerator, form: Form) -> Option<Schema> {
+    matches!(form, Form::Json).then(|| generator.subschema_for::<T>())
+}
+
+impl Endpoint {
+    /// The row of a method and a path template below the base.
+    pub fn find(method: &str, path: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|endpoint| {
+            let row = endpoint.row();
+            row.method.as_str() == method && row.path == path
+        })
+    }
+
+    /// The whole path template.
+    pub fn full_path(self) -> String {
+        format!("{BASE_PATH}{}", self.row().path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn rows_are_distinct_and_well_formed() {
+        let mut seen = HashSet::new();
+        for endpoint in Endpoint::ALL {
+            let row = endpoint.row();
+            assert!(seen.insert((row.method, row.path)), "{} {} twice", row.method.as_str(), row.path);
+            assert!(row.path.starts_with('/') && !row.doc.is_empty(), "{}", row.name);
+            assert_eq!(Endpoint::find(row.method.as_str(), row.path), Some(*endpoint));
+        }
+    }
+
+    // SEC3: what needs no token is the closed list of API1.
+    #[test]
+    fn sec3_open_rows_are_the_listed_ones() {
+        let open: Vec<_> = Endpoint::ALL
+            .iter()
+            .map(|e| e.row())
+            .filter(|row| row.right == Right::Open)
+            .map(|row| row.path)
+            .collect();
+        assert_eq!(open, ["/health", "/schemas", "/schemas/{name}", "/openapi.json"]);
+    }
+}
