@@ -57,6 +57,7 @@ pub const fn status(kind: Kind) -> u16 {
         Kind::Denied => 403,
         Kind::Missing => 404,
         Kind::Method => 405,
+        Kind::Slow => 408,
         Kind::Conflict => 409,
         Kind::Gone => 410,
         Kind::Precondition => 412,
