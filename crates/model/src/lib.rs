@@ -4,10 +4,12 @@
 
 pub mod agent;
 pub mod audit;
+pub mod dead_letter;
 pub mod event;
 pub mod gate;
 pub mod id;
 pub mod lane;
+pub mod nearest;
 pub mod queue;
 pub mod refusal;
 pub mod role;
@@ -15,5 +17,6 @@ pub mod scope;
 pub mod secret;
 pub mod slug;
 pub mod task;
+pub mod template;
 pub mod time;
 pub mod visible;
