@@ -1,3 +1,5 @@
-//! The binary `tiltyard`.
+//! The binary `tiltyard`; everything is in the library beside it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tiltyard_cli::main()
+}

@@ -1,0 +1,53 @@
+//! What every command is given.
+
+use crate::client_file::{Destination, resolve};
+use crate::exit::Failure;
+use crate::flag::Global;
+use crate::output::Output;
+use crate::settings::environment::Environment;
+use crate::settings::load::{Given, Loaded, load};
+use std::future::Future;
+
+/// What every command is given: where it stands, and where it speaks.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Flags that every command takes.
+    pub global: Global,
+    /// Variables and folders.
+    pub environment: Environment,
+    /// Standard output.
+    pub output: Output,
+}
+
+impl Context {
+    /// The one of this process.
+    pub fn of_process(global: Global, output: Output) -> Self {
+        Self { global, environment: Environment::of_process(), output }
+    }
+
+    /// The effective settings.
+    ///
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn settings(&self, given: &Given) -> Result<Loaded, Failure> {
+        Ok(load(given, &self.environment)?)
+    }
+
+    /// Where to call, and as whom.
+    ///
+    /// # Errors
+    /// When the client file cannot be read.
+    pub fn destination(&self) -> Result<Destination, Failure> {
+        let (server, token) = (self.global.server.as_deref(), self.global.token.as_ref());
+        Ok(resolve(server, token, &self.environment)?)
+    }
+
+    /// Runs a command that talks to a server, on this thread.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(work)
+    }
+}

@@ -1,0 +1,74 @@
+//! Floor 5: the human face. One file a command under `command/`; settings, logs and output beside it. A
+//! library only so that `xtask` can write the reference from it; the binary `tiltyard` is its one caller.
+
+pub mod client_file;
+pub mod command;
+pub mod context;
+pub mod exit;
+pub mod flag;
+pub mod log;
+pub mod output;
+pub mod place;
+pub mod ready_file;
+pub mod settings;
+pub mod version;
+
+use clap::{CommandFactory, FromArgMatches};
+use command::Cli;
+use context::Context;
+use exit::{Exit, Failure};
+use output::style::{Colour, Paint};
+use output::{Format, Output};
+use serde_json::json;
+use std::io::Write;
+use std::process::ExitCode;
+use tiltyard_model::visible;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let format = if cli.global.json { Format::Json } else { Format::Human };
+    let context = Context::of_process(cli.global, Output::of_process(format));
+    match command::run(cli.command, &context) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => report(&failure, format),
+    }
+}
+
+/// Help and wrong usage: clap knows the text, the stream and the code (0 or 2).
+fn explain(error: &clap::Error) -> ExitCode {
+    // A stream that is closed cannot be told so.
+    drop(error.print());
+    u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
+}
+
+fn report(failure: &Failure, format: Format) -> ExitCode {
+    let text = match format {
+        _ if failure.message.is_empty() => String::new(),
+        Format::Human => human(failure, Paint::of_stderr()),
+        Format::Json => {
+            let hint = failure.hint.as_deref();
+            let value = json!({"error": failure.message, "code": failure.code, "hint": hint, "exit": failure.exit as u8});
+            output::escape_json(&format!("{value}\n"))
+        }
+    };
+    // A stream that is closed cannot be told so.
+    drop(std::io::stderr().write_all(text.as_bytes()));
+    failure.exit.into()
+}
+
+fn human(failure: &Failure, paint: Paint) -> String {
+    let message = visible::block(&failure.message);
+    let mut text = format!("{} {message}\n", paint.colour(Colour::Red, "error:"));
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("{} {}\n", paint.colour(Colour::Cyan, "next:"), visible::block(hint)));
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! `--ready-file` (O2): tells whoever started the server where it answers.
+
+use crate::place::{Privacy, write_whole};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Where the server answers, with the port that it really got.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Writes the file, whole or not at all. To be called once the server answers.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, address: SocketAddr) -> std::io::Result<()> {
+    let ready = Ready { address, pid: std::process::id() };
+    let text = serde_json::to_string(&ready).map_err(std::io::Error::other)?;
+    write_whole(path, format!("{text}\n").as_bytes(), Privacy::Public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // O2: {"address":"127.0.0.1:4123","pid":…}, written atomically.
+    #[test]
+    fn o2_the_ready_file_tells_address_and_process() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deeper/ready.json");
+        write(&path, "127.0.0.1:4123".parse().expect("an address")).expect("writes");
+        let text = std::fs::read_to_string(&path).expect("is there");
+        assert_eq!(text, format!("{{\"address\":\"127.0.0.1:4123\",\"pid\":{}}}\n", std::process::id()));
+        let names: Vec<_> = std::fs::read_dir(folder.path().join("deeper")).expect("lists").collect();
+        assert_eq!(names.len(), 1, "nothing is left beside it");
+    }
+}
