@@ -28,7 +28,7 @@ pub(super) const MACHINE: Law = Law {
 /// Spelled apart, so that this file does not break its own law.
 const LATER: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 /// Names of people in examples.
-const NOBODY: &[&str] = &["you", "user", "me", "operator"];
+const NOBODY: &[&str] = &["you", "user", "me", "operator", "ada", "grace"];
 
 fn unfinished(house: &House) -> Vec<Finding> {
     let pattern = Regex::new(&format!(r"\b({})\b|#\[ignore\b|\btest\.only\b", LATER.join("|")))
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn paths_of_one_machine_are_refused() {
-        assert_eq!(breaches(machine, "let a = \"/home/ada/x\";"), 1);
+        assert_eq!(breaches(machine, "let a = \"/home/jrandom/x\";"), 1);
         assert_eq!(breaches(machine, "let a = \"/home/you/x\";"), 0);
         let here = crate::tree::root().join("x").display().to_string();
         assert_eq!(breaches(machine, &format!("let a = \"{here}\";")), 1);
