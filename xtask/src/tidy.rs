@@ -92,6 +92,7 @@ pub(crate) const LAWS: &[Law] = &[
     size::RATCHET,
     name::BANNED,
     name::FACE,
+    name::SAME,
     problem_page::LAW,
     test_file::LAW,
     test_file::SLEEP,

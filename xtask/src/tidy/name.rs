@@ -1,6 +1,7 @@
 //! Names: files are called what they hold.
 
 use super::{Finding, House, Law};
+use std::collections::BTreeMap;
 
 pub(super) const BANNED: Law = Law {
     name: "banned-name",
@@ -14,6 +15,13 @@ pub(super) const FACE: Law = Law {
     why: "ten open tabs called mod.rs say nothing; a face `x.rs` beside its folder `x/` bears the noun's own name",
     mend: "rename x/mod.rs to x.rs, or write the face x.rs that says in its first line what the folder is",
     check: faces,
+};
+
+pub(super) const SAME: Law = Law {
+    name: "same-noun",
+    why: "a noun that is `queue` on one floor and `queues` on the next cannot be found by typing its path",
+    mend: "give the file the name that `model` (or the lowest floor that has it) uses; commands of `cli` are named as typed",
+    check: same,
 };
 
 const DRAWERS: &[&str] = &[
@@ -56,6 +64,32 @@ fn face_of(path: &str) -> Option<String> {
     (folder != "bin").then(|| format!("{root}/src/{folder}.rs"))
 }
 
+fn same(house: &House) -> Vec<Finding> {
+    let floors = house.rust.iter().filter(|rust| rust.path.starts_with("crates/") && rust.krate() != "cli");
+    let sources = floors.map(|rust| rust.path.as_str()).filter(|path| is_noun_place(path));
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for path in sources {
+        let name = stem(path.rsplit('/').next().unwrap_or(path));
+        let known = first.entry(singular(name)).or_insert(path);
+        if stem(known.rsplit('/').next().unwrap_or(known)) != name {
+            findings.push(Finding::new(path, 0, format!("is called otherwise than {known}")));
+        }
+    }
+    findings
+}
+
+/// Directly in `src/`, or in the folder of routes; parts of a noun further down have names of their own.
+fn is_noun_place(path: &str) -> bool {
+    let below = path.split_once("/src/").map(|(_, below)| below.trim_start_matches("route/"));
+    below.is_some_and(|below| !below.contains('/'))
+}
+
+/// What two spellings of one noun have in common.
+fn singular(name: &str) -> String {
+    name.replace('_', "").trim_end_matches('s').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +108,14 @@ mod tests {
         assert_eq!(faces(&House::of(&[("crates/x/src/a/b.rs", "")])).len(), 1);
         assert_eq!(faces(&House::of(&[("crates/x/src/a/b.rs", ""), ("crates/x/src/a.rs", "")])).len(), 0);
         assert_eq!(faces(&House::of(&[("crates/x/tests/a/b.rs", ""), ("crates/x/src/lib.rs", "")])).len(), 0);
+    }
+
+    #[test]
+    fn a_noun_has_one_spelling() {
+        let at = |path| same(&House::of(&[("crates/model/src/dead_letter.rs", ""), (path, "")])).len();
+        assert_eq!(at("crates/server/src/route/dead_letters.rs"), 1);
+        assert_eq!(at("crates/store/src/deadletter.rs"), 1);
+        assert_eq!(at("crates/store/src/dead_letter.rs"), 0);
+        assert_eq!(at("crates/cli/src/command/dead_letters.rs"), 0);
     }
 }
