@@ -105,6 +105,8 @@ pub(crate) const LAWS: &[Law] = &[
     link::LAW,
     package::COUNT,
     package::LICENCE,
+    package::DUPLICATE,
+    package::BANNED,
 ];
 
 /// Checks everything and tells.

@@ -15,7 +15,7 @@ pub(super) fn figures(house: &House) -> String {
         line("lines a function", &functions, &format!("9 / 45 / {}", size::MAX_FUNCTION_LINES)),
         format!("comment lines      {:>16} %   aim 12 to 20 %", percent(comments, full)),
         format!("test : product     {:>18}   aim at least 1.0", ratio(tests, full - tests)),
-        format!("packages           {:>18}   limit 600", package::packages(lock)),
+        format!("packages           {:>18}   limit 600", package::packages(lock).len()),
     ]
     .join("\n")
 }
