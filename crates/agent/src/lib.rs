@@ -1,1 +1,6 @@
 //! Floor 4: the machine face. Runs work on a host.
+
+pub mod attempt;
+pub mod process;
+pub mod shim;
+pub mod stop;

@@ -1,0 +1,8 @@
+//! Running work for real: real processes, real files, a real kernel.
+
+#![expect(clippy::panic, reason = "a helper of a test fails by panicking, as the test does")]
+
+mod confinement;
+mod process;
+mod rig;
+mod tree;

@@ -1,0 +1,60 @@
+//! An agent without a server, for the tests. `agent-stub exec-shim …` is its shim, as with the real binary;
+//! `agent-stub hold LOCK HIDE SCRIPT` runs a shell script as an agent would and says on standard output what
+//! the script says, then how it ended. With `ADOPT` in its environment it takes in orphans.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tiltyard_agent::process::{
+    Confinement, Graces, Launcher, OutputSink, Program, Request, Run, Voice, environment,
+};
+use tiltyard_agent::stop::stop_pair;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    match args.next().as_deref().and_then(|word| word.to_str()) {
+        Some("exec-shim") => tiltyard_agent::shim::run_shim(args),
+        Some("hold") => hold(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
+        _ => ExitCode::from(2),
+    }
+}
+
+struct Forward;
+
+impl OutputSink for Forward {
+    fn write(&mut self, _: Voice, bytes: &[u8]) -> io::Result<()> {
+        io::stdout().write_all(bytes)?;
+        io::stdout().flush()
+    }
+}
+
+fn hold(args: &[String]) -> ExitCode {
+    let [lock, hide, script] = args else { return ExitCode::from(2) };
+    let own = std::env::current_exe().expect("the binary has a path");
+    let graces = Graces { orphan_ms: 300, ..Graces::default() };
+    let launcher = Launcher::new(own, vec!["exec-shim".into()], graces);
+    if std::env::var_os("ADOPT").is_some() {
+        launcher.adopt_orphans().expect("the kernel agrees");
+    }
+    let (_stopper, stop) = stop_pair();
+    let request = Request {
+        program: Program {
+            run: Run::Shell(script.clone()),
+            env: environment::inherited(),
+            cwd: PathBuf::from("/"),
+            stdin: Vec::new(),
+        },
+        confinement: Confinement { hide: vec![PathBuf::from(hide)], ..Confinement::default() },
+        timeout: None,
+        stop,
+        lock: Some(PathBuf::from(lock)),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    match runtime.block_on(launcher.run(request, &mut Forward)) {
+        Ok(ended) => {
+            writeln!(io::stdout(), "{ended:?}").expect("the test listens");
+            ExitCode::SUCCESS
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
