@@ -53,9 +53,9 @@ fn not_safe(house: &House) -> Vec<Finding> {
 }
 
 fn machine(house: &House) -> Vec<Finding> {
-    let anybody = Regex::new(r"/(?:home|Users)/(\w+)").expect("the pattern is a constant");
+    let anybody = Regex::new(r"(?:^|[^\w./-])/(?:home|Users)/(\w+)").expect("the pattern is a constant");
     let own = own_paths().iter().map(|path| regex::escape(path)).collect::<Vec<_>>().join("|");
-    let own = Regex::new(&format!("(?:{own})/")).ok().filter(|_| !own.is_empty());
+    let own = Regex::new(&format!(r"(?:^|[^\w./-])((?:{own})/)")).ok().filter(|_| !own.is_empty());
     let files = house.tree.files.iter().filter(|file| !is_ours(file));
     files
         .flat_map(|file| {
@@ -120,6 +120,7 @@ mod tests {
     fn paths_of_one_machine_are_refused() {
         assert_eq!(breaches(machine, "let a = \"/home/jrandom/x\";"), 1);
         assert_eq!(breaches(machine, "let a = \"/home/you/x\";"), 0);
+        assert_eq!(breaches(machine, "cat /proc/1/home/root/x"), 0);
         let here = crate::tree::root().join("x").display().to_string();
         assert_eq!(breaches(machine, &format!("let a = \"{here}\";")), 1);
     }
