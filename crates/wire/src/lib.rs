@@ -25,3 +25,6 @@ pub mod task;
 pub mod template;
 pub mod time;
 pub mod token;
+
+/// The words that sentences are made of: client and agent know the model only through this.
+pub use tiltyard_model as model;
