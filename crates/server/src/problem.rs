@@ -1,4 +1,4 @@
-//! Problem documents (RFC 9457): the only map from a refusal's kind to an HTTP status.
+//! Problem documents (RFC 9457): a refusal as HTTP, the same everywhere.
 //!
 //! A handler answers a refusal as [`Problem`]; the edge renders it at the end of the column, where the request's
 //! id and path are known. `type` is the path of the code's page on this server, `/docs/problem/<code>`: stable,
@@ -8,12 +8,9 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
-
-/// The media type of a problem document.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+use tiltyard_wire::problem::{self as sentence, Fault, PROBLEM_MEDIA_TYPE};
 
 /// When to try again where a 429 or 503 does not say, in milliseconds.
 pub const DEFAULT_RETRY_AFTER_MS: i64 = 1_000;
@@ -25,6 +22,12 @@ pub struct Problem(pub Box<Refusal>);
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self(Box::new(refusal))
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        *problem.0
     }
 }
 
@@ -48,35 +51,20 @@ pub struct Request<'a> {
 }
 
 /// The HTTP status of a kind.
-pub const fn status(kind: Kind) -> StatusCode {
-    match kind {
-        Kind::Malformed => StatusCode::BAD_REQUEST,
-        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Denied => StatusCode::FORBIDDEN,
-        Kind::Missing => StatusCode::NOT_FOUND,
-        Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
-        Kind::Slow => StatusCode::REQUEST_TIMEOUT,
-        Kind::Conflict => StatusCode::CONFLICT,
-        Kind::Gone => StatusCode::GONE,
-        Kind::Precondition => StatusCode::PRECONDITION_FAILED,
-        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Kind::Range => StatusCode::RANGE_NOT_SATISFIABLE,
-        Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        Kind::Limited => StatusCode::TOO_MANY_REQUESTS,
-        Kind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::Broken => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+pub fn status(kind: Kind) -> StatusCode {
+    StatusCode::from_u16(sentence::status(kind)).expect("the table holds only HTTP statuses")
 }
 
 /// A refusal for an answer that came with a bare status, from a library below the handlers.
-pub fn of_status(status: StatusCode) -> Refusal {
+pub(crate) fn of_status(status: StatusCode) -> Refusal {
     let (code, message) = match status {
+        StatusCode::UNAUTHORIZED => (Code::Unauthenticated, "a token is needed"),
+        StatusCode::FORBIDDEN => (Code::Forbidden, "the token has no right to this"),
         StatusCode::NOT_FOUND => (Code::NoSuchPath, "there is no such path on this server"),
         StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, "the path does not take this method"),
         StatusCode::PAYLOAD_TOO_LARGE => (Code::TooLarge, "the body is too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (Code::UnsupportedMediaType, "send application/json"),
+        StatusCode::SERVICE_UNAVAILABLE => (Code::Overloaded, "not now; try again shortly"),
         status if status.is_client_error() => (Code::Malformed, "the request could not be read"),
         _ => (Code::Internal, INTERNAL),
     };
@@ -84,7 +72,8 @@ pub fn of_status(status: StatusCode) -> Refusal {
 }
 
 /// What is said to a caller when something broke on our side; the log holds the rest.
-pub const INTERNAL: &str = "something broke on our side; the server's log tells more under this request_id";
+pub(crate) const INTERNAL: &str =
+    "something broke on our side; the server's log tells more under this request_id";
 
 /// The whole answer to a refused request.
 pub fn render(refusal: &Refusal, request: Request<'_>) -> Response {
@@ -94,8 +83,24 @@ pub fn render(refusal: &Refusal, request: Request<'_>) -> Response {
     response
 }
 
+/// The last look at a handler's answer: a refusal gets its document, and so does an error that a library wrote as
+/// text or left empty. Returns the code too, where it is refused.
+pub(crate) fn complete(mut response: Response, request: Request<'_>) -> (Response, Option<Code>) {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return (response, None);
+    }
+    if let Some(Problem(refusal)) = response.extensions_mut().remove::<Problem>() {
+        return (render(&refusal, request), Some(refusal.code));
+    }
+    let kept = response.headers().get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().ends_with(b"json"));
+    let refusal = of_status(status);
+    let code = Some(refusal.code);
+    if kept { (response, code) } else { (render(&refusal, request), code) }
+}
+
 /// The answer as bytes of HTTP/1.1, for a connection that never reached the column; it closes afterwards.
-pub fn raw(refusal: &Refusal, request_id: &str) -> Vec<u8> {
+pub(crate) fn raw(refusal: &Refusal, request_id: &str) -> Vec<u8> {
     use std::fmt::Write;
     let status = status(refusal.kind());
     let body = document(refusal, Request { id: request_id, path: "" });
@@ -114,7 +119,7 @@ pub fn raw(refusal: &Refusal, request_id: &str) -> Vec<u8> {
 }
 
 fn headers(refusal: &Refusal, headers: &mut HeaderMap) {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
     match refusal.kind() {
         Kind::Limited | Kind::Overloaded => {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s(refusal)));
@@ -137,49 +142,22 @@ fn retry_after_s(refusal: &Refusal) -> i64 {
     after_ms.saturating_add(999).div_euclid(1_000).max(1)
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    error: &'a str,
-    code: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    details: Vec<Detail<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    #[serde(flatten)]
-    extra: &'a Map<String, Value>,
-}
-
-#[derive(Serialize)]
-struct Detail<'a> {
-    field: &'a str,
-    error: &'a str,
-}
-
 fn document(refusal: &Refusal, request: Request<'_>) -> Vec<u8> {
-    let code = refusal.code.as_str();
-    let document = Document {
-        r#type: format!("/docs/problem/{code}"),
-        title: refusal.code.title(),
-        status: status(refusal.kind()).as_u16(),
-        detail: &refusal.message,
-        error: &refusal.message,
-        code,
-        request_id: request.id,
-        field: refusal.faults.first().map(|fault| fault.field.as_str()),
-        details: refusal
-            .faults
-            .iter()
-            .map(|fault| Detail { field: &fault.field, error: &fault.error })
-            .collect(),
-        path: (refusal.kind() == Kind::Missing).then_some(request.path),
-        extra: &refusal.extra,
+    let (code, kind) = (refusal.code.as_str(), refusal.kind());
+    let faults = refusal.faults.iter();
+    let details = faults.map(|fault| Fault { field: fault.field.clone(), error: fault.error.clone() });
+    let document = sentence::Problem {
+        kind: format!("/docs/problem/{code}"),
+        title: refusal.code.title().to_owned(),
+        status: sentence::status(kind),
+        detail: refusal.message.clone(),
+        error: refusal.message.clone(),
+        code: code.to_owned(),
+        request_id: request.id.to_owned(),
+        field: refusal.faults.first().map(|fault| fault.field.clone()),
+        details: details.collect(),
+        path: (kind == Kind::Missing).then(|| request.path.to_owned()),
+        extra: refusal.extra.clone(),
     };
     serde_json::to_vec(&document).expect("strings, numbers and JSON values always serialise")
 }
