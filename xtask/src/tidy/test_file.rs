@@ -1,7 +1,7 @@
 //! Test files: they say what they prove, and wait for signals.
 
 use super::{Finding, House, Law};
-use crate::rust_text::RustText;
+use crate::rust_text::{Function, RustText};
 use regex::Regex;
 
 pub(super) const LAW: Law = Law {
@@ -48,11 +48,18 @@ fn long_sleeps(rust: &RustText) -> Vec<Finding> {
         let line = crate::rust_text::line_of(&rust.code, found.get(0).map_or(0, |whole| whole.start()));
         let amount = found[3].replace('_', "").parse::<u64>().unwrap_or(u64::MAX);
         let millis = if &found[2] == "secs" { amount.saturating_mul(1_000) } else { amount };
-        if lines.contains(&line) && millis > MAX_TEST_SLEEP_MS {
+        if lines.contains(&line) && millis > MAX_TEST_SLEEP_MS && !is_paused(rust, line) {
             findings.push(Finding::new(&rust.path, line, format!("a test sleeps {millis} ms")));
         }
     }
     findings
+}
+
+/// Whether the line lies in a test whose clock jumps instead of running (`start_paused`).
+fn is_paused(rust: &RustText, line: usize) -> bool {
+    let around = rust.functions().into_iter().filter(|own| (own.line..own.line + own.lines).contains(&line));
+    let attribute = |own: Function| own.line.checked_sub(2).and_then(|index| rust.code.lines().nth(index));
+    around.filter_map(attribute).any(|text| text.contains("start_paused = true"))
 }
 
 #[cfg(test)]
@@ -77,5 +84,7 @@ mod tests {
         assert_eq!(breaches("crates/x/tests/a.rs", "fn a() { sleep(Duration::from_millis(1_000)) }"), 1);
         assert_eq!(breaches("crates/x/tests/a.rs", "fn a() { sleep(Duration::from_millis(10)) }"), 0);
         assert_eq!(breaches("crates/x/src/a.rs", "fn a() { sleep(Duration::from_secs(1)) }"), 0);
+        let paused = "#[tokio::test(start_paused = true)]\nasync fn a() { sleep(Duration::from_secs(1)) }";
+        assert_eq!(breaches("crates/x/tests/a.rs", paused), 0);
     }
 }
