@@ -1,0 +1,165 @@
+//! A git process and all that it starts (transports, `ssh`, a target's hooks): one process group, ended as one.
+//! TERM first, because git removes its lock files on TERM and leaves them behind on KILL.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::error::GitError;
+
+/// How much of the end of standard error is kept, in bytes.
+const MAX_STDERR_BYTES: usize = 64 * 1024;
+/// How long git has to clean up after TERM, in seconds.
+const TERM_GRACE_SECONDS: u64 = 3;
+
+/// Receives the answer piece by piece.
+pub(crate) type Take<'t> = dyn FnMut(&[u8]) -> std::io::Result<()> + Send + 't;
+
+/// Where standard output goes.
+pub(super) enum Kept<'k> {
+    Memory(&'k mut Vec<u8>),
+    Handed(&'k mut Take<'k>),
+}
+
+/// A process to run.
+pub(super) struct Job<'j> {
+    pub(super) what: &'static str,
+    pub(super) program: &'j Path,
+    pub(super) command: Command,
+    pub(super) stdin: &'j [u8],
+    pub(super) timeout: Duration,
+    pub(super) limit: u64,
+}
+
+/// How it ended.
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) stderr: Vec<u8>,
+}
+
+impl Job<'_> {
+    pub(super) async fn run(mut self, kept: &mut Kept<'_>) -> Result<Ended, GitError> {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let child = self.command.spawn().map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => GitError::Missing { program: self.program.to_owned() },
+            _ => GitError::Io { what: self.what, source },
+        })?;
+        let mut group = Group::new(child);
+        let Ok(result) = tokio::time::timeout(self.timeout, self.follow(&mut group, kept)).await else {
+            group.end().await;
+            return Err(GitError::TimedOut { what: self.what, seconds: self.timeout.as_secs() });
+        };
+        if result.is_err() {
+            group.end().await;
+        } else {
+            group.child = None;
+        }
+        result
+    }
+
+    async fn follow(&self, group: &mut Group, kept: &mut Kept<'_>) -> Result<Ended, GitError> {
+        let child = group.child.as_mut().expect("the child is taken only after this");
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (_, stderr, ()) = tokio::try_join!(self.keep(stdout, kept), self.tail(stderr), self.feed(stdin))?;
+        let status = child.wait().await.map_err(GitError::io(self.what))?;
+        Ok(Ended { code: status.code().unwrap_or(-1), stderr })
+    }
+
+    async fn keep(&self, from: Option<impl AsyncRead + Unpin>, kept: &mut Kept<'_>) -> Result<(), GitError> {
+        let Some(mut from) = from else { return Ok(()) };
+        let (mut buffer, mut total) = (vec![0_u8; 64 * 1024], 0_u64);
+        loop {
+            let read = from.read(&mut buffer).await.map_err(GitError::io(self.what))?;
+            if read == 0 {
+                return Ok(());
+            }
+            total += read as u64;
+            if total > self.limit {
+                return Err(GitError::TooMuch { what: self.what, limit: self.limit });
+            }
+            match kept {
+                Kept::Memory(bytes) => bytes.extend_from_slice(&buffer[..read]),
+                Kept::Handed(take) => take(&buffer[..read]).map_err(GitError::io(self.what))?,
+            }
+        }
+    }
+
+    async fn tail(&self, from: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, GitError> {
+        let Some(mut from) = from else { return Ok(Vec::new()) };
+        let (mut buffer, mut tail) = (vec![0_u8; 8 * 1024], Vec::new());
+        loop {
+            let read = from.read(&mut buffer).await.map_err(GitError::io(self.what))?;
+            if read == 0 {
+                return Ok(tail);
+            }
+            tail.extend_from_slice(&buffer[..read]);
+            let excess = tail.len().saturating_sub(MAX_STDERR_BYTES);
+            tail.drain(..excess);
+        }
+    }
+
+    async fn feed(&self, to: Option<ChildStdin>) -> Result<(), GitError> {
+        let Some(mut to) = to else { return Ok(()) };
+        match to.write_all(self.stdin).await {
+            // It ended without reading all of it: its exit code says why, better than a broken pipe does.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(GitError::io(self.what)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A child with its process group; ends it when dropped before it is done (a cancelled task drops the future).
+struct Group {
+    child: Option<Child>,
+    id: Option<Pid>,
+}
+
+impl Group {
+    fn new(child: Child) -> Self {
+        let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Self { child: Some(child), id }
+    }
+
+    async fn end(&mut self) {
+        if let Some(child) = self.child.take() {
+            end(child, self.id).await;
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let Some(child) = self.child.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(end(child, self.id));
+        } else {
+            signal(self.id, Signal::KILL);
+        }
+    }
+}
+
+async fn end(mut child: Child, id: Option<Pid>) {
+    signal(id, Signal::TERM);
+    let grace = Duration::from_secs(TERM_GRACE_SECONDS);
+    let waited = tokio::time::timeout(grace, child.wait()).await;
+    // Also after the leader went in peace: a hook of a target may have ignored TERM.
+    signal(id, Signal::KILL);
+    if waited.is_err()
+        && let Err(error) = child.wait().await
+    {
+        tracing::warn!(%error, "a git process could not be waited for");
+    }
+}
+
+fn signal(id: Option<Pid>, which: Signal) {
+    if let Some(id) = id {
+        // The only failure is that the group is gone, which is what is wanted.
+        kill_process_group(id, which).ok();
+    }
+}
