@@ -1,6 +1,7 @@
 //! Floor 4: the machine face. Runs work on a host.
 
 pub mod attempt;
+pub mod git;
 pub mod process;
 pub mod shim;
 pub mod stop;

@@ -1,0 +1,130 @@
+//! What goes, and when: clones and references go after the end of a change, and after a merge only when the target
+//! is proven to hold it (C34). Some clones of failed attempts are kept to be looked at.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::clone::{Workspace, Workspaces};
+use super::command::{GitError, Refused, RefusedCode};
+use super::mirror::{Mirror, head_ref, landing_ref};
+use super::name::{Key, Oid};
+
+/// How many clones of failed attempts are kept.
+pub const MAX_KEPT_CLONES: usize = 5;
+
+/// How a change ended.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum ChangeEnd {
+    /// It was merged as this commit, which is looked for again.
+    Merged {
+        /// The commit that landed.
+        commit: Oid,
+    },
+    /// It was rejected or closed.
+    Rejected,
+}
+
+impl Workspaces {
+    /// Removes an attempt's folder.
+    pub fn remove(&self, workspace: &Workspace) -> Result<(), GitError> {
+        remove_folder(&self.inside(&workspace.folder)?)
+    }
+
+    /// Keeps a failed attempt's folder under `kept/`, the oldest beyond [`MAX_KEPT_CLONES`] go; tells where it is.
+    pub fn keep(&self, workspace: &Workspace) -> Result<PathBuf, GitError> {
+        const WHAT: &str = "keep the clone";
+        let folder = self.inside(&workspace.folder)?;
+        let kept = self.root.join("kept");
+        fs::create_dir_all(&kept).map_err(GitError::io(WHAT))?;
+        let to = kept.join(folder.file_name().unwrap_or_default());
+        remove_folder(&to)?;
+        fs::rename(&folder, &to).map_err(GitError::io(WHAT))?;
+        let mut all = folders_in(&kept)?;
+        all.retain(|other| *other != to);
+        all.sort_by_key(|path| fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok());
+        let excess = (all.len() + 1).saturating_sub(MAX_KEPT_CLONES);
+        all.iter().take(excess).try_for_each(|path| remove_folder(path))?;
+        Ok(to)
+    }
+
+    /// At the agent's start: removes folders that belong to no attempt it still holds. Tells how many went.
+    pub fn sweep(&self, held: &[(Key, u64)]) -> Result<usize, GitError> {
+        let mut names: Vec<String> =
+            held.iter().map(|(task, generation)| format!("{task}-{generation}")).collect();
+        names.push("kept".to_owned());
+        let abandoned = |path: &PathBuf| {
+            !path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| names.iter().any(|held| held == name))
+        };
+        let gone: Vec<PathBuf> = folders_in(&self.root)?.into_iter().filter(abandoned).collect();
+        gone.iter().try_for_each(|path| remove_folder(path))?;
+        Ok(gone.len())
+    }
+
+    /// A folder that is named from outside must be one of ours.
+    fn inside(&self, folder: &Path) -> Result<PathBuf, GitError> {
+        match folder.strip_prefix(&self.root) {
+            Ok(rest) if rest.components().count() == 1 && folder.file_name().is_some() => {
+                Ok(folder.to_owned())
+            }
+            _ => {
+                let reason = format!("`{}` is not a clone of this agent", folder.display());
+                Err(Refused::new(RefusedCode::NotGenuine, reason).into())
+            }
+        }
+    }
+}
+
+impl Mirror {
+    /// Drops what is kept of a change. Refused: it is said to be merged, but the target does not hold it.
+    pub async fn forget(&self, change: &Key, end: &ChangeEnd) -> Result<(), GitError> {
+        if let ChangeEnd::Merged { commit } = end {
+            let head = self.fetch().await?;
+            let proven = self.repo().has(commit).await? && self.repo().is_ancestor(commit, &head).await?;
+            if !proven {
+                let reason = format!("`{}` does not hold {commit}; its proposal is kept", self.branch());
+                return Err(Refused::new(RefusedCode::NotProven, reason).into());
+            }
+        }
+        self.repo().unset(&head_ref(change)).await?;
+        self.repo().unset(&landing_ref(change)).await
+    }
+}
+
+fn folders_in(root: &Path) -> Result<Vec<PathBuf>, GitError> {
+    let entries = fs::read_dir(root).map_err(GitError::io("list the clones"))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+/// Removes a folder and all in it, links themselves and not what they point to. Programs leave folders that may not
+/// be written (a Go module cache): those are opened first.
+pub(crate) fn remove_folder(folder: &Path) -> Result<(), GitError> {
+    const WHAT: &str = "remove a clone";
+    let Ok(meta) = fs::symlink_metadata(folder) else { return Ok(()) };
+    if !meta.is_dir() {
+        return fs::remove_file(folder).map_err(GitError::io(WHAT));
+    }
+    if fs::remove_dir_all(folder).is_ok() {
+        return Ok(());
+    }
+    open_up(folder);
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(WHAT)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Best effort: what cannot be opened makes the removal fail, and that is reported.
+fn open_up(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).ok();
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            open_up(&path);
+        }
+    }
+}

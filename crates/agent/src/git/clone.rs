@@ -1,0 +1,183 @@
+//! C11: a work clone, a folder with its own objects where a task's program edits.
+//!
+//! Each attempt has a folder `<task>-<generation>/` with `tree/` (the clone), `papers/` (prompt, criteria, comments:
+//! beside the clone, so that they are never committed) and `out/` (diff and bundle).
+
+use std::path::{Path, PathBuf};
+
+use super::bundle::Incoming;
+use super::command::{Call, Git, GitError, Reach};
+use super::identity::Signature;
+use super::mirror::{Mirror, head_ref};
+use super::name::{Branch, Key, Oid, slug};
+use super::private::{Take, Trust};
+
+/// How much history a fresh clone has, in commits: enough for `git log` and `git blame` to be of use.
+pub const CLONE_DEPTH_COMMITS: u32 = 200;
+
+/// What the program starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The up-to-date base.
+    Base,
+    /// Sent back: the change's earlier head.
+    Earlier(Incoming),
+    /// It conflicted: the earlier head with the newest base half merged into it, markers in the files (C32).
+    Resolve(Incoming),
+}
+
+/// A clone that is asked for.
+#[derive(Debug)]
+pub struct CloneRequest<'a> {
+    /// The repository's mirror; it is fetched first.
+    pub mirror: &'a Mirror,
+    /// The task.
+    pub task: &'a Key,
+    /// Its generation, so that attempts do not meet.
+    pub generation: u64,
+    /// What is wanted, for the branch's name.
+    pub title: &'a str,
+    /// What to start from.
+    pub start: Start,
+    /// Who commits in it unless the program says otherwise, and when.
+    pub signature: &'a Signature,
+}
+
+/// A work clone.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Workspace {
+    /// The folder of all that belongs to the attempt.
+    pub folder: PathBuf,
+    /// The branch that is checked out, `tiltyard/<task>-<slug>`.
+    pub branch: Branch,
+    /// The target's head when it was made.
+    pub base: Oid,
+    /// What is checked out: the base, or the change's earlier head.
+    pub start: Oid,
+    /// Files with conflict markers, when it is to be resolved.
+    pub conflicts: Vec<String>,
+    /// Whether the base is being merged in.
+    pub merging: bool,
+}
+
+impl Workspace {
+    /// The clone: where the program runs.
+    pub fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    /// For files that the program reads and nobody commits.
+    pub fn papers(&self) -> PathBuf {
+        self.folder.join("papers")
+    }
+
+    /// For what is handed in.
+    pub fn out(&self) -> PathBuf {
+        self.folder.join("out")
+    }
+}
+
+/// The folder of all work clones of this agent.
+#[derive(Debug, Clone)]
+pub struct Workspaces {
+    pub(crate) root: PathBuf,
+}
+
+impl Workspaces {
+    /// Takes the folder. Errors: it cannot be made.
+    pub fn open(root: &Path) -> Result<Self, GitError> {
+        std::fs::create_dir_all(root).map_err(GitError::io("open the folder of the clones"))?;
+        let root = root.canonicalize().map_err(GitError::io("open the folder of the clones"))?;
+        Ok(Self { root })
+    }
+
+    /// Makes a work clone of the up-to-date base. A folder that an earlier try of the same attempt left is removed.
+    pub async fn create(&self, request: CloneRequest<'_>) -> Result<Workspace, GitError> {
+        let folder = self.root.join(format!("{}-{}", request.task, request.generation));
+        super::cleanup::remove_folder(&folder)?;
+        for part in ["tree", "papers", "out"] {
+            std::fs::create_dir_all(folder.join(part)).map_err(GitError::io("make the clone's folder"))?;
+        }
+        let newest = request.mirror.fetch().await?;
+        if let Start::Earlier(earlier) | Start::Resolve(earlier) = &request.start {
+            request.mirror.import(earlier).await?;
+        }
+        let branch = format!("tiltyard/{}-{}", request.task, slug(request.title));
+        let branch = Branch::try_from(branch).expect("a key and a slug have only plain characters");
+        let clone = Clone { git: request.mirror.repo().git(), tree: folder.join("tree"), request: &request };
+        clone.init(newest.format()).await?;
+        clone.fetch().await?;
+        let base = clone.resolve(&clone.origin()).await?;
+        let start = match &request.start {
+            Start::Base => base.clone(),
+            Start::Earlier(earlier) | Start::Resolve(earlier) => earlier.head.clone(),
+        };
+        clone.checkout(&branch, &start).await?;
+        let merging = matches!(request.start, Start::Resolve(_));
+        let conflicts = if merging { clone.merge(&base).await? } else { Vec::new() };
+        Ok(Workspace { folder, branch, base, start, conflicts, merging })
+    }
+}
+
+/// A clone in the making: until its program runs, its configuration is ours.
+struct Clone<'a> {
+    git: &'a Git,
+    tree: PathBuf,
+    request: &'a CloneRequest<'a>,
+}
+
+impl Clone<'_> {
+    fn call(&self, what: &'static str) -> Call<'_> {
+        self.git.call(what).dir(&self.tree.join(".git")).tree(&self.tree)
+    }
+
+    fn origin(&self) -> String {
+        format!("refs/remotes/origin/{}", self.request.mirror.branch())
+    }
+
+    async fn init(&self, format: &str) -> Result<(), GitError> {
+        const WHAT: &str = "make the clone";
+        let call = self.git.call(WHAT).args(["init", "--quiet", "--template=", "--initial-branch=unborn"]);
+        call.args([format!("--object-format={format}")]).args(["--"]).args([&self.tree]).run().await?;
+        let by = &self.request.signature.by;
+        for (name, value) in [("user.name", by.name()), ("user.email", by.email())] {
+            self.call(WHAT).args(["config", "--local", "--", name, value]).run().await?;
+        }
+        Ok(())
+    }
+
+    /// By `upload-pack`, never by hard links: the clone's objects are its own.
+    async fn fetch(&self) -> Result<(), GitError> {
+        let mirror = self.request.mirror.repo().dir();
+        let mut refspecs = vec![format!("+{}:{}", self.request.mirror.upstream(), self.origin())];
+        let mut depth = Some(CLONE_DEPTH_COMMITS);
+        if let Start::Earlier(earlier) | Start::Resolve(earlier) = &self.request.start {
+            refspecs.push(format!("+{}:refs/tiltyard/earlier", head_ref(&earlier.change)));
+            depth = None;
+        }
+        let (from, reach) = (mirror.as_os_str(), Reach::Folder(mirror));
+        let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Registered, depth };
+        take.onto(self.call("fill the clone")).run().await.map(|_| ())
+    }
+
+    async fn resolve(&self, reference: &str) -> Result<Oid, GitError> {
+        let args = ["rev-parse", "--verify", "--end-of-options", reference];
+        let text = self.call("read the base").args(args).run().await?.text();
+        Oid::try_from(text.as_str()).map_err(|_| GitError::unexpected("read the base", &text))
+    }
+
+    async fn checkout(&self, branch: &Branch, start: &Oid) -> Result<(), GitError> {
+        let args = ["checkout", "--quiet", "--no-track", "-b", branch.as_str(), start.as_str()];
+        self.call("check the clone out").args(args).run().await.map(|_| ())
+    }
+
+    /// Begins to merge the base and tells the files that conflict.
+    async fn merge(&self, base: &Oid) -> Result<Vec<String>, GitError> {
+        let args = ["merge", "--quiet", "--no-commit", "--no-ff", "--no-edit", base.as_str()];
+        let call = self.request.signature.signs(self.call("merge the newest base in"));
+        call.args(args).accept(&[0, 1]).run().await?;
+        let args = ["diff", "--name-only", "--diff-filter=U", "-z", "--no-ext-diff"];
+        let answer = self.call("list the conflicts").args(args).run().await?;
+        Ok(answer.parts().map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+}

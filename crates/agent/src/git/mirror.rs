@@ -1,0 +1,239 @@
+//! The private mirror of a registered repository: a bare git folder with its own objects, in the agent's folder.
+//!
+//! References in it: `refs/upstream/<branch>` is the target as last seen; `refs/changes/<change>/head` a proposal,
+//! `refs/changes/<change>/landing` the commit that was about to land, kept so that a crash after the push is
+//! recognised as a merge.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedMutexGuard;
+
+use super::command::{Git, GitError, Refused, RefusedCode};
+use super::private::{Private, Take, Trust, remote_head};
+use super::{AllowedRoots, Branch, Key, Location, Oid};
+
+/// The largest `.tiltyard.toml` that is read, in bytes.
+pub const MAX_RULES_BYTES: u64 = 256 * 1024;
+/// The file at the root of a repository with its checks and rules.
+pub const RULES_FILE: &str = ".tiltyard.toml";
+
+/// A registered repository, as a task names it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Source {
+    /// Its name in its scope.
+    pub name: Key,
+    /// Its path or address, as a person wrote it.
+    pub location: String,
+    /// The branch that changes are merged into.
+    pub branch: Branch,
+}
+
+/// All mirrors of this agent. One process at a time uses the folder.
+#[derive(Debug)]
+pub struct Mirrors {
+    git: Git,
+    root: PathBuf,
+    roots: AllowedRoots,
+    locks: Mutex<HashMap<PathBuf, Arc<Locks>>>,
+    _held: std::fs::File,
+}
+
+#[derive(Debug, Default)]
+struct Locks {
+    fetch: tokio::sync::Mutex<()>,
+    merge: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Mirrors {
+    /// Takes the folder for this process. Errors: it cannot be made, or another process holds it.
+    pub fn open(git: Git, root: &Path, roots: AllowedRoots) -> Result<Self, GitError> {
+        const WHAT: &str = "open the folder of the mirrors";
+        std::fs::create_dir_all(root).map_err(GitError::io(WHAT))?;
+        let held = std::fs::File::create(root.join("lock")).map_err(GitError::io(WHAT))?;
+        if flock(&held, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let reason = format!(
+                "another agent process uses `{}`; stop it, or give this one its own data folder",
+                root.display()
+            );
+            return Err(Refused::new(RefusedCode::Busy, reason).into());
+        }
+        let root = root.canonicalize().map_err(GitError::io(WHAT))?;
+        Ok(Self { git, root, roots, locks: Mutex::default(), _held: held })
+    }
+
+    /// The folders that registered repositories may lie in.
+    pub fn roots(&self) -> &AllowedRoots {
+        &self.roots
+    }
+
+    /// The mirror of a repository; made when it is not there yet. Refused: the location is not admitted, there is
+    /// no repository, or it has no such branch.
+    pub async fn mirror(&self, source: &Source) -> Result<Mirror, GitError> {
+        let location = self.roots.admit(&source.location)?;
+        let (dir, locks) = self.place(source);
+        let known = dir.join("config").is_file();
+        let format = if known { format_of(&dir)? } else { self.ask_format(&location, source).await? };
+        let repo = Private::open(&self.git, &dir, format).await?;
+        Ok(Mirror { repo, location, branch: source.branch.clone(), locks })
+    }
+
+    /// Removes a repository's mirror with all that is kept in it.
+    pub async fn remove(&self, source: &Source) -> Result<(), GitError> {
+        let (dir, locks) = self.place(source);
+        let _merging = locks.merge.clone().lock_owned().await;
+        match std::fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(GitError::io("remove a mirror")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A repository registered anew at another place gets another folder.
+    fn place(&self, source: &Source) -> (PathBuf, Arc<Locks>) {
+        let digest = format!("{:x}", Sha256::digest(source.location.as_bytes()));
+        let dir = self.root.join(format!("{}-{}.git", source.name, &digest[..12]));
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = locks.entry(dir.clone()).or_default().clone();
+        (dir, mine)
+    }
+
+    async fn ask_format(&self, location: &Location, source: &Source) -> Result<&'static str, GitError> {
+        let head = remote_head(&self.git, location, &source.branch).await;
+        let head = head.map_err(|error| unreadable(location, error))?;
+        head.map(|oid| oid.format()).ok_or_else(|| no_branch(&source.branch))
+    }
+}
+
+/// A mirror that is ready to be used; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    repo: Private,
+    location: Location,
+    branch: Branch,
+    locks: Arc<Locks>,
+}
+
+impl Mirror {
+    /// Brings the target branch up to date and tells its head. Refused: the branch or the repository is gone.
+    pub async fn fetch(&self) -> Result<Oid, GitError> {
+        let _one_at_a_time = self.locks.fetch.lock().await;
+        let refspecs = [format!("+{}:{}", self.branch.reference(), self.upstream())];
+        let taken = self.repo.take(
+            "fetch the target branch",
+            Take {
+                from: self.location.argument(),
+                reach: self.location.reach(),
+                refspecs: &refspecs,
+                trust: Trust::Registered,
+                depth: None,
+            },
+        );
+        taken.await.map_err(|error| match &error {
+            GitError::Failed { reason, .. } if reason.contains("couldn't find remote ref") => {
+                no_branch(&self.branch)
+            }
+            _ => unreadable(&self.location, error),
+        })?;
+        self.repo.resolve(&self.upstream()).await
+    }
+
+    /// The target's head as last fetched.
+    pub async fn head(&self) -> Result<Oid, GitError> {
+        self.repo.resolve(&self.upstream()).await
+    }
+
+    /// The text of `.tiltyard.toml` in a commit; `None` when it has none. Refused: it is a link, too large or not
+    /// text.
+    pub async fn rules_at(&self, commit: &Oid) -> Result<Option<String>, GitError> {
+        const WHAT: &str = "read .tiltyard.toml";
+        let args = ["ls-tree", "-z", "--full-tree", commit.as_str(), "--", RULES_FILE];
+        let entry = self.repo.call(WHAT).args(args).run().await?.text();
+        let Some((mode_and_oid, _)) = entry.split_once('\t') else { return Ok(None) };
+        let mut parts = mode_and_oid.split(' ');
+        let (mode, blob) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
+        if !mode.starts_with("100") {
+            return Err(bad_rules("it is not a plain file").into());
+        }
+        let answer = self.repo.call(WHAT).args(["cat-file", "blob", blob]).limit(MAX_RULES_BYTES).run().await;
+        let bytes = match answer {
+            Err(GitError::TooMuch { .. }) => return Err(bad_rules("it is larger than 256 KiB").into()),
+            other => other?.stdout,
+        };
+        String::from_utf8(bytes).map(Some).map_err(|_| bad_rules("it is not UTF-8 text").into())
+    }
+
+    /// Packs what is loose and drops what nobody refers to since two weeks. Run it when nothing else is to do.
+    pub async fn tidy(&self) -> Result<(), GitError> {
+        let _one_at_a_time = self.locks.fetch.lock().await;
+        let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
+        self.repo.call("tidy the mirror").args(args).run().await.map(|_| ())
+    }
+
+    /// Where the repository is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The branch that changes are merged into.
+    pub fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    /// The git folder.
+    pub(crate) fn repo(&self) -> &Private {
+        &self.repo
+    }
+
+    /// The name of the target's head in here.
+    pub(crate) fn upstream(&self) -> String {
+        format!("refs/upstream/{}", self.branch)
+    }
+
+    /// One merge at a time (C30).
+    #[expect(dead_code, reason = "the merge uses it; it comes next")]
+    pub(crate) async fn lock_for_merge(&self) -> OwnedMutexGuard<()> {
+        self.locks.merge.clone().lock_owned().await
+    }
+}
+
+/// The reference of a proposal's head.
+pub(crate) fn head_ref(change: &Key) -> String {
+    format!("refs/changes/{change}/head")
+}
+
+/// The reference of the commit that was about to land.
+pub(crate) fn landing_ref(change: &Key) -> String {
+    format!("refs/changes/{change}/landing")
+}
+
+fn format_of(dir: &Path) -> Result<&'static str, GitError> {
+    let config =
+        std::fs::read_to_string(dir.join("config")).map_err(GitError::io("read a mirror's configuration"))?;
+    Ok(if config.contains("sha256") { "sha256" } else { "sha1" })
+}
+
+fn no_branch(branch: &Branch) -> GitError {
+    let reason = format!("the repository has no branch `{branch}`; create it, or register another branch");
+    Refused::new(RefusedCode::NoBranch, reason).into()
+}
+
+/// On this machine "git said no" is final; over the network it may pass.
+fn unreadable(location: &Location, error: GitError) -> GitError {
+    match (location, error) {
+        (Location::Folder(path), GitError::Failed { reason, .. }) => {
+            let reason = format!("`{}` cannot be read as a git repository: {reason}", path.display());
+            Refused::new(RefusedCode::Unreadable, reason).into()
+        }
+        (_, error) => error,
+    }
+}
+
+fn bad_rules(why: &str) -> Refused {
+    let reason = format!("`{RULES_FILE}` cannot be read: {why}; mend it on the target branch");
+    Refused::new(RefusedCode::RulesUnreadable, reason)
+}

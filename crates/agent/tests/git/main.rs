@@ -1,0 +1,9 @@
+//! The agent's git work with real repositories in temporary folders: nothing here is faked but the check runner,
+//! which is the plug for the agent's own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod desk;
+mod proposal;
+mod repository;
+mod world;
