@@ -180,8 +180,19 @@ pub enum Block {
     ChecksFailed,
     /// The subject does not fit onto its base.
     Conflict,
-    /// The target refused the merge, or could not be shown to hold it.
-    MergeFailed,
+    /// The target was moved, but does not hold what was checked.
+    Unproven,
+}
+
+impl Block {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChecksFailed => "checks_failed",
+            Self::Conflict => "conflict",
+            Self::Unproven => "unproven",
+        }
+    }
 }
 
 /// One side of a decision.

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod change;
 pub mod dead_letter;
 pub mod event;
 pub mod gate;
@@ -12,6 +13,7 @@ pub mod lane;
 pub mod nearest;
 pub mod queue;
 pub mod refusal;
+pub mod repository;
 pub mod role;
 pub mod scope;
 pub mod secret;

@@ -228,7 +228,7 @@ fn c21_what_failed_its_checks_is_rejected_but_not_approved() {
     for (block, expected) in [
         (Block::ChecksFailed, Code::ChecksFailed),
         (Block::Conflict, Code::WrongState),
-        (Block::MergeFailed, Code::WrongState),
+        (Block::Unproven, Code::WrongState),
     ] {
         let gate = Gate { block: Some(block), ..gate("role:operator") };
         assert_eq!(code(vote(&gate, &approve("ann"), MANY, 1)), expected);

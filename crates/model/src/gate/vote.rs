@@ -237,9 +237,9 @@ fn blocked(block: Block) -> Refusal {
             Code::WrongState,
             "it does not fit onto its base: resolve the conflict, send it back or reject it",
         ),
-        Block::MergeFailed => (
+        Block::Unproven => (
             Code::WrongState,
-            "its target refused the merge: mend what the reason names and send it back, or reject it",
+            "its target does not hold what was checked: look at it, then reject it or send it back",
         ),
     };
     Refusal::new(code, message)

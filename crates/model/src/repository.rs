@@ -1,0 +1,134 @@
+//! Repositories: where changes land. What a registration must be like; `settings` says how changes are judged
+//! there, `file` reads `.tiltyard.toml`, `rules` puts both together.
+
+pub mod builtin;
+pub mod file;
+pub mod pattern;
+pub mod rules;
+pub mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use crate::refusal::Fault;
+use crate::slug::is_slug;
+use serde::{Deserialize, Serialize};
+use settings::Settings;
+
+/// The target branch of a repository that names none.
+pub const DEFAULT_BRANCH: &str = "main";
+/// Longest path or URL in bytes.
+pub const MAX_SOURCE_BYTES: usize = 4_096;
+/// Longest branch name in bytes.
+pub const MAX_BRANCH_BYTES: usize = 255;
+/// Most repositories of a scope.
+pub const MAX_REPOSITORIES: usize = 1_000;
+
+/// Where a repository is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// An absolute path on the agent's machine.
+    Path(String),
+    /// A remote: `https://…`, `ssh://…` or `user@host:path`.
+    Url(String),
+}
+
+impl Source {
+    /// The path or the URL itself.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Path(text) | Self::Url(text) => text,
+        }
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        let text = self.as_str();
+        let plain = !text.is_empty() && text.len() <= MAX_SOURCE_BYTES && !text.chars().any(char::is_control);
+        let (field, error) = match self {
+            Self::Path(_) if plain && is_clean_path(text) => return None,
+            Self::Url(_) if plain && is_remote(text) && !holds_password(text) => return None,
+            Self::Path(_) => {
+                ("/path", "must be an absolute path without `.` and `..` on the agent's machine")
+            }
+            Self::Url(_) if holds_password(text) => (
+                "/url",
+                "must hold no password: leave that to git's credential helper on the agent's machine",
+            ),
+            Self::Url(_) => ("/url", "must be https://…, http://…, ssh://… or user@host:path"),
+        };
+        Some(Fault { field: field.to_owned(), error: error.to_owned() })
+    }
+}
+
+fn is_clean_path(path: &str) -> bool {
+    path.starts_with('/') && !path.split('/').any(|part| matches!(part, "." | ".."))
+}
+
+/// Only transports that run no program of the URL's choice (`ext::` would), and no local files.
+fn is_remote(url: &str) -> bool {
+    if let Some((scheme, rest)) = url.split_once("://") {
+        return matches!(scheme, "https" | "http" | "ssh")
+            && !rest.starts_with(['-', '/'])
+            && !rest.is_empty();
+    }
+    let Some((host, path)) = url.split_once(':') else { return false };
+    let named = |letter: char| letter.is_ascii_alphanumeric() || "@.-_".contains(letter);
+    !host.starts_with('-') && host.contains('@') && host.chars().all(named) && !path.is_empty()
+}
+
+fn holds_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// A repository as a person registers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registration {
+    /// Its name, a slug.
+    pub name: String,
+    /// Where it is.
+    pub source: Source,
+    /// The branch that changes land on.
+    pub branch: String,
+    /// The agent that holds its private mirror.
+    pub agent: String,
+    /// The server's settings for it; they win over `.tiltyard.toml`.
+    pub settings: Settings,
+}
+
+/// Every failure of a registration, each with its place; empty when it may be probed.
+pub fn faults(registration: &Registration) -> Vec<Fault> {
+    let slug = |field: &str, text: &str| {
+        let error = "must be a slug: 1 to 64 of a-z, 0-9, _ and -, not starting with _ or -".to_owned();
+        (!is_slug(text)).then(|| Fault { field: field.to_owned(), error })
+    };
+    let branch = (!is_branch(&registration.branch)).then(|| Fault {
+        field: "/branch".to_owned(),
+        error: "must be a branch name that git accepts, without refs/heads/".to_owned(),
+    });
+    let own = [
+        slug("/name", &registration.name),
+        registration.source.fault(),
+        branch,
+        slug("/agent", &registration.agent),
+    ];
+    own.into_iter().flatten().chain(registration.settings.faults()).collect()
+}
+
+/// Whether git accepts `name` as a branch (the rules of `git check-ref-format --branch`).
+pub fn is_branch(name: &str) -> bool {
+    let odd = |letter: char| letter.is_control() || " ~^:?*[\\".contains(letter);
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    !name.is_empty()
+        && name.len() <= MAX_BRANCH_BYTES
+        && !name.starts_with(['-', '/'])
+        && !name.starts_with("refs/")
+        && !name.ends_with(['/', '.'])
+        && !matches!(name, "@" | "HEAD")
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.contains(odd)
+        && name.split('/').all(part)
+}
