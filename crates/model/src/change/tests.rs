@@ -1,5 +1,8 @@
 //! Change rules, built under `#[cfg(test)]` only.
 
+mod diff;
+mod step;
+mod weigh;
 
 use super::*;
 
