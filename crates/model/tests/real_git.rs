@@ -34,6 +34,8 @@ fn repository(folder: &Path) {
     for name in ["keep.txt", "gone.txt", "move me.txt", "tab\tand ä.txt", "a b/c d.txt", "\"quoted\".txt"] {
         write(folder, name, lines(30));
     }
+    // Unlike every other file, so that git can only take it for the source of the rename.
+    write(folder, "move me.txt", lines(40).replace("line", "moved line"));
     write(folder, "run.sh", "echo\n");
     write(folder, "pic.bin", [0, 1, 2, 3]);
     write(folder, "crlf.txt", "a\r\nb\r\n");
