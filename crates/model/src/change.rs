@@ -1,6 +1,7 @@
 //! Changes: a proposed edit to a repository on its way to a merge (C18). States and moves here; `diff` reads
 //! what is proposed, `weigh` says how risky it is, `step` what happens next.
 
+pub mod comment;
 pub mod diff;
 pub mod step;
 pub mod weigh;
