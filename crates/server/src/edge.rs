@@ -31,6 +31,7 @@ pub mod tls;
 pub mod visit;
 
 use crate::edge::host::{DEFAULT_NAMES, Scheme};
+use crate::edge::intake::PACE_WINDOW_MS;
 use crate::edge::proxy::Network;
 use crate::edge::slots::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub head_read: Duration,
     /// See [`IDLE_MS`].
     pub idle: Duration,
+    /// See [`PACE_WINDOW_MS`].
+    pub pace_window: Duration,
     /// See [`DRAIN_MS`].
     pub drain: Duration,
 }
@@ -82,6 +85,7 @@ impl Default for Settings {
             max_connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
             head_read: Duration::from_millis(HEAD_READ_MS),
             idle: Duration::from_millis(IDLE_MS),
+            pace_window: Duration::from_millis(PACE_WINDOW_MS),
             drain: Duration::from_millis(DRAIN_MS),
         }
     }

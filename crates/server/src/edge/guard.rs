@@ -6,7 +6,7 @@ use crate::edge::close_code;
 use crate::edge::failures::Failures;
 use crate::edge::host::Hosts;
 use crate::edge::house::{Answered, House};
-use crate::edge::intake::{self, Intake};
+use crate::edge::intake::{self, Intake, Measure};
 use crate::edge::origin::{Origins, Visitor};
 use crate::edge::place::{Params, Place, Places};
 use crate::edge::proxy::{Network, client_address};
@@ -111,7 +111,10 @@ impl<H: House> Edge<H> {
         let max_bytes = place.max_body_bytes();
         check_length(&parts.headers, max_bytes)?;
         let visit = self.visit(entry, place, params, caller, &parts.headers);
-        let asked = Request::from_parts(parts, Intake::new(body, max_bytes));
+        let asked = Request::from_parts(
+            parts,
+            Intake::new(body, Measure { max_bytes, pace_window: self.settings.pace_window }),
+        );
         Ok(self.house.answer(Arc::new(visit), asked).await)
     }
 

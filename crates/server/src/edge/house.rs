@@ -34,6 +34,24 @@ pub trait House: Send + Sync + 'static {
     fn answered(&self, _: &Answered<'_>) {}
 }
 
+impl<H: House> House for Arc<H> {
+    fn authenticate(&self, knock: &Knock<'_>) -> impl Future<Output = Result<Arc<Caller>, Refusal>> + Send {
+        (**self).authenticate(knock)
+    }
+
+    fn permit(&self, knock: &Knock<'_>, caller: &Caller) -> Result<(), Refusal> {
+        (**self).permit(knock, caller)
+    }
+
+    fn answer(&self, visit: Arc<Visit>, request: Asked) -> impl Future<Output = Response> + Send {
+        (**self).answer(visit, request)
+    }
+
+    fn answered(&self, answered: &Answered<'_>) {
+        (**self).answered(answered);
+    }
+}
+
 /// A request and what came of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {

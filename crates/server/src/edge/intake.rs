@@ -15,8 +15,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// The slowest pace at which a body may come, in bytes a second.
 pub const MIN_PACE_BYTES_PER_S: u64 = 1_024;
 
-/// How long a body may be slower than that, in seconds.
-pub const PACE_WINDOW_S: u64 = 30;
+/// How long a body may be slower than that where the settings do not say otherwise, in milliseconds.
+pub const PACE_WINDOW_MS: u64 = 30_000;
+
+/// What a body may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Measure {
+    /// How much of it is let through.
+    pub max_bytes: u64,
+    /// How long it may be slower than [`MIN_PACE_BYTES_PER_S`].
+    pub pace_window: Duration,
+}
 
 /// A body with a limit and a pace.
 #[derive(Debug)]
@@ -28,9 +37,9 @@ pub struct Intake<B> {
 }
 
 impl<B> Intake<B> {
-    /// `inner`, of which at most `max_bytes` are let through.
-    pub fn new(inner: B, max_bytes: u64) -> Self {
-        Self { inner, max_bytes, seen_bytes: 0, pace: Pace::default() }
+    /// `inner`, held to `measure`.
+    pub fn new(inner: B, measure: Measure) -> Self {
+        Self { inner, max_bytes: measure.max_bytes, seen_bytes: 0, pace: Pace::new(measure.pace_window) }
     }
 }
 
@@ -87,8 +96,9 @@ fn broken_off(error: &dyn Display) -> Refusal {
 
 /// Counts what came while we waited for it. Time that the server itself takes between two reads is not held
 /// against the client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pace {
+    window: Duration,
     window_bytes: u64,
     waited: Duration,
     waiting_since: Option<Instant>,
@@ -96,7 +106,14 @@ struct Pace {
 }
 
 impl Pace {
-    const WINDOW: Duration = Duration::from_secs(PACE_WINDOW_S);
+    const fn new(window: Duration) -> Self {
+        Self { window, window_bytes: 0, waited: Duration::ZERO, waiting_since: None, alarm: None }
+    }
+
+    /// What a whole window must bring, in bytes.
+    fn wanted_bytes(&self) -> u128 {
+        u128::from(MIN_PACE_BYTES_PER_S) * self.window.as_millis() / 1_000
+    }
 
     fn arrived(&mut self, bytes: u64) {
         self.window_bytes = self.window_bytes.saturating_add(bytes);
@@ -109,9 +126,9 @@ impl Pace {
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<Refusal> {
         loop {
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
-            ready!(self.poll_alarm(since + Self::WINDOW.saturating_sub(self.waited), context));
-            if self.window_bytes < MIN_PACE_BYTES_PER_S * PACE_WINDOW_S {
-                return Poll::Ready(too_slow());
+            ready!(self.poll_alarm(since + self.window.saturating_sub(self.waited), context));
+            if u128::from(self.window_bytes) < self.wanted_bytes() {
+                return Poll::Ready(too_slow(self.window));
             }
             (self.window_bytes, self.waited, self.waiting_since) = (0, Duration::ZERO, None);
         }
@@ -126,9 +143,10 @@ impl Pace {
     }
 }
 
-fn too_slow() -> Refusal {
+fn too_slow(window: Duration) -> Refusal {
+    let seconds = window.as_secs_f32();
     let said = format!(
-        "the body came slower than {MIN_PACE_BYTES_PER_S} bytes a second for {PACE_WINDOW_S} s and was cut; send it \
+        "the body came slower than {MIN_PACE_BYTES_PER_S} bytes a second for {seconds} s and was cut; send it \
          again over a better line, or in smaller parts"
     );
     Refusal::new(Code::TooSlow, said)
@@ -154,11 +172,15 @@ mod tests {
         StreamBody::new(Box::pin(stream))
     }
 
+    fn measure(max_bytes: u64) -> Measure {
+        Measure { max_bytes, pace_window: Duration::from_millis(PACE_WINDOW_MS) }
+    }
+
     async fn read(
         body: impl Body<Data = Bytes, Error = Infallible> + Unpin,
         max: u64,
     ) -> Result<usize, Code> {
-        let whole = Intake::new(body, max).collect().await;
+        let whole = Intake::new(body, measure(max)).collect().await;
         whole.map(|body| body.to_bytes().len()).map_err(|refusal| refusal.code)
     }
 
@@ -166,7 +188,7 @@ mod tests {
     async fn sec13_a_body_slower_than_the_pace_is_cut_after_the_window() {
         let begin = Instant::now();
         assert_eq!(read(client(1_000, 1_000, 1_000), u64::MAX).await, Err(Code::TooSlow));
-        assert_eq!(begin.elapsed().as_secs(), PACE_WINDOW_S);
+        assert_eq!(begin.elapsed().as_secs(), 30);
         assert_eq!(read(client(1, 3_600_000, 1), u64::MAX).await, Err(Code::TooSlow));
     }
 
@@ -188,7 +210,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sec13_time_that_the_server_takes_is_not_the_clients() {
-        let mut body = Intake::new(client(10, 1_000, 3), u64::MAX);
+        let mut body = Intake::new(client(10, 1_000, 3), measure(u64::MAX));
         for _ in 0..3 {
             body.frame().await.unwrap().unwrap();
             tokio::time::sleep(Duration::from_secs(60)).await;

@@ -6,7 +6,7 @@ use crate::edge::house::House;
 use crate::edge::link::{Link, Stream, Wire};
 use crate::edge::request_id::RequestId;
 use crate::edge::slots::{Slot, Slots};
-use crate::edge::stop::{Stage, Stop};
+use crate::edge::stop::{self, Stage, Stop};
 use crate::problem;
 use std::io;
 use std::net::SocketAddr;
@@ -74,31 +74,29 @@ impl Listener {
     /// Serves until `stop`: from `Draining` on nothing new is taken, requests in flight are finished, idle
     /// connections closed; after `settings.drain`, or at `Ended`, what is left is cut.
     pub async fn serve<H: House>(self, edge: Arc<Edge<H>>, stop: Stop) -> Drained {
-        let settings = &edge.settings;
-        let slots = Slots::new(
-            settings.max_connections,
-            settings.max_connections_per_address,
-            settings.proxies.clone(),
-        );
+        let settings = edge.settings.clone();
+        let slots =
+            Slots::new(settings.max_connections, settings.max_connections_per_address, settings.proxies);
+        // The connections hear this one, so that they end with this call, whoever else lives on in the process.
+        let (stopper, heard) = stop::stop();
         let door =
-            Door { edge: Arc::clone(&edge), stop: stop.clone(), tls: self.tls, turned_away: turned_away() };
+            Door { edge, stop: heard, tls: self.tls, turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)) };
         tokio::select! {
             biased;
             _ = stop.clone().reached(Stage::Draining) => {}
             () = accept(&self.tcp, &slots, &door) => {}
         }
         drop(self.tcp);
+        stopper.reach(Stage::Draining);
         tokio::select! {
             () = slots.emptied() => {}
             () = sleep(settings.drain) => {}
             _ = stop.reached(Stage::Ended) => {}
         }
-        Drained { cut: slots.taken() }
+        let cut = slots.taken();
+        stopper.reach(Stage::Ended);
+        Drained { cut }
     }
-}
-
-fn turned_away() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MAX_TURNED_AWAY))
 }
 
 /// What every connection needs on its way in.
