@@ -122,16 +122,17 @@ fn waits(gate: &Gate, company: Company) -> Waits {
     Waits { demands, confirm: None }
 }
 
-/// Whose approvals the quorum counts: each identity once, and never the submitter where that is forbidden.
+/// Whose approvals the quorum counts: never the submitter's where that is forbidden. An open gate holds one vote
+/// an identity, for the second one of a lone person ends it.
 fn approvers(gate: &Gate) -> impl Iterator<Item = &Voter> + Clone {
     let barred = match gate.self_approval {
         SelfApproval::Forbidden => gate.submitter.as_deref(),
         SelfApproval::Allowed => None,
     };
-    let first = |vote: &&Vote| vote.side == Side::Approve && !vote.confirmed;
+    let approving = |vote: &&Vote| vote.side == Side::Approve;
     gate.votes
         .iter()
-        .filter(first)
+        .filter(approving)
         .map(|vote| &vote.voter)
         .filter(move |voter| Some(voter.identity.as_str()) != barred)
 }

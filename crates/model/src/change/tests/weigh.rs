@@ -71,6 +71,7 @@ fn c22_each_condition_alone_makes_it_review() {
     let dependency = [file("Cargo.toml", 1), file("tests/sum.rs", 1)];
     let protected = [file("billing/price.rs", 1), file("tests/sum.rs", 1)];
     let untested = [file("src/sum.rs", 1)];
+    let cut = [file("src/sum.rs", 1), FileDiff { removed: 5, ..file("tests/sum.rs", 0) }];
     for (change, rule) in [
         (&lines[..], "lines"),
         (&files, "files"),
@@ -78,6 +79,7 @@ fn c22_each_condition_alone_makes_it_review() {
         (&dependency, "dependencies"),
         (&protected, "protected"),
         (&untested, "untested"),
+        (&cut, "untested"),
     ] {
         assert_eq!(rule_of(&weigh(&evidence(change))), (2, vec![rule]));
     }
