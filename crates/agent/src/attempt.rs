@@ -13,7 +13,7 @@ pub const MAX_TASK_ID_CHARS: usize = 80;
 #[serde(try_from = "String", into = "String")]
 pub struct AttemptKey {
     task: String,
-    generation: u64,
+    generation: i64,
 }
 
 /// Why something names no attempt.
@@ -29,7 +29,7 @@ impl AttemptKey {
     ///
     /// # Errors
     /// [`BadAttemptKey`] when the id has other letters than an id may have, or the generation is 0.
-    pub fn new(task: &str, generation: u64) -> Result<Self, BadAttemptKey> {
+    pub fn new(task: &str, generation: i64) -> Result<Self, BadAttemptKey> {
         if is_task_id(task) && generation > 0 {
             Ok(Self { task: task.to_owned(), generation })
         } else {
@@ -43,7 +43,7 @@ impl AttemptKey {
     }
 
     /// The fencing token of the lease.
-    pub fn generation(&self) -> u64 {
+    pub fn generation(&self) -> i64 {
         self.generation
     }
 }
@@ -70,7 +70,7 @@ impl FromStr for AttemptKey {
     fn from_str(text: &str) -> Result<Self, BadAttemptKey> {
         let bad = || BadAttemptKey(text.chars().take(MAX_TASK_ID_CHARS).collect());
         let (task, generation) = text.split_once('.').ok_or_else(bad)?;
-        let number: u64 = generation.parse().map_err(|_| bad())?;
+        let number: i64 = generation.parse().map_err(|_| bad())?;
         let key = Self::new(task, number)?;
         // One attempt has one name: no `+1`, no `01`.
         if key.to_string() == text { Ok(key) } else { Err(bad()) }
@@ -107,7 +107,17 @@ mod tests {
         {
             assert!(AttemptKey::new(bad, 1).is_err(), "{bad}");
         }
-        for bad in ["task_1", "task_1.", "task_1.0", "task_1.01", "task_1.+1", "task_1.1.1", "../x.1", ".1"] {
+        for bad in [
+            "task_1",
+            "task_1.",
+            "task_1.0",
+            "task_1.-1",
+            "task_1.01",
+            "task_1.+1",
+            "task_1.1.1",
+            "../x.1",
+            ".1",
+        ] {
             assert!(bad.parse::<AttemptKey>().is_err(), "{bad}");
         }
         assert!(AttemptKey::new("task_1", 0).is_err());

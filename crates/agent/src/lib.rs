@@ -2,6 +2,10 @@
 
 pub mod attempt;
 pub mod git;
+pub mod log;
+pub mod outbox;
+pub mod outcome;
 pub mod process;
 pub mod shim;
 pub mod stop;
+pub mod workspace;

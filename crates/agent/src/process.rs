@@ -140,6 +140,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// Ends it early.
     pub stop: StopSignal,
+    /// How long each step of an end may take.
+    pub graces: Graces,
     /// A file that stays locked for as long as anything of the tree lives, also when the agent does not.
     pub lock: Option<PathBuf>,
 }
@@ -248,15 +250,14 @@ pub struct Launcher(Arc<Launching>);
 struct Launching {
     program: PathBuf,
     args: Vec<OsString>,
-    graces: Graces,
     shims: lost::Shims,
 }
 
 impl Launcher {
     /// A launcher that starts `program` with `args` as shim; it must call [`crate::shim::run_shim`] with what
     /// follows them. For `tiltyard` itself: its own path, and `exec-shim`.
-    pub fn new(program: PathBuf, args: Vec<OsString>, graces: Graces) -> Self {
-        Self(Arc::new(Launching { program, args, graces, shims: lost::Shims::default() }))
+    pub fn new(program: PathBuf, args: Vec<OsString>) -> Self {
+        Self(Arc::new(Launching { program, args, shims: lost::Shims::default() }))
     }
 
     /// Makes this process the parent of processes whose shim dies, so that they can be found and ended. To be
@@ -266,11 +267,6 @@ impl Launcher {
     /// When the kernel refuses.
     pub fn adopt_orphans(&self) -> io::Result<()> {
         self.0.shims.adopt_orphans()
-    }
-
-    /// The graces that this launcher gives.
-    pub fn graces(&self) -> Graces {
-        self.0.graces
     }
 
     /// Runs one program to its end. Dropping the future ends the program too, unseen: the shim notices.

@@ -2,7 +2,8 @@
 
 use super::frame::{self, Errand, Order, Report, SHIM_PROTOCOL};
 use super::{
-    Cause, Ended, Exit, Hiding, Launching, MAX_STDIN_BYTES, OutputSink, Request, StartError, Stop, Voice,
+    Cause, Ended, Exit, Graces, Hiding, Launching, MAX_STDIN_BYTES, OutputSink, Request, StartError, Stop,
+    Voice,
 };
 use crate::stop::StopSignal;
 use std::io;
@@ -41,7 +42,7 @@ pub(super) async fn run(
     }
     let broken = |source| StartError::Shim { program: launching.program.display().to_string(), source };
     let (mut shim, socket) = Shim::start(launching).map_err(broken)?;
-    let Request { program, confinement, timeout, stop, lock } = request;
+    let Request { program, confinement, timeout, stop, graces, lock } = request;
     let errand = Errand {
         argv: program.run.into_argv(),
         env: program.env,
@@ -49,16 +50,14 @@ pub(super) async fn run(
         lock,
         stdin_bytes: program.stdin.len(),
         confinement,
-        graces: launching.graces,
+        graces,
     };
     let (mut reports, mut orders) = socket.into_split();
     match hand_over((&mut reports, &mut orders), &errand, &program.stdin).await {
         Ok(Some(Report::Started { hiding, .. })) => {
             let mut attendant = Attendant::new(&mut shim, sink, orders);
-            let limits =
-                Limits { timeout, graces_ms: launching.graces.stop_ms + launching.graces.confirm_ms };
-            attendant.attend(reports, stop, &limits).await;
-            Ok(attendant.farewell(hiding).await)
+            attendant.attend(reports, stop, (timeout, graces)).await;
+            Ok(attendant.farewell(hiding, graces).await)
         }
         Ok(Some(Report::Refused { hindrance, text })) => Err(StartError::Refused { hindrance, text }),
         Ok(_) => Err(broken(shim.complaint().await)),
@@ -138,11 +137,6 @@ impl Drop for Shim {
     }
 }
 
-struct Limits {
-    timeout: Option<Duration>,
-    graces_ms: u64,
-}
-
 struct Attendant<'a> {
     shim: &'a mut Shim,
     sink: &'a mut dyn OutputSink,
@@ -175,9 +169,14 @@ impl<'a> Attendant<'a> {
     }
 
     /// Listens until the tree has ended, its end counts as unconfirmed, or the shim is lost.
-    async fn attend(&mut self, reports: OwnedReadHalf, mut stop: StopSignal, limits: &Limits) {
+    async fn attend(
+        &mut self,
+        reports: OwnedReadHalf,
+        mut stop: StopSignal,
+        (limit, graces): (Option<Duration>, Graces),
+    ) {
         let mut reports = listen(reports);
-        let late = Instant::now() + limits.timeout.unwrap_or(NEVER);
+        let late = Instant::now() + limit.unwrap_or(NEVER);
         let mut give_up = Instant::now() + NEVER;
         while self.stop.is_none() {
             let undecided = self.cause.is_none();
@@ -194,7 +193,8 @@ impl<'a> Attendant<'a> {
             };
             if let Some(cause) = cause {
                 self.cause = Some(cause);
-                give_up = Instant::now() + Duration::from_millis(limits.graces_ms + SHIM_SLACK_MS);
+                give_up = Instant::now()
+                    + Duration::from_millis(graces.stop_ms + graces.confirm_ms + SHIM_SLACK_MS);
                 if cause != Cause::Finished {
                     // A shim that cannot be told has died; the end of its reports says so.
                     let _ = frame::send(&mut self.orders, &Order::Stop).await;
@@ -231,10 +231,10 @@ impl<'a> Attendant<'a> {
     }
 
     /// Takes what is left in the pipes, and makes sure of the end where the shim could not.
-    async fn farewell(mut self, hiding: Hiding) -> Ended {
+    async fn farewell(mut self, hiding: Hiding, graces: Graces) -> Ended {
         if self.stop.is_none() {
             self.shim.bury().await;
-            let limit = Duration::from_millis(self.shim.launching.graces.confirm_ms);
+            let limit = Duration::from_millis(graces.confirm_ms);
             let left = self.shim.launching.shims.sweep(limit).await;
             self.stop = Some(match left {
                 Some(pids) if pids.is_empty() => Stop::Confirmed,

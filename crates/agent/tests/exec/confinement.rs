@@ -67,7 +67,7 @@ async fn c6_data_and_configuration_are_hidden_with_the_strongest_means() {
 async fn c6_a_cover_cannot_be_taken_away() {
     let home = Home::new();
     let script = "umount data 2>/dev/null && echo uncovered; umount -l config 2>/dev/null && echo uncovered; \
-         cat /proc/1/root/$PWD/data/secret 2>/dev/null; nsenter -t 1 -m true 2>/dev/null && echo escaped; true";
+         cat /proc/1/root$PWD/data/secret 2>/dev/null; nsenter -t 1 -m true 2>/dev/null && echo escaped; true";
     let (hiding, said) = home.run(HidingMethod::Strongest, script).await;
     if hiding != Hiding::Covered {
         println!("skipped: this user may not mount");

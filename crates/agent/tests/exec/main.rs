@@ -3,6 +3,9 @@
 #![expect(clippy::panic, reason = "a helper of a test fails by panicking, as the test does")]
 
 mod confinement;
+mod log;
+mod outbox;
 mod process;
 mod rig;
 mod tree;
+mod workspace;

@@ -146,7 +146,7 @@ impl OutputSink for FullDisk {
 async fn a_sink_that_fails_is_told_and_does_not_hang_the_program() {
     let (request, _stopper) = request(shell("head -c 1000000 /dev/zero; exit 4"));
     let mut full = FullDisk(0);
-    let ended = rig::launcher(rig::GRACES).run(request, &mut full).await.expect("starts");
+    let ended = rig::launcher().run(request, &mut full).await.expect("starts");
     assert_eq!(ended.exit, Some(Exit::Code(4)));
     assert_eq!(ended.sink_error.map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
     assert_eq!(full.0, 1);
@@ -155,12 +155,12 @@ async fn a_sink_that_fails_is_told_and_does_not_hang_the_program() {
 #[tokio::test]
 async fn a_shim_of_another_version_or_none_at_all_is_told() {
     let (lone, _stopper) = request(argv(&["true"]));
-    let launcher = tiltyard_agent::process::Launcher::new("/no/such/shim".into(), vec![], rig::GRACES);
+    let launcher = tiltyard_agent::process::Launcher::new("/no/such/shim".into(), vec![]);
     let error = launcher.run(lone, &mut Recorder::default()).await.expect_err("there is no shim");
     assert!(error.to_string().contains("cannot start the shim /no/such/shim"), "{error}");
     let (other, _stopper) = request(argv(&["true"]));
     let args = vec!["exec-shim".into(), "0".into()];
-    let launcher = tiltyard_agent::process::Launcher::new(rig::stub(), args, rig::GRACES);
+    let launcher = tiltyard_agent::process::Launcher::new(rig::stub(), args);
     let error = launcher.run(other, &mut Recorder::default()).await.expect_err("the version is another");
     assert!(error.to_string().contains("speaks another version"), "{error}");
 }

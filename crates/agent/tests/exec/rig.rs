@@ -22,8 +22,8 @@ pub(crate) fn stub() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_agent-stub"))
 }
 
-pub(crate) fn launcher(graces: Graces) -> Launcher {
-    Launcher::new(stub(), vec!["exec-shim".into()], graces)
+pub(crate) fn launcher() -> Launcher {
+    Launcher::new(stub(), vec!["exec-shim".into()])
 }
 
 /// What a test does in the middle of a run.
@@ -78,12 +78,12 @@ pub(crate) fn request(run: Run) -> (Request, Stopper) {
 
 pub(crate) fn request_with(run: Run, stop: StopSignal) -> Request {
     let program = Program { run, env: environment::inherited(), cwd: PathBuf::from("/"), stdin: Vec::new() };
-    Request { program, confinement: Confinement::default(), timeout: None, stop, lock: None }
+    Request { program, confinement: Confinement::default(), timeout: None, stop, graces: GRACES, lock: None }
 }
 
 /// Runs to the end with short graces.
 pub(crate) async fn run(request: Request, sink: &mut Recorder) -> Result<Ended, StartError> {
-    tokio::time::timeout(PATIENCE, launcher(GRACES).run(request, sink)).await.expect("the run ends in time")
+    tokio::time::timeout(PATIENCE, launcher().run(request, sink)).await.expect("the run ends in time")
 }
 
 /// What came through a named pipe.

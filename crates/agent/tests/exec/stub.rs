@@ -1,10 +1,14 @@
 //! An agent without a server, for the tests. `agent-stub exec-shim …` is its shim, as with the real binary;
 //! `agent-stub hold LOCK HIDE SCRIPT` runs a shell script as an agent would and says on standard output what
 //! the script says, then how it ended. With `ADOPT` in its environment it takes in orphans.
+//! `agent-stub put OUTBOX WORD` fills an outbox until it is killed and says what it has put.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tiltyard_agent::attempt::AttemptKey;
+use tiltyard_agent::outbox::Outbox;
+use tiltyard_agent::outcome::{Outcome, Verdict};
 use tiltyard_agent::process::{
     Confinement, Graces, Launcher, OutputSink, Program, Request, Run, Voice, environment,
 };
@@ -15,8 +19,21 @@ fn main() -> ExitCode {
     match args.next().as_deref().and_then(|word| word.to_str()) {
         Some("exec-shim") => tiltyard_agent::shim::run_shim(args),
         Some("hold") => hold(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
+        Some("put") => put(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         _ => ExitCode::from(2),
     }
+}
+
+fn put(args: &[String]) -> ExitCode {
+    let [folder, word] = args else { return ExitCode::from(2) };
+    let (outbox, _) = Outbox::open(folder.as_ref()).expect("opens");
+    for number in 1.. {
+        let key = AttemptKey::new(&format!("task_{word}"), number).expect("is a key");
+        let outcome = Outcome { key, verdict: Verdict::failed("x".repeat(1_000)) };
+        outbox.put(&outcome).expect("takes");
+        writeln!(io::stdout(), "{}", outcome.key).expect("the test listens");
+    }
+    ExitCode::SUCCESS
 }
 
 struct Forward;
@@ -31,8 +48,7 @@ impl OutputSink for Forward {
 fn hold(args: &[String]) -> ExitCode {
     let [lock, hide, script] = args else { return ExitCode::from(2) };
     let own = std::env::current_exe().expect("the binary has a path");
-    let graces = Graces { orphan_ms: 300, ..Graces::default() };
-    let launcher = Launcher::new(own, vec!["exec-shim".into()], graces);
+    let launcher = Launcher::new(own, vec!["exec-shim".into()]);
     if std::env::var_os("ADOPT").is_some() {
         launcher.adopt_orphans().expect("the kernel agrees");
     }
@@ -47,6 +63,7 @@ fn hold(args: &[String]) -> ExitCode {
         confinement: Confinement { hide: vec![PathBuf::from(hide)], ..Confinement::default() },
         timeout: None,
         stop,
+        graces: Graces { orphan_ms: 300, ..Graces::default() },
         lock: Some(PathBuf::from(lock)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
