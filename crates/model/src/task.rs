@@ -212,6 +212,41 @@ fn is_cancel(value: &OnDependencyFailure) -> bool {
     *value == OnDependencyFailure::Cancel
 }
 
+/// A task as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Its id; its time is when the task was submitted.
+    pub id: Id,
+    /// What was asked for. `run_at` moves with the back-off of failures.
+    pub spec: Spec,
+    /// Who submitted it.
+    pub created_by: String,
+    /// Where it stands.
+    pub state: State,
+    /// Grows by one with every lease.
+    pub generation: i64,
+    /// Attempts counted in this life.
+    pub used: u32,
+    /// How many dependencies are unfinished.
+    pub waits_for: u32,
+    /// When it last became ready.
+    pub ready_at: Option<TimeMs>,
+    /// The current attempt, or the last one.
+    pub attempt: Option<attempt::Attempt>,
+    /// The length of the lease, while it runs.
+    pub lease_ms: Option<DurationMs>,
+    /// 0 to 1, as the agent says.
+    pub progress: Option<f64>,
+    /// What the agent says it does.
+    pub message: Option<String>,
+    /// When it became final.
+    pub ended_at: Option<TimeMs>,
+    /// Why it was cancelled.
+    pub reason: Option<String>,
+    /// The change it made.
+    pub change: Option<Id>,
+}
+
 /// A task's place in the order of its queue: what became ready earlier and what has the higher priority has
 /// the lower key (D5). It never changes while the task is ready, so nothing starves.
 pub const fn sort_key(ready_at: TimeMs, priority: u8) -> i64 {

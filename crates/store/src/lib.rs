@@ -1,1 +1,20 @@
-//! Floor 2: rows. The only SQL, twin folders per database.
+//! Floor 2: rows. The only SQL, in twin folders per database; one face a noun.
+//!
+//! A face is written once, against [`Rows`]; what differs between databases stands in the SQL files. Row types are
+//! private to their file: a face takes and gives words of `model`.
+
+mod backend;
+pub mod error;
+pub mod event;
+pub mod forge;
+pub mod idempotency;
+pub mod meta;
+pub mod migration;
+pub mod name;
+pub mod rows;
+pub mod sqlite;
+pub mod task;
+pub mod unique;
+
+pub use error::{Error, Result};
+pub use rows::{Rows, Tx};

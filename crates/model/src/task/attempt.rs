@@ -81,6 +81,31 @@ impl Stop {
     }
 }
 
+/// One try at a task (D2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Its number.
+    pub generation: i64,
+    /// Who tried.
+    pub agent: String,
+    /// The process that tried.
+    pub instance: Option<String>,
+    /// When it started.
+    pub started_at: TimeMs,
+    /// When it ended.
+    pub ended_at: Option<TimeMs>,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// JSON text.
+    pub result: Option<String>,
+    /// How its stop went.
+    pub stop: Option<Stop>,
+    /// The payload that it ran with, where a retry has edited the task's since: JSON text.
+    pub payload: Option<String>,
+}
+
 /// What decides about a task after an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {

@@ -1,0 +1,95 @@
+//! What the door keeps in memory beside the store: the ready order, leases, names, unique keys, counts.
+//!
+//! Everything here can be rebuilt from the store. Every change pushes its inverse, so that a deed or a whole
+//! transaction that is taken back takes its memory back too.
+
+pub mod boot;
+pub mod count;
+pub mod lease;
+pub mod name;
+pub mod ready;
+
+use count::Counts;
+use lease::Leases;
+use name::Names;
+use ready::Ready;
+use std::collections::HashMap;
+
+/// An inverse.
+type Inverse = Box<dyn FnOnce(&mut Parts) + Send>;
+
+/// Everything that is kept.
+#[derive(Default)]
+pub struct Parts {
+    /// Scopes, queues, lanes, agents, actors.
+    pub names: Names,
+    /// What may be claimed, in order.
+    pub ready: Ready,
+    /// Who holds what.
+    pub leases: Leases,
+    /// Which task holds a unique key, by hash; with the moment when a timed hold ends.
+    pub unique: HashMap<i64, (i64, Option<i64>)>,
+    /// How many pending tasks wait for a task, by its key.
+    pub awaited: HashMap<i64, u32>,
+    /// Tasks by queue and state.
+    pub counts: Counts,
+    /// The last seq of the log.
+    pub last_seq: i64,
+    /// The largest key given to any thing.
+    pub last_key: i64,
+    /// Heads of the audit chains: last seq and hash.
+    pub audit: HashMap<String, (i64, String)>,
+}
+
+/// The parts, with the way back.
+#[derive(Default)]
+pub struct Memory {
+    parts: Parts,
+    undo: Vec<Inverse>,
+}
+
+impl Memory {
+    /// Memory of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, undo: Vec::new() }
+    }
+
+    /// A point to come back to.
+    pub fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back what came after the mark, last first.
+    pub fn rollback_to(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            if let Some(inverse) = self.undo.pop() {
+                inverse(&mut self.parts);
+            }
+        }
+    }
+
+    /// Forgets the way back: what happened is on disk.
+    pub fn commit(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Changes a part: `change` makes the change and gives its inverse.
+    pub fn change<T>(&mut self, change: impl FnOnce(&mut Parts) -> (T, Inverse)) -> T {
+        let (value, inverse) = change(&mut self.parts);
+        self.undo.push(inverse);
+        value
+    }
+
+    /// What cannot be got wrong by a rollback: hints, rings, caches.
+    pub fn hints(&mut self) -> &mut Parts {
+        &mut self.parts
+    }
+}
+
+impl std::ops::Deref for Memory {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}

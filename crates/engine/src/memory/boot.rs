@@ -1,0 +1,89 @@
+//! Memory rebuilt from the store, at start.
+
+use super::lease::Lease;
+use super::name::Queue;
+use super::ready::SECONDS_OF_A_RATE;
+use super::{Memory, Parts};
+use crate::clock::Now;
+use std::sync::Arc;
+use tiltyard_model::task::lease::STOP_CONFIRM_MS;
+use tiltyard_model::task::{State, sort_key};
+use tiltyard_store::task::boot::{self, Held};
+use tiltyard_store::{Result, Rows, audit, event, name, unique};
+
+/// Reads everything that the door keeps in memory. Every live lease has its full length again, and no attempt is
+/// counted (E4).
+///
+/// # Errors
+/// When the store is broken.
+pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
+    let mut parts = Parts::default();
+    names(rows, &mut parts)?;
+    counts(rows, &mut parts)?;
+    boot::ready(rows, |task| parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key)))?;
+    for held in boot::held(rows)? {
+        parts.put_lease(lease(held, now));
+    }
+    for hold in unique::all(rows)? {
+        parts.unique.insert(hold.hash, (hold.task, hold.until));
+    }
+    parts.awaited.extend(boot::awaited(rows)?);
+    let second = now.wall / 1_000;
+    for (scope, key, at, starts) in boot::rate_starts(rows, second - SECONDS_OF_A_RATE)? {
+        parts.ready.rates_mut().count(scope, &key, at, starts);
+    }
+    parts.last_seq = event::bounds(rows)?.1;
+    parts.last_key = boot::last_key(rows)?;
+    parts.audit = audit::heads(rows)?;
+    Ok(Memory::new(parts))
+}
+
+fn names(rows: &Rows, parts: &mut Parts) -> Result<()> {
+    for row in name::scopes(rows)? {
+        parts.put_scope(row.key, row.scope, row.last_seq);
+    }
+    for row in name::queues(rows)? {
+        let name = Arc::from(row.name);
+        parts.put_queue(Queue { key: row.key, scope: row.scope, name, settings: row.settings });
+    }
+    for row in name::lanes(rows)? {
+        parts.put_lane(row.key, row.queue, Arc::new(row.lane));
+    }
+    for (key, agent) in tiltyard_store::agent::all(rows)? {
+        parts.put_agent(key, agent);
+    }
+    for (key, actor) in name::actors(rows)? {
+        parts.put_actor(key, actor);
+    }
+    Ok(())
+}
+
+fn counts(rows: &Rows, parts: &mut Parts) -> Result<()> {
+    for (queue, state, count) in name::counts(rows)? {
+        if let Some(state) = State::from_code(state) {
+            parts.counts.add(queue, state, count);
+        }
+    }
+    Ok(())
+}
+
+fn lease(held: Held, now: Now) -> Lease {
+    let ran_ms = (now.wall - held.started_at).max(0);
+    let length = if held.stop.is_some() { STOP_CONFIRM_MS } else { held.lease_ms };
+    // A wall clock that was set back while the server was down must not prolong an attempt for ever, nor one that
+    // was set forward end it at once: what is left lies between one lease and the whole time.
+    let left = (held.timeout_ms - ran_ms).clamp(held.lease_ms.min(held.timeout_ms), held.timeout_ms);
+    Lease {
+        task: held.key,
+        generation: held.generation,
+        lane: held.lane,
+        agent: held.agent,
+        instance: held.instance.map(Arc::from),
+        claim: held.claim,
+        lease_ms: held.lease_ms,
+        expires: now.steady + length,
+        times_out: now.steady + left,
+        used: held.used,
+        stop: held.stop,
+    }
+}

@@ -1,0 +1,1 @@
+INSERT INTO dependency (task, depends_on) VALUES (?1, ?2) ON CONFLICT DO NOTHING

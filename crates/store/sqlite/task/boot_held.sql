@@ -1,0 +1,5 @@
+SELECT id, lane, generation, agent, instance, claim, lease_ms, started_at, timeout_ms, used, NULL
+FROM task WHERE state = 3
+UNION ALL
+SELECT id, lane, generation, agent, instance, claim, lease_ms, started_at, timeout_ms, used, stop
+FROM task WHERE stop IN (0, 1) AND state <> 3

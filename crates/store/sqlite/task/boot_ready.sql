@@ -1,0 +1,1 @@
+SELECT id, lane, ready_at, priority FROM task WHERE state = 2

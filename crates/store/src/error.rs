@@ -1,0 +1,62 @@
+//! What can go wrong below: few kinds, because few things can be done about it.
+
+/// The result of this floor.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a statement or a commit did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk is full: nothing was written, and it may be tried again once there is room (E2).
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// Somebody else holds the store.
+    #[error("the store is busy: {0}")]
+    Busy(String),
+    /// A constraint of the schema refused a row: a fault of ours, not of the caller.
+    #[error("the store refused a row in {statement}: {reason}")]
+    Constraint {
+        /// The statement's name.
+        statement: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+    /// A row holds what no word stands for.
+    #[error("a row of {statement} cannot be read: {reason}")]
+    Unreadable {
+        /// The statement's name.
+        statement: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store was written by a newer program.
+    #[error(
+        "the store has schema version {found}, this program knows {known}: start the newer program, or restore a backup made before the upgrade"
+    )]
+    Newer {
+        /// The store's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// Another server has the data folder.
+    #[error("{0}")]
+    Locked(String),
+    /// The disk or the file does not do what it must: never retried, never acknowledged (E2).
+    #[error("the store is broken in {statement}: {reason}")]
+    Broken {
+        /// The statement's name, or what was done.
+        statement: &'static str,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A broken store, from an error of the file system.
+    pub fn io(statement: &'static str, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full(error.to_string());
+        }
+        Self::Broken { statement, reason: error.to_string() }
+    }
+}

@@ -1,0 +1,158 @@
+//! Names that many rows refer to, each written once: scopes, queues, lanes, agents, actors.
+//!
+//! The engine keeps all of them in memory; a key here is the row's number.
+
+use crate::backend::sql;
+use crate::error::Result;
+use crate::rows::{Rows, Tx};
+use tiltyard_model::lane::Lane;
+use tiltyard_model::queue::Settings;
+use tiltyard_model::scope::Scope;
+use tiltyard_model::time::TimeMs;
+
+/// A scope with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeRow {
+    /// Its key.
+    pub key: i64,
+    /// The scope.
+    pub scope: Scope,
+    /// The last number of its own sequence of events.
+    pub last_seq: i64,
+}
+
+/// A queue with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Its key.
+    pub key: i64,
+    /// The key of its scope.
+    pub scope: i64,
+    /// Its name.
+    pub name: String,
+    /// Its switches and limits.
+    pub settings: Settings,
+}
+
+/// A lane with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneRow {
+    /// Its key.
+    pub key: i64,
+    /// The key of its queue.
+    pub queue: i64,
+    /// Its terms.
+    pub lane: Lane,
+}
+
+/// Every scope that is not deleted.
+///
+/// # Errors
+/// When the store is broken.
+pub fn scopes(rows: &Rows) -> Result<Vec<ScopeRow>> {
+    rows.all(sql!("scope/all"), &[], |row| {
+        let scope = Scope { name: row.text(1)?, description: row.text(2)?, created_at: row.int(3)? };
+        Ok(ScopeRow { key: row.int(0)?, scope, last_seq: row.int(4)? })
+    })
+}
+
+/// Makes a scope, describes it anew, or brings a deleted one back; gives its key.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn put_scope(tx: &Tx, scope: &Scope) -> Result<i64> {
+    tx.number(
+        sql!("scope/put"),
+        &[(&scope.name).into(), (&scope.description).into(), scope.created_at.into()],
+    )
+}
+
+/// Marks a scope as deleted.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn delete_scope(tx: &Tx, key: i64, now: TimeMs) -> Result<()> {
+    tx.run(sql!("scope/delete"), &[key.into(), now.into()]).map(drop)
+}
+
+/// How many tasks a scope has.
+///
+/// # Errors
+/// When the store is broken.
+pub fn tasks_of_scope(rows: &Rows, key: i64) -> Result<i64> {
+    rows.number(sql!("scope/count_tasks"), &[key.into()])
+}
+
+/// Every queue.
+///
+/// # Errors
+/// When the store is broken.
+pub fn queues(rows: &Rows) -> Result<Vec<QueueRow>> {
+    rows.all(sql!("queue/all"), &[], |row| {
+        Ok(QueueRow {
+            key: row.int(0)?,
+            scope: row.int(1)?,
+            name: row.text(2)?,
+            settings: row.json_or_default(3)?,
+        })
+    })
+}
+
+/// Makes a queue or changes its settings; gives its key.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn put_queue(tx: &Tx, scope: i64, name: &str, settings: &Settings) -> Result<i64> {
+    let text = json(settings);
+    tx.number(sql!("queue/put"), &[scope.into(), name.into(), (&text).into()])
+}
+
+/// How many tasks of each queue are in each state: (queue, state, count), final states included.
+///
+/// # Errors
+/// When the store is broken.
+pub fn counts(rows: &Rows) -> Result<Vec<(i64, i64, i64)>> {
+    rows.all(sql!("queue/counts"), &[], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))
+}
+
+/// Every lane.
+///
+/// # Errors
+/// When the store is broken.
+pub fn lanes(rows: &Rows) -> Result<Vec<LaneRow>> {
+    rows.all(sql!("lane/all"), &[], |row| {
+        let terms = row.text(2)?;
+        let lane = serde_json::from_str(&terms).map_err(|error| row.unreadable(error.to_string()))?;
+        Ok(LaneRow { key: row.int(0)?, queue: row.int(1)?, lane })
+    })
+}
+
+/// Makes a lane; gives its key.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn put_lane(tx: &Tx, queue: i64, lane: &Lane) -> Result<i64> {
+    let terms = json(lane);
+    tx.number(sql!("lane/put"), &[queue.into(), (&terms).into()])
+}
+
+/// Every actor: key and name.
+///
+/// # Errors
+/// When the store is broken.
+pub fn actors(rows: &Rows) -> Result<Vec<(i64, String)>> {
+    rows.all(sql!("actor/all"), &[], |row| Ok((row.int(0)?, row.text(1)?)))
+}
+
+/// Makes an actor; gives its key.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn put_actor(tx: &Tx, name: &str) -> Result<i64> {
+    tx.number(sql!("actor/put"), &[name.into()])
+}
+
+/// JSON text of a word; words of ours always have one.
+pub(crate) fn json<T: serde::Serialize>(word: &T) -> String {
+    serde_json::to_string(word).unwrap_or_else(|_| "null".to_owned())
+}

@@ -1,0 +1,287 @@
+//! The embedded store: one file, one writer, many readers, WAL with `synchronous=FULL` (E1, E6).
+
+use crate::error::{Error, Result};
+use crate::forge::Forge;
+use crate::rows::{Rows, Tx, failure};
+use crate::{meta, migration};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tiltyard_model::time::TimeMs;
+
+/// The database's name in the data folder.
+pub const FILE_NAME: &str = "tiltyard.db";
+/// Statements kept prepared by each connection.
+const CACHED_STATEMENTS: usize = 256;
+/// Page cache of the writer, in KiB.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Page cache of a reader, in KiB.
+const READER_CACHE_KIB: i64 = 2 * 1024;
+/// How long a statement waits for a lock; only a checkpoint and a backup ever hold one.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// What an acknowledged write survives (E1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A power cut.
+    #[default]
+    Full,
+    /// The death of the program, not of the machine.
+    Relaxed,
+}
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data folder; it must exist.
+    pub folder: PathBuf,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// 16 random bytes, used when the store is new.
+    pub seed: [u8; 16],
+    /// The present time, for the record of migrations.
+    pub now: TimeMs,
+}
+
+/// An open store: where it is, and what its connections share.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    durability: Durability,
+    forge: Forge,
+    epoch: i64,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, makes it when there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another server has the folder, [`Error::Newer`] when a newer program wrote it.
+    pub fn open(options: &Options) -> Result<(Self, Writer)> {
+        let lock = lock(&options.folder)?;
+        let path = options.folder.join(FILE_NAME);
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        tune_writer(&connection, options.durability)?;
+        migration::up(&connection, options.now)?;
+        let mut tx = Tx { rows: Rows { connection, forge: Forge::new(&[]) } };
+        let kept = meta::load_or_make(&tx, options.seed)?;
+        tx.rows.forge = Forge::new(kept.salt.as_bytes());
+        let forge = tx.rows.forge.clone();
+        let store = Self { path, durability: options.durability, forge, epoch: kept.epoch, _lock: lock };
+        Ok((store, Writer { tx }))
+    }
+
+    /// A further connection that only reads.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn reader(&self) -> Result<Reader> {
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        pragma(&connection, "cache_size", -READER_CACHE_KIB)?;
+        Ok(Reader { rows: Rows { connection, forge: self.forge.clone() } })
+    }
+
+    /// A connection that moves the write-ahead log into the file, apart from the writer.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn checkpointer(&self) -> Result<Checkpointer> {
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        tune_writer(&connection, self.durability)?;
+        Ok(Checkpointer { connection })
+    }
+
+    /// The ids of this store.
+    pub fn forge(&self) -> &Forge {
+        &self.forge
+    }
+
+    /// The epoch: grows with every restore (E9).
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// What an acknowledged write survives.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file and of its write-ahead log.
+    pub fn sizes(&self) -> (u64, u64) {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        (size(&self.path), size(Path::new(&wal)))
+    }
+}
+
+/// The library's version.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
+/// One data folder, one server (E10). The kernel drops the lock with the process, so a killed one blocks nobody.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| Error::io("open the lock", &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked(format!(
+            "another tiltyard server is using {}: stop it, or give this one another --data folder",
+            folder.display()
+        ))),
+        Err(std::fs::TryLockError::Error(error)) => Err(Error::io("lock the data folder", &error)),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| failure("open", &error))?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.busy_timeout(BUSY_WAIT).map_err(|error| failure("busy_timeout", &error))?;
+    pragma(&connection, "foreign_keys", 1)?;
+    Ok(connection)
+}
+
+fn tune_writer(connection: &Connection, durability: Durability) -> Result<()> {
+    // Before the first table: the file gives space back in small steps later.
+    pragma(connection, "auto_vacuum", 2)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(|error| failure("journal_mode", &error))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(Error::Broken {
+            statement: "journal_mode",
+            reason: format!("the file system of the data folder cannot hold a write-ahead log (mode {mode})"),
+        });
+    }
+    pragma(connection, "synchronous", if durability == Durability::Full { 2 } else { 1 })?;
+    pragma(connection, "wal_autocheckpoint", 0)?;
+    pragma(connection, "temp_store", 2)?;
+    pragma(connection, "cache_size", -WRITER_CACHE_KIB)
+}
+
+fn pragma(connection: &Connection, name: &'static str, value: i64) -> Result<()> {
+    connection.pragma_update(None, name, value).map_err(|error| failure(name, &error))
+}
+
+/// The one connection that writes.
+pub struct Writer {
+    tx: Tx,
+}
+
+impl Writer {
+    /// What the door's deeds write through.
+    pub fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// Begins a write transaction.
+    ///
+    /// # Errors
+    /// When the file cannot be locked or read.
+    pub fn begin(&self) -> Result<()> {
+        self.control("begin", "BEGIN IMMEDIATE")
+    }
+
+    /// Commits: when this is `Ok`, all of it is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: nothing of it happened. [`Error::Broken`]: nobody knows; the program must end (E2).
+    pub fn commit(&self) -> Result<()> {
+        self.control("commit", "COMMIT")
+    }
+
+    /// Takes the whole transaction back.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn rollback(&self) -> Result<()> {
+        if self.tx.rows.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.control("rollback", "ROLLBACK")
+    }
+
+    /// Marks a point to come back to.
+    ///
+    /// # Errors
+    /// When the file is broken or the disk is full.
+    pub fn save(&self) -> Result<()> {
+        self.control("savepoint", "SAVEPOINT deed")
+    }
+
+    /// Keeps what came after the mark.
+    ///
+    /// # Errors
+    /// When the file is broken or the disk is full.
+    pub fn keep(&self) -> Result<()> {
+        self.control("release", "RELEASE deed")
+    }
+
+    /// Takes back what came after the mark.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn undo(&self) -> Result<()> {
+        self.control("rollback to", "ROLLBACK TO deed")?;
+        self.control("release", "RELEASE deed")
+    }
+
+    fn control(&self, name: &'static str, text: &'static str) -> Result<()> {
+        let prepared = self.tx.rows.connection.prepare_cached(text);
+        prepared
+            .and_then(|mut statement| statement.execute([]))
+            .map(drop)
+            .map_err(|error| failure(name, &error))
+    }
+}
+
+/// A connection that only reads.
+pub struct Reader {
+    rows: Rows,
+}
+
+impl Reader {
+    /// Reads from one moment of the store: everything inside sees the same.
+    ///
+    /// # Errors
+    /// What `read` says, or a broken file.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&Rows) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let control = |name, text| {
+            self.rows.connection.execute_batch(text).map_err(|error| E::from(failure(name, &error)))
+        };
+        control("begin", "BEGIN DEFERRED")?;
+        let found = read(&self.rows);
+        control("end", "COMMIT")?;
+        found
+    }
+}
+
+/// Moves the write-ahead log into the file.
+pub struct Checkpointer {
+    connection: Connection,
+}
+
+impl Checkpointer {
+    /// Moves what no reader needs, without holding anybody up; says how many pages the log has and how many moved.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn run(&self) -> Result<(i64, i64)> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .map_err(|error| failure("checkpoint", &error))
+    }
+}

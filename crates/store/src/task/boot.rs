@@ -1,0 +1,129 @@
+//! What the engine rebuilds its memory from at start.
+
+use crate::backend::sql;
+use crate::error::Result;
+use crate::rows::Rows;
+use tiltyard_model::task::attempt::Stop;
+use tiltyard_model::time::{DurationMs, TimeMs};
+
+/// A ready task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// Its key.
+    pub key: i64,
+    /// The key of its lane.
+    pub lane: i64,
+    /// Since when.
+    pub ready_at: TimeMs,
+    /// 1 to 10.
+    pub priority: u8,
+}
+
+/// A running task, or a cancelled one whose attempt has not stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its key.
+    pub key: i64,
+    /// The key of its lane.
+    pub lane: i64,
+    /// The generation.
+    pub generation: i64,
+    /// The key of the agent.
+    pub agent: i64,
+    /// Its process.
+    pub instance: Option<String>,
+    /// The hash of the claim's id.
+    pub claim: Option<i64>,
+    /// The length of the lease.
+    pub lease_ms: DurationMs,
+    /// When the attempt started.
+    pub started_at: TimeMs,
+    /// Wall time of the attempt.
+    pub timeout_ms: DurationMs,
+    /// Attempts counted before.
+    pub used: u32,
+    /// How the stop stands, for a cancelled one.
+    pub stop: Option<Stop>,
+}
+
+/// Calls `each` with every ready task.
+///
+/// # Errors
+/// When the store is broken.
+pub fn ready(rows: &Rows, mut each: impl FnMut(Ready)) -> Result<()> {
+    let rows = rows.all(sql!("task/boot_ready"), &[], |row| {
+        each(Ready {
+            key: row.int(0)?,
+            lane: row.int(1)?,
+            ready_at: row.int(2)?,
+            priority: row.int(3)? as u8,
+        });
+        Ok(())
+    })?;
+    drop(rows);
+    Ok(())
+}
+
+/// Every running task, and every cancelled one whose attempt has not stopped.
+///
+/// # Errors
+/// When the store is broken.
+pub fn held(rows: &Rows) -> Result<Vec<Held>> {
+    rows.all(sql!("task/boot_held"), &[], |row| {
+        Ok(Held {
+            key: row.int(0)?,
+            lane: row.int(1)?,
+            generation: row.int(2)?,
+            agent: row.int(3)?,
+            instance: row.opt_text(4)?,
+            claim: row.opt_int(5)?,
+            lease_ms: row.int(6)?,
+            started_at: row.int(7)?,
+            timeout_ms: row.int(8)?,
+            used: row.int(9)? as u32,
+            stop: row.opt_int(10)?.and_then(Stop::from_code),
+        })
+    })
+}
+
+/// The keys of tasks that pending ones wait for, with how many wait.
+///
+/// # Errors
+/// When the store is broken.
+pub fn awaited(rows: &Rows) -> Result<Vec<(i64, u32)>> {
+    rows.all(sql!("task/boot_awaited"), &[], |row| Ok((row.int(0)?, row.int(1)? as u32)))
+}
+
+/// The largest key of a task; 0 when there is none.
+///
+/// # Errors
+/// When the store is broken.
+pub fn last_key(rows: &Rows) -> Result<i64> {
+    rows.number(sql!("task/last_key"), &[])
+}
+
+/// Starts of tasks under a rate since `second`: scope, key, second, starts.
+///
+/// # Errors
+/// When the store is broken.
+pub fn rate_starts(rows: &Rows, second: i64) -> Result<Vec<(i64, String, i64, u32)>> {
+    rows.all(sql!("task/boot_rates"), &[second.into()], |row| {
+        Ok((row.int(0)?, row.text(1)?, row.int(2)?, row.int(3)? as u32))
+    })
+}
+
+/// Keeps starts of tasks under a rate.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn count_start(tx: &crate::rows::Tx, scope: i64, key: &str, second: i64, starts: u32) -> Result<()> {
+    tx.run(sql!("task/rate_count"), &[scope.into(), key.into(), second.into(), starts.into()]).map(drop)
+}
+
+/// Forgets starts before `second`.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn prune_starts(tx: &crate::rows::Tx, second: i64) -> Result<usize> {
+    tx.run(sql!("task/rate_prune"), &[second.into()])
+}

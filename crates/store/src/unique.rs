@@ -1,0 +1,43 @@
+//! Unique keys: which task holds which, by hash; the word itself stands in the task's row.
+
+use crate::backend::sql;
+use crate::error::Result;
+use crate::rows::{Rows, Tx};
+use tiltyard_model::time::TimeMs;
+
+/// A hold on a unique key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The task's key.
+    pub task: i64,
+    /// The hash of scope and unique key.
+    pub hash: i64,
+    /// Until when; until the task is final when `None`.
+    pub until: Option<TimeMs>,
+}
+
+/// Every hold.
+///
+/// # Errors
+/// When the store is broken.
+pub fn all(rows: &Rows) -> Result<Vec<Hold>> {
+    rows.all(sql!("unique/all"), &[], |row| {
+        Ok(Hold { task: row.int(0)?, hash: row.int(1)?, until: row.opt_int(2)? })
+    })
+}
+
+/// Writes a hold.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn put(tx: &Tx, hold: Hold) -> Result<()> {
+    tx.run(sql!("unique/put"), &[hold.task.into(), hold.hash.into(), hold.until.into()]).map(drop)
+}
+
+/// Ends a hold.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn end(tx: &Tx, task: i64) -> Result<()> {
+    tx.run(sql!("unique/end"), &[task.into()]).map(drop)
+}
