@@ -33,10 +33,9 @@ impl Clock {
     pub fn now(&self) -> Now {
         match self {
             Self::System(start) => Now { wall: wall(), steady: start.elapsed().as_millis() as DurationMs },
-            Self::Virtual(clock) => Now {
-                wall: clock.wall.load(Ordering::SeqCst),
-                steady: clock.steady.load(Ordering::SeqCst),
-            },
+            Self::Virtual(clock) => {
+                Now { wall: clock.wall.load(Ordering::SeqCst), steady: clock.steady.load(Ordering::SeqCst) }
+            }
         }
     }
 }

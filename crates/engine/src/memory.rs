@@ -38,7 +38,7 @@ pub struct Parts {
     /// The largest key given to any thing.
     pub last_key: i64,
     /// Heads of the audit chains: last seq and hash.
-    pub audit: HashMap<String, (i64, String)>,
+    pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }
 
 /// The parts, with the way back.

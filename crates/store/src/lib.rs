@@ -3,6 +3,8 @@
 //! A face is written once, against [`Rows`]; what differs between databases stands in the SQL files. Row types are
 //! private to their file: a face takes and gives words of `model`.
 
+pub mod agent;
+pub mod audit;
 mod backend;
 pub mod error;
 pub mod event;

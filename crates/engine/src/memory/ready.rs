@@ -64,7 +64,8 @@ impl Ready {
             queue.settings = settings.clone();
             return;
         }
-        let fresh = QueueState { scope, settings: settings.clone(), running: 0, ready: 0, heads: BTreeSet::new() };
+        let fresh =
+            QueueState { scope, settings: settings.clone(), running: 0, ready: 0, heads: BTreeSet::new() };
         self.queues.insert(key, fresh);
         if !self.turns.contains_key(&scope) {
             self.scopes.push_back(scope);

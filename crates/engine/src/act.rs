@@ -1,0 +1,104 @@
+//! What a deed works with: rows, memory, time, and the record of what it does.
+
+pub mod name;
+pub mod record;
+
+use crate::clock::Now;
+use crate::memory::Memory;
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::Caller;
+use tiltyard_store::{Error, Tx};
+
+/// Who enters, and how the record names the visit.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Who.
+    pub caller: Caller,
+    /// The request.
+    pub request_id: Option<String>,
+    /// The address of the caller.
+    pub client: Option<String>,
+}
+
+impl Pass {
+    /// The program itself.
+    pub fn system() -> Self {
+        Self { caller: Caller::system(), request_id: None, client: None }
+    }
+}
+
+/// A deed at work, inside the door.
+pub struct Act<'a> {
+    /// Rows, to read and write.
+    pub tx: &'a Tx,
+    /// The memory beside them.
+    pub memory: &'a mut Memory,
+    /// Now, the same for everything in one deed.
+    pub now: Now,
+    /// Who.
+    pub pass: &'a Pass,
+    /// The store's epoch.
+    pub epoch: i64,
+    /// Drawn for this deed, 0.0 to below 1.0.
+    pub chance: f64,
+    /// What is to be done after the commit.
+    pub effects: &'a mut Vec<Effect>,
+}
+
+/// What is done after the commit, listed as data during the deed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// An agent is to be told to stop an attempt (D4).
+    StopAttempt {
+        /// The agent.
+        agent: String,
+        /// The task.
+        task: Id,
+        /// The generation.
+        generation: i64,
+        /// Why.
+        reason: String,
+    },
+    /// A token has ended: its streams and sockets close (SEC19).
+    TokenEnded {
+        /// The token.
+        token: Id,
+    },
+    /// An agent is to be told to take nothing new, or to take work again.
+    AgentDrain {
+        /// The agent.
+        agent: String,
+        /// Whether it drains.
+        draining: bool,
+    },
+}
+
+impl Act<'_> {
+    /// A new key: it grows with every call, and tells the time as long as fewer than 32,768 are made a millisecond.
+    pub fn next_key(&mut self) -> i64 {
+        let at_least = Id::key_at(self.now.wall, 0);
+        let hints = self.memory.hints();
+        hints.last_key = at_least.max(hints.last_key + 1);
+        hints.last_key
+    }
+
+    /// The id of a key.
+    pub fn id(&self, noun: Noun, key: i64) -> Id {
+        self.tx.id(noun, key)
+    }
+}
+
+/// What a fault of the store means to a caller.
+pub fn refusal_of(error: Error) -> Refusal {
+    match error {
+        Error::Full(_) => Refusal::new(
+            Code::StorageLow,
+            "the disk of the data folder is full: nothing was written; make room and try again",
+        )
+        .retry_after(5_000),
+        Error::Busy(reason) => Refusal::new(Code::Overloaded, reason).retry_after(1_000),
+        Error::Locked(reason) => Refusal::new(Code::StorageBroken, reason),
+        other => Refusal::new(Code::Internal, format!("the store refused the write: {other}")),
+    }
+}

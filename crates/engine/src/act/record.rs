@@ -1,0 +1,130 @@
+//! The record of a deed: events for every change of state, audit entries for the acts it covers. Written here and
+//! nowhere else, in the transaction of the change (D51, D52).
+
+use super::{Act, refusal_of};
+use crate::memory::Parts;
+use serde_json::{Map, Value};
+use tiltyard_model::audit::{self, ActResult, Action, Entry, Phase};
+use tiltyard_model::event::{Payload, Subject};
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::event::{Append, append};
+
+/// What an audit entry tells beside who and when.
+#[derive(Debug)]
+pub struct Told {
+    /// The chain: a scope, or `system`.
+    pub scope: String,
+    /// What.
+    pub action: Action,
+    /// To what.
+    pub target: String,
+    /// How it ended.
+    pub result: ActResult,
+    /// For acts with an effect outside.
+    pub phase: Option<(Phase, Id)>,
+    /// What else there is to know.
+    pub detail: Map<String, Value>,
+}
+
+impl Told {
+    /// A plain act that was done.
+    pub fn done(scope: &str, action: Action, target: impl std::fmt::Display) -> Self {
+        Self {
+            scope: scope.to_owned(),
+            action,
+            target: target.to_string(),
+            result: ActResult::Ok,
+            phase: None,
+            detail: Map::new(),
+        }
+    }
+
+    /// The same with one more thing to know.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Act<'_> {
+    /// Writes an event of a task.
+    ///
+    /// # Errors
+    /// When the store cannot write it.
+    pub fn task_event<P: Payload>(&mut self, scope: i64, task: i64, payload: &P) -> Result<(), Refusal> {
+        let subject = Subject::Id(self.id(Noun::Task, task));
+        self.event(scope, &subject, None, payload)
+    }
+
+    /// Writes an event: `task` is the key of the task it belongs to, where the subject is none.
+    ///
+    /// # Errors
+    /// When the store cannot write it.
+    pub fn event<P: Payload>(
+        &mut self,
+        scope: i64,
+        subject: &Subject,
+        task: Option<i64>,
+        payload: &P,
+    ) -> Result<(), Refusal> {
+        let data = serde_json::to_string(payload)
+            .map_err(|error| Refusal::new(Code::Internal, format!("an event cannot be written: {error}")))?;
+        let owner = self.pass.caller.owner.clone();
+        let actor = self.actor_key(&owner)?;
+        let (seq, scope_seq) = self.memory.next_seq(scope);
+        let event = Append {
+            seq,
+            epoch: self.epoch,
+            scope,
+            scope_seq,
+            kind: P::TYPE,
+            time: self.now.wall,
+            actor,
+            request: self.pass.request_id.as_deref(),
+            subject,
+            task,
+            data: &data,
+        };
+        append(self.tx, &event).map_err(refusal_of)
+    }
+
+    /// Writes an audit entry.
+    ///
+    /// # Errors
+    /// 503 `audit_unavailable` when it cannot be written: the act that it covers is refused with it.
+    pub fn audit(&mut self, told: Told) -> Result<(), Refusal> {
+        let chain = told.scope.clone();
+        let head = self.memory.audit.get(&chain).cloned().unwrap_or_default();
+        let act = audit::Act {
+            time: self.now.wall,
+            scope: told.scope,
+            actor: self.pass.caller.owner.clone(),
+            action: told.action,
+            target: told.target,
+            result: told.result,
+            client: self.pass.client.clone(),
+            request_id: self.pass.request_id.clone(),
+            phase: told.phase,
+            detail: told.detail,
+        };
+        let entry = Entry::link(act, &head);
+        tiltyard_store::audit::append(self.tx, &entry).map_err(|error| {
+            Refusal::new(
+                Code::AuditUnavailable,
+                format!("the audit record cannot be written, so nothing was done: {error}"),
+            )
+        })?;
+        let after = entry.head();
+        self.memory.change(move |parts| {
+            let before = parts.audit.insert(chain.clone(), after);
+            let inverse = move |parts: &mut Parts| match before {
+                Some(before) => drop(parts.audit.insert(chain, before)),
+                None => drop(parts.audit.remove(&chain)),
+            };
+            ((), Box::new(inverse))
+        });
+        Ok(())
+    }
+}

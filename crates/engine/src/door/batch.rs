@@ -1,0 +1,294 @@
+//! The door's own thread: takes what waits, makes one transaction of it, commits, answers.
+
+use super::deed::{Deed, Tried};
+use super::inbox::Inbox;
+use super::{OnBroken, Parts};
+use crate::act::{Act, Effect, refusal_of};
+use crate::bell::Bell;
+use crate::clock::Clock;
+use crate::memory::Memory;
+use crate::metric::Metrics;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::Error;
+use tiltyard_store::sqlite::Writer;
+use tokio::sync::broadcast;
+
+/// Most deeds of one transaction.
+const MAX_BATCH_DEEDS: usize = 1_024;
+/// After so long a transaction takes no more, so that the first caller is not kept for the last.
+const MAX_BATCH_TIME: Duration = Duration::from_millis(8);
+/// Most deeds that wait to be tried again.
+const MAX_PARKED: usize = 16_384;
+/// How long the door sleeps while deeds wait for a limit's minute to go on.
+const PARKED_NAP: Duration = Duration::from_millis(250);
+/// How long the door sleeps while nothing waits.
+const LONG_NAP: Duration = Duration::from_secs(60);
+
+/// Everything that the thread owns.
+pub(super) struct Room {
+    writer: Writer,
+    memory: Memory,
+    clock: Clock,
+    epoch: i64,
+    inbox: Arc<Inbox>,
+    bell: Bell,
+    effects: broadcast::Sender<Effect>,
+    metrics: Arc<Metrics>,
+    on_broken: OnBroken,
+    parked: Vec<Box<dyn Deed>>,
+    parked_at: u64,
+    follow_ups: Vec<Box<dyn Deed>>,
+    dice: u64,
+    broken: Option<Refusal>,
+}
+
+/// One transaction in the making.
+#[derive(Default)]
+struct Batch {
+    done: Vec<Box<dyn Deed>>,
+    effects: Vec<Effect>,
+    lost: Option<Refusal>,
+}
+
+impl Room {
+    pub(super) fn new(
+        parts: Parts,
+        inbox: Arc<Inbox>,
+        bell: Bell,
+        effects: broadcast::Sender<Effect>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let dice = 0x9e37_79b9_7f4a_7c15 ^ parts.memory.last_key as u64;
+        Self {
+            writer: parts.writer,
+            memory: parts.memory,
+            clock: parts.clock,
+            epoch: parts.epoch,
+            inbox,
+            bell,
+            effects,
+            metrics,
+            on_broken: parts.on_broken,
+            parked: Vec::new(),
+            parked_at: 0,
+            follow_ups: Vec::new(),
+            dice,
+            broken: None,
+        }
+    }
+
+    /// Works until the door is closed and empty.
+    pub(super) fn work(mut self) {
+        while !self.inbox.is_done() {
+            let nap = if self.parked.is_empty() { LONG_NAP } else { PARKED_NAP };
+            match self.inbox.take(nap) {
+                Some(first) => self.transaction(Some(first)),
+                None if self.parked_may_go_on() => self.transaction(None),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether a limit by the minute could have let something go.
+    fn parked_may_go_on(&mut self) -> bool {
+        let waits = !self.parked.is_empty() && !self.memory.ready.is_empty();
+        if waits {
+            self.memory.hints().ready.touch();
+        }
+        waits
+    }
+
+    fn transaction(&mut self, first: Option<Box<dyn Deed>>) {
+        let mut batch = Batch::default();
+        if let Some(refusal) = self.broken.clone() {
+            batch.done.extend(first);
+            batch.lost = Some(refusal);
+        } else if let Err(error) = self.writer.begin() {
+            batch.done.extend(first);
+            self.lose(&mut batch, error);
+        } else {
+            self.fill(&mut batch, first);
+            self.feed_parked(&mut batch);
+            self.commit(&mut batch);
+        }
+        self.answer(batch);
+    }
+
+    fn fill(&mut self, batch: &mut Batch, first: Option<Box<dyn Deed>>) {
+        let began = Instant::now();
+        let mut next = first;
+        let mut count = 0;
+        while batch.lost.is_none() {
+            let deed = next.take().or_else(|| self.follow_ups.pop()).or_else(|| self.inbox.try_take());
+            let Some(deed) = deed else { break };
+            self.one(batch, deed);
+            count += 1;
+            if count >= MAX_BATCH_DEEDS || began.elapsed() > MAX_BATCH_TIME {
+                break;
+            }
+        }
+        self.metrics.batch_size.see(count as u64);
+    }
+
+    /// Tries one deed inside its own savepoint.
+    fn one(&mut self, batch: &mut Batch, mut deed: Box<dyn Deed>) {
+        let (mark, effects) = (self.memory.mark(), batch.effects.len());
+        let tried = match self.writer.save() {
+            Ok(()) => self.perform(batch, deed.as_mut()),
+            Err(error) => Err(refusal_of(error)),
+        };
+        match tried {
+            Ok(tried) => {
+                if let Err(error) = self.writer.keep() {
+                    batch.done.push(deed);
+                    return self.lose(batch, error);
+                }
+                match tried {
+                    Tried::Done => batch.done.push(deed),
+                    Tried::NotYet => self.park(batch, deed),
+                }
+            }
+            Err(refusal) => {
+                self.metrics.refused.add(1);
+                self.memory.rollback_to(mark);
+                batch.effects.truncate(effects);
+                deed.refuse(refusal.clone());
+                batch.done.push(deed);
+                if let Err(error) = self.writer.undo() {
+                    self.lose_after(batch, error, refusal);
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, batch: &mut Batch, deed: &mut dyn Deed) -> Result<Tried, Refusal> {
+        let chance = self.chance();
+        let pass = deed.pass().clone();
+        let mut act = Act {
+            tx: self.writer.tx(),
+            memory: &mut self.memory,
+            now: self.clock.now(),
+            pass: &pass,
+            epoch: self.epoch,
+            chance,
+            effects: &mut batch.effects,
+        };
+        catch_unwind(AssertUnwindSafe(|| deed.perform(&mut act))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            tracing::error!(target: "store", "a deed panicked and was taken back: {text}");
+            Err(Refusal::new(
+                Code::Internal,
+                "a fault of ours: nothing was done; please report it with the request id",
+            ))
+        })
+    }
+
+    /// SplitMix64: chance for jitter, not for secrets.
+    fn chance(&mut self) -> f64 {
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.dice;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ (word >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn park(&mut self, batch: &mut Batch, mut deed: Box<dyn Deed>) {
+        if self.parked.len() < MAX_PARKED {
+            return self.parked.push(deed);
+        }
+        let text = format!("{MAX_PARKED} claims wait already: ask again in a moment");
+        deed.refuse(Refusal::new(Code::Overloaded, text).retry_after(1_000));
+        batch.done.push(deed);
+    }
+
+    /// Tries the waiting deeds again when something has changed, in the transaction that changed it.
+    fn feed_parked(&mut self, batch: &mut Batch) {
+        if self.parked_at == self.memory.ready.changes() || batch.lost.is_some() {
+            return;
+        }
+        self.parked_at = self.memory.ready.changes();
+        for mut deed in std::mem::take(&mut self.parked) {
+            if batch.lost.is_some() || self.memory.ready.is_empty() {
+                self.parked.push(deed);
+            } else if deed.still_wanted() {
+                self.one(batch, deed);
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Batch) {
+        if batch.lost.is_some() {
+            return;
+        }
+        let began = Instant::now();
+        match self.writer.commit() {
+            Ok(()) => {
+                self.metrics.commit_us.see(began.elapsed().as_micros() as u64);
+                self.memory.commit();
+            }
+            Err(error) => self.lose(batch, error),
+        }
+    }
+
+    /// The transaction is lost: nothing of it happened, or nobody knows (E2).
+    fn lose(&mut self, batch: &mut Batch, error: Error) {
+        let is_broken = matches!(error, Error::Broken { .. } | Error::Unreadable { .. });
+        let refusal = if is_broken { self.break_down(&error) } else { refusal_of(error) };
+        self.forget(batch, refusal);
+    }
+
+    /// A deed failed and its savepoint is gone too: the database has taken the transaction back by itself, as it does
+    /// on a full disk. The deed's own refusal says why.
+    fn lose_after(&mut self, batch: &mut Batch, error: Error, refusal: Refusal) {
+        match refusal.code {
+            Code::StorageLow | Code::Overloaded => self.forget(batch, refusal),
+            _ => self.lose(batch, error),
+        }
+    }
+
+    fn forget(&mut self, batch: &mut Batch, refusal: Refusal) {
+        if let Err(error) = self.writer.rollback() {
+            self.break_down(&error);
+        }
+        self.memory.rollback_to(0);
+        batch.effects.clear();
+        batch.lost = Some(refusal);
+    }
+
+    fn break_down(&mut self, error: &Error) -> Refusal {
+        let text = format!(
+            "the store can no longer be trusted, so the server ends and recovers at its restart: {error}"
+        );
+        let refusal = Refusal::new(Code::StorageBroken, text).retry_after(5_000);
+        if self.broken.is_none() {
+            self.broken = Some(refusal.clone());
+            (self.on_broken)(&refusal.message);
+        }
+        refusal
+    }
+
+    fn answer(&mut self, batch: Batch) {
+        let lost = batch.lost.is_some();
+        for mut deed in batch.done {
+            if let Some(refusal) = &batch.lost {
+                deed.refuse(refusal.clone());
+            }
+            let follow_up = deed.answer();
+            if !lost {
+                self.follow_ups.extend(follow_up);
+            }
+        }
+        self.bell.ring(self.memory.last_seq);
+        for effect in batch.effects {
+            // Without a listener there is nobody to tell.
+            let _ = self.effects.send(effect);
+        }
+        if !self.follow_ups.is_empty() {
+            self.transaction(None);
+        }
+    }
+}

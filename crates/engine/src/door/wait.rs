@@ -1,0 +1,116 @@
+//! Deeds that wait inside the door: a claim that finds nothing is tried again in the transaction that feeds it, so
+//! that enqueue and start share one fsync.
+
+use super::closed;
+use super::deed::{Deed, Plain, Tried};
+use crate::act::{Act, Pass};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tiltyard_model::refusal::{Code, Refusal};
+use tokio::sync::oneshot;
+
+const WANTED: u8 = 0;
+const BEING_TRIED: u8 = 1;
+const GIVEN_UP: u8 = 2;
+/// How long somebody who gives up waits for a try that is under way.
+const LAST_TRY: Duration = Duration::from_millis(20);
+
+/// The caller's end of a waiting deed. Dropping it gives the deed up.
+pub struct Waiting<T> {
+    state: Arc<AtomicU8>,
+    answer: oneshot::Receiver<Result<T, Refusal>>,
+}
+
+impl<T> Waiting<T> {
+    /// Waits at most `patience`; `None` when there was nothing to do so long.
+    ///
+    /// # Errors
+    /// What the deed says.
+    pub async fn at_most(mut self, patience: Duration) -> Result<Option<T>, Refusal> {
+        let mut patience = patience;
+        loop {
+            match tokio::time::timeout(patience, &mut self.answer).await {
+                Ok(answer) => return answer.unwrap_or_else(|_| Err(closed())).map(Some),
+                Err(_) if self.give_up() => return Ok(None),
+                Err(_) => patience = LAST_TRY,
+            }
+        }
+    }
+
+    fn give_up(&self) -> bool {
+        self.state.compare_exchange(WANTED, GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+struct Parked<T, F, L> {
+    pass: Pass,
+    deed: F,
+    lost: Option<L>,
+    state: Arc<AtomicU8>,
+    answer: Option<Result<T, Refusal>>,
+    reply: oneshot::Sender<Result<T, Refusal>>,
+}
+
+/// Both ends of a waiting deed.
+pub(super) fn pair<T, F, L>(pass: Pass, deed: F, lost: L) -> (Box<dyn Deed>, Waiting<T>)
+where
+    T: Send + 'static,
+    F: FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
+    L: FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
+{
+    let state = Arc::new(AtomicU8::new(WANTED));
+    let (reply, answer) = oneshot::channel();
+    let parked = Parked { pass, deed, lost: Some(lost), state: Arc::clone(&state), answer: None, reply };
+    (Box::new(parked), Waiting { state, answer })
+}
+
+impl<T, F, L> Deed for Parked<T, F, L>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
+    L: FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
+{
+    fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    fn perform(&mut self, act: &mut Act<'_>) -> Result<Tried, Refusal> {
+        if !self.still_wanted() {
+            return Err(Refusal::new(Code::ShuttingDown, "nobody waits for this any more"));
+        }
+        match (self.deed)(act)? {
+            Some(found) => {
+                self.answer = Some(Ok(found));
+                Ok(Tried::Done)
+            }
+            None => {
+                self.state.store(WANTED, Ordering::SeqCst);
+                Ok(Tried::NotYet)
+            }
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.answer = Some(Err(refusal));
+    }
+
+    fn still_wanted(&mut self) -> bool {
+        let tried = self.state.compare_exchange(WANTED, BEING_TRIED, Ordering::SeqCst, Ordering::SeqCst);
+        tried.is_ok() || tried == Err(BEING_TRIED)
+    }
+
+    fn answer(self: Box<Self>) -> Option<Box<dyn Deed>> {
+        let this = *self;
+        let Err(unheard) = this.reply.send(this.answer?) else { return None };
+        let (found, lost) = (unheard.ok()?, this.lost?);
+        let (reply, _) = oneshot::channel();
+        Some(Box::new(Plain::new(this.pass, move |act: &mut Act<'_>| lost(act, found), reply)))
+    }
+}
