@@ -9,31 +9,16 @@ pub(super) const LAW: Law = Law {
     check,
 };
 
-/// What opens a write transaction, or the connection that could.
-const OPENERS: &[&str] = &[
-    "TransactionBehavior::Immediate",
-    "TransactionBehavior::Exclusive",
-    "begin_write",
-    "open_writer",
-    "Writer::open",
-];
-
-/// Where that may stand: the door itself, and the store that it calls.
-const PLACES: &[&str] = &["crates/engine/src/door.rs", "crates/engine/src/door/", "crates/store/src/"];
+/// Opens a write transaction, and may be had by the door alone: the store's one connection that writes.
+const WRITER: &str = "Writer";
+const DOOR: &[&str] = &["crates/engine/src/door.rs", "crates/engine/src/door/"];
 
 fn check(house: &House) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for rust in house.rust.iter().filter(|rust| !PLACES.iter().any(|place| rust.path.starts_with(place))) {
-        for word in OPENERS {
-            let lines = rust.product_lines_with(word);
-            findings.extend(
-                lines
-                    .into_iter()
-                    .map(|line| Finding::new(&rust.path, line, format!("`{word}` outside of the door"))),
-            );
-        }
-    }
-    findings
+    let others = house.krate("engine").filter(|rust| !DOOR.iter().any(|place| rust.path.starts_with(place)));
+    let told = |path: &str, line| Finding::new(path, line, format!("`{WRITER}` outside of the door"));
+    others
+        .flat_map(|rust| rust.product_lines_with(WRITER).into_iter().map(|line| told(&rust.path, line)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -42,7 +27,7 @@ mod tests {
 
     #[test]
     fn only_the_door_writes() {
-        let text = "fn a() { store.begin_write() }";
+        let text = "fn a(writer: &Writer) { writer.begin() }";
         assert_eq!(check(&House::of(&[("crates/engine/src/task.rs", text)])).len(), 1);
         assert_eq!(check(&House::of(&[("crates/engine/src/door.rs", text)])).len(), 0);
         assert_eq!(check(&House::of(&[("crates/engine/src/door/batch.rs", text)])).len(), 0);
