@@ -82,12 +82,19 @@ fn used(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in house.tree.under("crates/store/", ".sql") {
         let Some(name) = folder_of(&file.path) else { continue };
-        if !named.contains(name.trim_end_matches(".sql")) {
+        if !named.contains(called(name)) {
             findings.push(Finding::new(&file.path, 0, "no source of the store names it"));
         }
     }
     findings.extend(house.krate("store").flat_map(|rust| missing(house, rust)));
     findings
+}
+
+/// How sources call a file: without its ending; the two halves of a migration by the number and title they share.
+fn called(name: &str) -> &str {
+    let name = name.trim_end_matches(".sql");
+    let half = name.strip_suffix(".up").or_else(|| name.strip_suffix(".down"));
+    half.and_then(|half| half.strip_prefix("migration/")).unwrap_or(name)
 }
 
 /// What the literals of a file name, as paths below `sqlite/` without their ending.
@@ -146,6 +153,12 @@ mod tests {
             assert!(used(&House::of(&[file, ("crates/store/src/task.rs", &text)])).is_empty(), "{name}");
         }
         assert_eq!(used(&House::of(&[file])).len(), 1);
+        let migration = ("crates/store/sqlite/migration/0001_start.up.sql", "");
+        let list = ("crates/store/src/migration.rs", "const A: M = migration!(1, \"0001_start\");");
+        assert_eq!(
+            (used(&House::of(&[migration, list])).len(), used(&House::of(&[migration])).len()),
+            (0, 1)
+        );
         let lost = ("crates/store/src/task.rs", "const A: &str = sql!(\"task/lost.sql\");");
         assert_eq!(used(&House::of(&[lost])).len(), 1);
     }
