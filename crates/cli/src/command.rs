@@ -1,10 +1,26 @@
 //! The command line: one file a command, its help as its doc comment.
 
+pub mod approve;
+pub mod audit;
+pub mod batch;
+pub mod cancel;
+pub mod changes;
 pub mod completions;
 pub mod config;
+pub mod dead_letters;
+pub mod events;
 pub mod group;
+pub mod logs;
 pub mod man;
+pub mod queues;
+pub mod reject;
+pub mod repo;
+pub mod retry;
+pub mod submit;
+pub mod tasks;
+pub mod token;
 pub mod version;
+pub mod why;
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -39,16 +55,29 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// Every command.
+/// Every command; its help is the doc comment of its struct.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a doc comment here would take the place of the command's own")]
 pub enum Command {
-    #[allow(missing_docs, reason = "the help of a command is the doc comment of its struct")]
+    Submit(Box<submit::Submit>),
+    Batch(batch::Batch),
+    Tasks(tasks::Tasks),
+    Why(why::Why),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Approve(approve::Approve),
+    Reject(reject::Reject),
+    Changes(changes::Changes),
+    Repo(repo::Repo),
+    DeadLetters(dead_letters::DeadLetters),
+    Queues(queues::Queues),
+    Events(events::Events),
+    Logs(logs::Logs),
+    Token(token::Token),
+    Audit(audit::Audit),
     Config(config::Config),
-    #[allow(missing_docs, reason = "as above")]
     Version(version::Version),
-    #[allow(missing_docs, reason = "as above")]
     Completions(completions::Completions),
-    #[allow(missing_docs, reason = "as above")]
     #[command(hide = true)]
     Man(man::Man),
 }
@@ -82,6 +111,22 @@ impl FromArgMatches for Cli {
 pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
     match command {
         None => context.output.line(WELCOME),
+        Some(Command::Submit(command)) => command.run(context),
+        Some(Command::Batch(command)) => command.run(context),
+        Some(Command::Tasks(command)) => command.run(context),
+        Some(Command::Why(command)) => command.run(context),
+        Some(Command::Cancel(command)) => command.run(context),
+        Some(Command::Retry(command)) => command.run(context),
+        Some(Command::Approve(command)) => command.run(context),
+        Some(Command::Reject(command)) => command.run(context),
+        Some(Command::Changes(command)) => command.run(context),
+        Some(Command::Repo(command)) => command.run(context),
+        Some(Command::DeadLetters(command)) => command.run(context),
+        Some(Command::Queues(command)) => command.run(context),
+        Some(Command::Events(command)) => command.run(context),
+        Some(Command::Logs(command)) => command.run(context),
+        Some(Command::Token(command)) => command.run(context),
+        Some(Command::Audit(command)) => command.run(context),
         Some(Command::Config(command)) => command.run(context),
         Some(Command::Version(command)) => command.run(context),
         Some(Command::Completions(command)) => command.run(context),

@@ -7,6 +7,8 @@ use crate::output::Output;
 use crate::settings::environment::Environment;
 use crate::settings::load::{Given, Loaded, load};
 use std::future::Future;
+use tiltyard_client::Client;
+use tiltyard_client::connection;
 
 /// What every command is given: where it stands, and where it speaks.
 #[derive(Debug, Clone)]
@@ -40,6 +42,16 @@ impl Context {
     pub fn destination(&self) -> Result<Destination, Failure> {
         let (server, token) = (self.global.server.as_deref(), self.global.token.as_ref());
         Ok(resolve(server, token, &self.environment)?)
+    }
+
+    /// A caller of the server.
+    ///
+    /// # Errors
+    /// When address or token cannot be used.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let Destination { url, token } = self.destination()?;
+        let program = concat!("tiltyard-cli/", env!("CARGO_PKG_VERSION")).to_owned();
+        Ok(Client::new(&connection::Destination { url, token, trusted_pem: None, program })?)
     }
 
     /// Runs a command that talks to a server, on this thread.

@@ -1,5 +1,7 @@
 //! How a command ends: the only map from failures to exit codes (O3).
 
+pub mod call;
+
 use std::process::ExitCode;
 
 /// The exit codes.

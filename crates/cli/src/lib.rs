@@ -1,12 +1,17 @@
 //! Floor 5: the human face. One file a command under `command/`; settings, logs and output beside it. A
 //! library only so that `xtask` can write the reference from it; the binary `tiltyard` is its one caller.
 
+pub mod argument;
 pub mod client_file;
 pub mod command;
 pub mod context;
+pub mod decide;
+pub mod each;
 pub mod exit;
 pub mod flag;
+pub mod list;
 pub mod log;
+pub mod moment;
 pub mod output;
 pub mod place;
 pub mod ready_file;

@@ -1,6 +1,7 @@
 //! What a command prints: for people, tables that fit the terminal; for machines, JSON. Text from outside is
 //! shown with hostile characters escaped (SEC17).
 
+pub mod card;
 pub mod progress;
 pub mod style;
 pub mod table;
@@ -32,17 +33,25 @@ pub struct Output {
     pub width: usize,
     /// Whether there is colour.
     pub paint: Paint,
+    /// Whether it is a terminal, which obeys what it is sent.
+    pub terminal: bool,
 }
 
 impl Output {
     /// The one of this process.
     pub fn of_process(format: Format) -> Self {
-        Self { format, width: width(), paint: Paint::of_stdout() }
+        let terminal = std::io::stdout().is_terminal();
+        Self { format, width: width(), paint: Paint::of_stdout(), terminal }
     }
 
     /// Whether a program reads.
     pub fn is_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// Prints text that is already safe to show, and a line feed.
@@ -66,11 +75,8 @@ impl Output {
     /// # Errors
     /// When standard output is closed.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = if std::io::stdout().is_terminal() {
-            serde_json::to_string_pretty(value)
-        } else {
-            serde_json::to_string(value)
-        };
+        let text =
+            if self.terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
         self.line(&escape_json(&text.map_err(|error| Failure::failed(error.to_string()))?))
     }
 
@@ -81,6 +87,14 @@ impl Output {
     pub fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value).map_err(|error| Failure::failed(error.to_string()))?;
         self.line(&escape_json(&text))
+    }
+
+    /// Prints a card.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn card(&self, card: &card::Card) -> Result<(), Failure> {
+        write(&card.render(self.paint))
     }
 
     /// Prints a table.

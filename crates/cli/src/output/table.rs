@@ -1,4 +1,5 @@
-//! Tables that fit the terminal: columns give way, the widest first, and what is cut ends in `…`.
+//! Tables that fit the terminal: columns give way, the widest first, and what is cut ends in `…`. The first
+//! column stays whole: it is what people copy.
 
 use super::style::{Colour, Paint};
 use tiltyard_model::visible;
@@ -82,7 +83,9 @@ impl Table {
         let mut widths: Vec<usize> = (0..self.heading.len()).map(widest).collect();
         let gaps = GAP * widths.len().saturating_sub(1);
         while widths.iter().sum::<usize>().saturating_add(gaps) > width {
-            let Some(most) = widths.iter_mut().max().filter(|most| **most > MIN_COLUMN) else { break };
+            let Some(most) = widths.iter_mut().skip(1).max().filter(|most| **most > MIN_COLUMN) else {
+                break;
+            };
             *most -= 1;
         }
         widths
@@ -149,6 +152,13 @@ mod tests {
         }
         let narrow = sample().render(MIN_WIDTH, Paint::Plain);
         assert!(narrow.contains("Fix the README of the p…") && narrow.contains("漢…"), "{narrow}");
+    }
+
+    #[test]
+    fn o3_an_id_is_never_cut() {
+        let mut table = Table::new(&["id", "title"], "");
+        table.row(["task_01h2xcejqtf2nbrexx3vqjhp41".into(), "a title of some length".into()]);
+        assert!(table.render(MIN_WIDTH, Paint::Plain).contains("task_01h2xcejqtf2nbrexx3vqjhp41  a tit…"));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Runs the binary in a folder and an environment of its own, and compares what it prints with a file.
 
+use crate::fake::Fake;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// What a run of the binary came to.
+#[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -15,24 +18,58 @@ impl Run {
     /// Runs `tiltyard` with these arguments, in an empty home.
     pub(crate) fn new(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        Self::at_home(&home, arguments)
+        Self::at_home(&home, arguments, "")
+    }
+
+    /// The same against a server, which it finds by its client file.
+    pub(crate) fn against(server: &Fake, arguments: &[&str]) -> Self {
+        Self::with_input(server, arguments, "")
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn with_input(server: &Fake, arguments: &[&str], input: &str) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let state = home.path().join(".local/state/tiltyard");
+        std::fs::create_dir_all(&state).expect("a folder");
+        let file = format!("url = \"{}\"\ntoken = \"jst_hush\"\n", server.url);
+        std::fs::write(state.join("client.toml"), file).expect("writes");
+        Self::at_home(&home, arguments, input)
     }
 
     /// The same in a home that is there already.
-    pub(crate) fn at_home(home: &TempDir, arguments: &[&str]) -> Self {
-        let output = Command::new(env!("CARGO_BIN_EXE_tiltyard"))
+    pub(crate) fn at_home(home: &TempDir, arguments: &[&str], input: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tiltyard"))
             .args(arguments)
             .env_clear()
             .env("HOME", home.path())
             .current_dir(home.path())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("is piped");
+        // Who reads nothing closes it early.
+        drop(stdin.write_all(input.as_bytes()));
+        drop(stdin);
+        let output = child.wait_with_output().expect("the binary ends");
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).expect("is UTF-8");
             text.replace(home.path().to_str().expect("is UTF-8"), "~")
         };
         let code = output.status.code().expect("ends by itself");
         Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What it printed, when it ended as done.
+    pub(crate) fn done(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{}", self.stdout);
+        self.stdout
+    }
+
+    /// The same as JSON.
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.done()).expect("is JSON")
     }
 }
 

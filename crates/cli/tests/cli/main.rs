@@ -1,6 +1,11 @@
 //! The human face from outside: settings, logs, and the binary itself.
 
 mod binary;
+mod decision;
+mod fake;
 mod golden;
+mod keep;
 mod log;
+mod sample;
 mod settings;
+mod work;

@@ -1,0 +1,57 @@
+//! `tiltyard approve`
+
+use crate::argument::decidable_id;
+use crate::context::Context;
+use crate::decide::{Seen, Subject, ask, print};
+use crate::exit::Failure;
+use clap::Args;
+use tiltyard_client::Request;
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_wire::endpoint::call;
+use tiltyard_wire::gate::Approve as Body;
+
+/// Say yes to a change or at a gate
+///
+/// A decision binds what was seen: on a terminal it is shown and you are asked; elsewhere say --subject with
+/// the digest that `tiltyard changes ID` showed.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The change or gate
+    #[arg(value_parser = decidable_id)]
+    id: Id,
+    #[command(flatten)]
+    seen: Seen,
+    /// For the record
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// The id once more, where one identity must approve twice
+    #[arg(long, value_name = "ID")]
+    confirm: Option<String>,
+}
+
+impl Approve {
+    /// Decides.
+    ///
+    /// # Errors
+    /// When it is not what was seen, or the server refuses.
+    pub fn run(&self, context: &Context) -> Result<(), Failure> {
+        let client = context.client()?;
+        context.block_on(async {
+            let subject = Subject::fetch(&client, self.id).await?;
+            let digest = ask(context, &subject, &self.seen, "Approve")?;
+            let body = Body {
+                subject_sha256: Some(digest),
+                comment: self.comment.clone(),
+                confirm: self.confirm.clone(),
+            };
+            if self.id.noun() == Noun::Change {
+                let request = Request::<call::ChangeApprove>::new().place(self.id).body(body).repeatable();
+                let decided = client.call(request).await?;
+                return print(context, &decided, &decided.gate, decided.replayed);
+            }
+            let request = Request::<call::GateApprove>::new().place(self.id).body(body).repeatable();
+            let decision = client.call(request).await?;
+            print(context, &decision, &decision.gate, decision.replayed)
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! Views as a server would send them.
+
+use serde_json::{Value, json};
+
+pub(crate) const TASK: &str = "task_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const CHANGE: &str = "chg_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const GATE: &str = "gate_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const LETTER: &str = "dlq_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const TOKEN: &str = "tok_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const AT: &str = "2026-11-20T07:14:00.123Z";
+
+pub(crate) fn task(state: &str) -> Value {
+    json!({
+        "id": TASK, "scope": "default", "queue": "builds", "kind": "command", "title": "make \u{1b}[31mrelease",
+        "payload": {"argv": ["make"]}, "priority": 5, "category": null, "labels": ["nightly"], "capabilities": [],
+        "depends_on": [], "run_at": null, "deadline": null, "timeout_ms": 3_600_000, "max_attempts": 3,
+        "backoff": {"kind": "exponential", "base_ms": 1000, "max_ms": 300_000, "jitter": "full"},
+        "unique_key": null, "unique_for_ms": null, "concurrency_key": null, "concurrency_limit": null,
+        "rate_key": null, "rate_per_minute": null, "assign_to": null, "on_dependency_failure": "cancel",
+        "state": state, "generation": 2, "attempts": 2, "agent": "builder", "created_at": AT, "ready_at": AT,
+        "started_at": AT, "ended_at": null, "result": null, "error": "exit 2\r\nboom \u{202e}evil",
+    })
+}
+
+pub(crate) fn attempts() -> Value {
+    json!({"items": [{
+        "generation": 1, "agent": "builder", "started_at": AT, "ended_at": AT, "outcome": "failed",
+        "error": "exit 2\nmore", "result": null, "log": "/x", "stop": null,
+    }]})
+}
+
+pub(crate) fn page(items: &[Value]) -> Value {
+    json!({"items": items, "next_cursor": null, "total": items.len()})
+}
+
+pub(crate) fn change(state: &str) -> Value {
+    json!({
+        "id": CHANGE, "scope": "default", "task": TASK, "repository": "demo", "title": "Fix the README", "state": state,
+        "branch": "main", "agent": "builder", "submitted_by": "ada", "generation": 1, "base": "b".repeat(40),
+        "head": "a".repeat(40), "tree": "c".repeat(40), "subject_sha256": DIGEST, "tier": 2,
+        "reasons": [{"tier": 2, "rule": "protected", "file": "src/a.rs", "text": "is protected"}],
+        "files": [{"path": "src/a.rs", "status": "modified", "added": 3, "deleted": 1, "binary": false}],
+        "checks": [{"name": "tests", "status": "passed", "exit": 0, "duration_ms": 1200, "log_tail": "ok", "tree": "c".repeat(40)}],
+        "gate": GATE, "merge": null, "conflicts": [], "reason": null,
+        "comments": [{"path": "src/a.rs", "line": 3, "text": "rename"}, {"text": "shorter"}],
+        "fixes": 0, "created_at": AT, "updated_at": AT,
+    })
+}
+
+pub(crate) fn gate(state: &str) -> Value {
+    json!({
+        "id": GATE, "scope": "default", "state": state, "subject": {"kind": "change", "id": CHANGE, "title": "Fix the README"},
+        "subject_sha256": DIGEST, "who": "2 of role:operator", "no_self_approval": false, "quorum": null,
+        "submitted_by": "ada", "reasons": ["src/a.rs is protected"], "blocked": null, "votes": [], "opened_at": AT,
+        "expires_at": null, "decided_at": null,
+    })
+}
+
+pub(crate) fn decided(gate_state: &str) -> Value {
+    json!({"change": change("review"), "gate": gate(gate_state), "replayed": false})
+}
+
+pub(crate) fn letter(status: &str) -> Value {
+    json!({
+        "id": LETTER, "scope": "default", "task": TASK, "status": status, "title": "make release", "queue": "builds",
+        "kind": "command", "category": null, "error": "exit 2\nboom", "agent": "builder", "failed_at": AT, "attempts": 3,
+        "retries": 0, "fingerprint": "f00d", "reason": null, "payload": {"argv": ["make"]}, "metadata": {},
+    })
+}
+
+pub(crate) fn repository() -> Value {
+    json!({
+        "scope": "default", "name": "demo", "url": null, "path": "/srv/demo", "branch": "main", "agent": "builder",
+        "settings": {"merge": "squash"}, "state": "ready", "head": "a".repeat(40), "error": null, "created_at": AT,
+        "probed_at": AT,
+    })
+}
+
+pub(crate) fn queue(name: &str, paused: bool) -> Value {
+    json!({
+        "scope": "default", "name": name, "paused": paused, "draining": false, "concurrency_limit": 4,
+        "rate_per_minute": null, "assignment": "fair", "dead_letters": true, "oldest_ready_ms": 200_000,
+        "counts": {"pending": 1, "scheduled": 2, "ready": 3, "running": 4, "waiting": 5, "succeeded": 6, "dead": 7, "cancelled": 8},
+    })
+}
+
+pub(crate) fn token() -> Value {
+    json!({
+        "id": TOKEN, "label": "laptop", "owner": "ada", "groups": [], "role": "operator", "scopes": ["default"],
+        "queues": null, "agent": null, "created": AT, "expires": null, "last_used": AT, "revoked": null,
+    })
+}
+
+pub(crate) fn event(seq: u32) -> Value {
+    json!({
+        "specversion": "1.0", "id": format!("1-{seq}"), "source": "s", "type": "tiltyard.task.ready", "subject": TASK,
+        "time": AT, "datacontenttype": "application/json", "data": {"title": "a\u{202e}b"}, "scope": "default",
+        "actor": "ada", "sequence": seq.to_string(), "seq": seq, "scope_seq": seq,
+    })
+}
+
+pub(crate) fn audit_entry() -> Value {
+    json!({
+        "seq": 1, "time": AT, "scope": "default", "actor": "ada", "action": "gate.approved", "target": GATE,
+        "result": "ok", "severity": "info", "client": "127.0.0.1", "request_id": "r-1", "detail": {},
+        "prev_hash": "0".repeat(64), "hash": "1".repeat(64),
+    })
+}
