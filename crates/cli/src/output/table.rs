@@ -158,7 +158,7 @@ mod tests {
     fn o3_an_id_is_never_cut() {
         let mut table = Table::new(&["id", "title"], "");
         table.row(["task_01h2xcejqtf2nbrexx3vqjhp41".into(), "a title of some length".into()]);
-        assert!(table.render(MIN_WIDTH, Paint::Plain).contains("task_01h2xcejqtf2nbrexx3vqjhp41  a tit…"));
+        assert!(table.render(MIN_WIDTH, Paint::Plain).contains("task_01h2xcejqtf2nbrexx3vqjhp41  a titl…"));
     }
 
     #[test]
