@@ -8,6 +8,7 @@ pub mod count;
 pub mod lease;
 pub mod name;
 pub mod ready;
+pub mod unique;
 
 use count::Counts;
 use lease::Leases;
@@ -27,8 +28,8 @@ pub struct Parts {
     pub ready: Ready,
     /// Who holds what.
     pub leases: Leases,
-    /// Which task holds a unique key, by hash; with the moment when a timed hold ends.
-    pub unique: HashMap<i64, (i64, Option<i64>)>,
+    /// Which task holds which unique key.
+    pub unique: unique::Holds,
     /// How many pending tasks wait for a task, by its key.
     pub awaited: HashMap<i64, u32>,
     /// Tasks by queue and state.
@@ -37,6 +38,8 @@ pub struct Parts {
     pub last_seq: i64,
     /// The largest key given to any thing.
     pub last_key: i64,
+    /// When each agent last said something: on the wall clock, and on the steady one.
+    pub presence: HashMap<i64, (i64, i64)>,
     /// Heads of the audit chains: last seq and hash.
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }

@@ -1,6 +1,7 @@
 //! Memory rebuilt from the store, at start.
 
 use super::lease::Lease;
+use super::lease::Sort;
 use super::name::Queue;
 use super::ready::SECONDS_OF_A_RATE;
 use super::{Memory, Parts};
@@ -27,7 +28,7 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
         parts.put_lease(lease(held, now));
     }
     for hold in unique::all(rows)? {
-        parts.unique.insert(hold.hash, (hold.task, hold.until));
+        parts.unique.put(hold.hash, hold.task, hold.until);
     }
     parts.awaited.extend(boot::awaited(rows)?);
     let second = now.wall / 1_000;
@@ -86,6 +87,7 @@ fn lease(held: Held, now: Now) -> Lease {
         expires: now.steady + length,
         times_out: now.steady + left,
         used: held.used,
+        sort: Sort::of(&held.kind),
         stop: held.stop,
     }
 }

@@ -3,6 +3,8 @@
 use super::{Memory, Parts};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use tiltyard_model::task::CHANGE_KIND;
+use tiltyard_model::task::admission::is_internal_kind;
 use tiltyard_model::task::attempt::Stop;
 use tiltyard_model::time::DurationMs;
 
@@ -29,8 +31,32 @@ pub struct Lease {
     pub times_out: DurationMs,
     /// Attempts counted before this one.
     pub used: u32,
+    /// What its success means.
+    pub sort: Sort,
     /// How the stop stands, once the task was cancelled.
     pub stop: Option<Stop>,
+}
+
+/// What the success of a kind of task means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The task is done.
+    Plain,
+    /// It waits for a decision.
+    Change,
+    /// An internal task of a change.
+    Git,
+}
+
+impl Sort {
+    /// The sort of a kind.
+    pub fn of(kind: &str) -> Self {
+        match kind {
+            CHANGE_KIND => Self::Change,
+            kind if is_internal_kind(kind) => Self::Git,
+            _ => Self::Plain,
+        }
+    }
 }
 
 impl Lease {

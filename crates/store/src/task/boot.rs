@@ -44,6 +44,8 @@ pub struct Held {
     pub used: u32,
     /// How the stop stands, for a cancelled one.
     pub stop: Option<Stop>,
+    /// What sort of work.
+    pub kind: String,
 }
 
 /// Calls `each` with every ready task.
@@ -82,6 +84,7 @@ pub fn held(rows: &Rows) -> Result<Vec<Held>> {
             timeout_ms: row.int(8)?,
             used: row.int(9)? as u32,
             stop: row.opt_int(10)?.and_then(Stop::from_code),
+            kind: row.text(11)?,
         })
     })
 }

@@ -3,6 +3,7 @@
 use crate::backend::sql;
 use crate::error::Result;
 use crate::rows::{Rows, Tx};
+use tiltyard_model::task::OnDependencyFailure;
 
 /// Writes that `task` waits for `on`.
 ///
@@ -36,12 +37,13 @@ pub fn dependents(rows: &Rows, on: i64) -> Result<Vec<i64>> {
     rows.all(sql!("dependency/dependents"), &[on.into()], |row| row.int(0))
 }
 
-/// How many of a task's dependencies have not succeeded.
+/// How many of a task's dependencies are still to come, by its rule for those that end badly.
 ///
 /// # Errors
 /// When the store is broken.
-pub fn unfinished(rows: &Rows, task: i64) -> Result<u32> {
-    Ok(rows.number(sql!("dependency/unfinished"), &[task.into()])? as u32)
+pub fn unfinished(rows: &Rows, task: i64, rule: OnDependencyFailure) -> Result<u32> {
+    let any_end = rule == OnDependencyFailure::Run;
+    Ok(rows.number(sql!("dependency/unfinished"), &[task.into(), any_end.into()])? as u32)
 }
 
 /// A dependency of a task that has ended badly, when there is one.

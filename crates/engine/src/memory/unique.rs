@@ -1,0 +1,104 @@
+//! Which task holds which unique key: a hash map, verified against the row. A random key in an index of the task's
+//! table would cost five times on enqueue.
+
+use super::{Memory, Parts};
+use std::collections::HashMap;
+use tiltyard_model::time::TimeMs;
+
+/// Holds by hash and by task.
+#[derive(Debug, Default)]
+pub struct Holds {
+    by_hash: HashMap<i64, (i64, Option<TimeMs>)>,
+    by_task: HashMap<i64, i64>,
+}
+
+impl Holds {
+    /// The task that holds a hash at `now`.
+    pub fn holder(&self, hash: i64, now: TimeMs) -> Option<i64> {
+        let (task, until) = self.by_hash.get(&hash)?;
+        until.is_none_or(|until| until > now).then_some(*task)
+    }
+
+    /// Whether a task's hold ends with the task.
+    pub fn ends_with_task(&self, task: i64) -> bool {
+        let hold = self.by_task.get(&task).and_then(|hash| self.by_hash.get(hash));
+        hold.is_some_and(|(_, until)| until.is_none())
+    }
+
+    /// Tasks whose timed hold is over at `now`.
+    pub fn over(&self, now: TimeMs, limit: usize) -> Vec<i64> {
+        let over = self.by_hash.values().filter(|(_, until)| until.is_some_and(|until| until <= now));
+        over.map(|(task, _)| *task).take(limit).collect()
+    }
+
+    /// Knows a hold.
+    pub fn put(&mut self, hash: i64, task: i64, until: Option<TimeMs>) -> Option<(i64, Option<TimeMs>)> {
+        self.by_task.insert(task, hash);
+        let before = self.by_hash.insert(hash, (task, until));
+        if let Some((other, _)) = before.filter(|(other, _)| *other != task) {
+            self.by_task.remove(&other);
+        }
+        before
+    }
+
+    fn end(&mut self, task: i64) -> Option<(i64, Option<TimeMs>)> {
+        let hash = self.by_task.remove(&task)?;
+        self.by_hash.remove(&hash).map(|(_, until)| (hash, until))
+    }
+}
+
+/// The hash of a unique key in its scope: FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), then mixed.
+/// The row is what decides, so a collision costs a look-up and nothing else.
+pub fn hash_of(scope: i64, key: &str) -> i64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for byte in scope.to_le_bytes().iter().chain(key.as_bytes()) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    (hash ^ (hash >> 32)) as i64
+}
+
+impl Memory {
+    /// A task takes a hold.
+    pub fn hold(&mut self, hash: i64, task: i64, until: Option<TimeMs>) {
+        self.change(move |parts| {
+            let before = parts.unique.put(hash, task, until);
+            let inverse = move |parts: &mut Parts| {
+                parts.unique.end(task);
+                if let Some((task, until)) = before {
+                    parts.unique.put(hash, task, until);
+                }
+            };
+            ((), Box::new(inverse))
+        });
+    }
+
+    /// A task's hold ends.
+    pub fn end_hold(&mut self, task: i64) {
+        self.change(move |parts| {
+            let before = parts.unique.end(task);
+            let inverse = move |parts: &mut Parts| {
+                if let Some((hash, until)) = before {
+                    parts.unique.put(hash, task, until);
+                }
+            };
+            ((), Box::new(inverse))
+        });
+    }
+
+    /// So many more (or fewer) pending tasks wait for `task`.
+    pub fn await_more(&mut self, task: i64, by: i64) {
+        self.change(move |parts| {
+            await_by(parts, task, by);
+            ((), Box::new(move |parts: &mut Parts| await_by(parts, task, -by)))
+        });
+    }
+}
+
+fn await_by(parts: &mut Parts, task: i64, by: i64) {
+    let count = i64::from(parts.awaited.get(&task).copied().unwrap_or_default()) + by;
+    if count > 0 {
+        parts.awaited.insert(task, count as u32);
+    } else {
+        parts.awaited.remove(&task);
+    }
+}

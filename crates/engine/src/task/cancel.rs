@@ -1,0 +1,126 @@
+//! Cancel: a task is called off, and its attempt told to stop (D4).
+
+use super::{Step, dependent, end};
+use crate::act::{Act, Effect, refusal_of};
+use crate::memory::lease::{Lease, Sort};
+use tiltyard_model::event::{TaskCancelled, TaskStopped};
+use tiltyard_model::id::Id;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::task::attempt::{Next, Outcome, Stop};
+use tiltyard_model::task::lease::STOP_CONFIRM_MS;
+use tiltyard_model::task::{State, Task};
+use tiltyard_model::time::DurationMs;
+use tiltyard_store::task::Found;
+
+/// Longest reason in characters.
+pub const MAX_REASON_CHARS: usize = 1_000;
+/// A stop has no time of its own to run out.
+const NEVER: DurationMs = DurationMs::MAX;
+
+/// Calls a task off; a cancelled one stays so.
+///
+/// # Errors
+/// 404; 409 `already_final` for one that succeeded or died.
+pub fn cancel(act: &mut Act<'_>, id: Id, reason: &str) -> Result<Found, Refusal> {
+    if reason.chars().count() > MAX_REASON_CHARS {
+        return Err(Refusal::field("/reason", "must be at most 1,000 characters"));
+    }
+    let found = act.task(id)?;
+    match found.task.state {
+        State::Cancelled => return Ok(found),
+        State::Succeeded | State::Dead => return Err(already_final(&found.task)),
+        _ => call_off(act, &found, reason)?,
+    }
+    act.task(id)
+}
+
+fn already_final(task: &Task) -> Refusal {
+    let text = format!("{} is {} already: there is nothing to cancel", task.id, task.state.as_str());
+    Refusal::new(Code::AlreadyFinal, text).with("state", task.state.as_str())
+}
+
+/// Calls an unfinished task off, for whatever reason.
+pub(crate) fn call_off(act: &mut Act<'_>, found: &Found, reason: &str) -> Result<(), Refusal> {
+    let from = found.task.state;
+    if from == State::Running {
+        stop_running(act, found, reason)?;
+    } else {
+        act.shift(found, Step { reason: Some(reason), ..Step::to(found, State::Cancelled) })?;
+        if from == State::Pending {
+            dependent::stop_waiting(act, found)?;
+        }
+        event(act, found, reason)?;
+        dependent::after_end(act, found.key, State::Cancelled)?;
+    }
+    match Sort::of(&found.task.spec.kind) {
+        Sort::Change => crate::change::task_ended(act, found, reason),
+        Sort::Git => crate::change::git_ended(act, found, Outcome::Cancelled, None, Some(reason)),
+        Sort::Plain => crate::dead_letter::cancelled(act, found),
+    }
+}
+
+fn event(act: &mut Act<'_>, found: &Found, reason: &str) -> Result<(), Refusal> {
+    let event = TaskCancelled {
+        generation: found.task.generation,
+        reason: reason.to_owned(),
+        from: found.task.state,
+    };
+    act.task_event(found.scope, found.key, &event)
+}
+
+/// The attempt ends at once for us; its slot is free when nothing of it runs any more.
+fn stop_running(act: &mut Act<'_>, found: &Found, reason: &str) -> Result<(), Refusal> {
+    let lease = act.memory.leases.live(found.key, found.task.generation).cloned();
+    let lease =
+        lease.ok_or_else(|| Refusal::new(Code::Internal, "a running task has no lease: nothing was done"))?;
+    let next = Next { state: State::Cancelled, run_at: None, used: found.task.used };
+    let ended = end::Ended { outcome: Outcome::Cancelled, result: None, error: None, reason };
+    end::plain_end(act, &lease, &ended, next)?;
+    event(act, found, reason)?;
+    let expires = act.now.steady + STOP_CONFIRM_MS;
+    act.memory.put_lease(Lease { stop: Some(Stop::Requested), expires, times_out: NEVER, ..lease.clone() });
+    act.effects.push(Effect::StopAttempt {
+        agent: act.memory.names.agent_name(lease.agent).to_owned(),
+        task: found.task.id,
+        generation: lease.generation,
+        reason: reason.to_owned(),
+    });
+    dependent::after_end(act, found.key, State::Cancelled)
+}
+
+/// Keeps how the stop of an attempt stands; a step back, or a step of another attempt, changes nothing.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn stopped(act: &mut Act<'_>, found: &Found, generation: i64, stop: Stop) -> Result<(), Refusal> {
+    let open = act.memory.leases.get(found.key).filter(|lease| lease.generation == generation).cloned();
+    let before = open.as_ref().and_then(|lease| lease.stop);
+    let late_word = before.is_none() && stop == Stop::Stopped;
+    if !late_word && before.is_none_or(|before| before.code() >= stop.code()) {
+        return Ok(());
+    }
+    if !tiltyard_store::task::stop(act.tx, found.key, generation, stop).map_err(refusal_of)? {
+        return Ok(());
+    }
+    match open {
+        Some(lease) if stop.is_open() => act.memory.put_lease(Lease { stop: Some(stop), ..lease }),
+        Some(lease) => drop(act.memory.end_lease(lease.task)),
+        None => {}
+    }
+    let word = match stop {
+        Stop::Requested => "requested",
+        Stop::Acknowledged => "acknowledged",
+        Stop::Stopped => "stopped",
+        Stop::Unconfirmed => "unconfirmed",
+    };
+    act.task_event(found.scope, found.key, &TaskStopped { generation, stop: word.to_owned() })
+}
+
+/// An agent says how the stop of an attempt goes.
+///
+/// # Errors
+/// 404 for a task that the caller does not see.
+pub fn report_stop(act: &mut Act<'_>, id: Id, generation: i64, stop: Stop) -> Result<(), Refusal> {
+    let found = act.task(id)?;
+    stopped(act, &found, generation, stop)
+}

@@ -1,0 +1,146 @@
+//! Claim: an agent takes work.
+
+use crate::act::{Act, refusal_of};
+use crate::memory::lease::{Lease, Sort};
+use crate::memory::ready::{Pick, Want};
+use crate::memory::unique::hash_of;
+use std::sync::Arc;
+use tiltyard_model::event::TaskLeased;
+use tiltyard_model::refusal::Refusal;
+use tiltyard_model::task::State;
+use tiltyard_model::task::lease::admit;
+use tiltyard_model::time::DurationMs;
+use tiltyard_store::task::{self, Found, Names};
+
+/// Where the answer of a claim stops, in bytes of payload: 8 MiB less room for everything else.
+pub const MAX_ANSWER_PAYLOAD_BYTES: usize = 7 * 1024 * 1024;
+/// The server's own watch over an attempt's time gives the agent so long to report by itself.
+pub const TIMEOUT_GRACE_MS: DurationMs = 2_000;
+
+/// Asks for work.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who asks, and what for.
+    pub want: Want,
+    /// Its process.
+    pub instance: Option<String>,
+    /// Asked again with the same one within the lease, the same tasks come back.
+    pub claim_id: Option<String>,
+    /// At most so many.
+    pub max: usize,
+    /// How long the leases last.
+    pub lease_ms: DurationMs,
+}
+
+/// A task that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The task as it is now.
+    pub found: Found,
+    /// How long its lease lasts from now.
+    pub lease_expires_in_ms: DurationMs,
+}
+
+/// Takes the next tasks; an empty list when there are none, or the agent drains.
+///
+/// # Errors
+/// 422 for a lease out of bounds or a name that is no slug.
+pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refusal> {
+    admit(request.lease_ms)?;
+    let agent = act.agent_key(&request.want.agent)?;
+    let claim = request.claim_id.as_ref().map(|id| hash_of(agent, id));
+    let again = replay(act, agent, claim)?;
+    let draining = act.memory.names.agent(agent).is_some_and(|known| known.draining);
+    if !again.is_empty() || draining {
+        return Ok(again);
+    }
+    let mut taken = Vec::new();
+    let mut bytes = 0;
+    while taken.len() < request.max && bytes < MAX_ANSWER_PAYLOAD_BYTES {
+        let Some(pick) = act.memory.hints().ready.next(&request.want, act.now.wall) else { break };
+        if let Some(claimed) = take(act, pick, agent, claim, request)? {
+            bytes += claimed.found.task.spec.payload.len();
+            taken.push(claimed);
+        }
+    }
+    Ok(taken)
+}
+
+/// What the same claim got before, while the leases live (D3).
+fn replay(act: &Act<'_>, agent: i64, claim: Option<i64>) -> Result<Vec<Claimed>, Refusal> {
+    let Some(claim) = claim else { return Ok(Vec::new()) };
+    let mut again = Vec::new();
+    for lease in
+        act.memory.leases.of_agent(agent).filter(|lease| lease.claim == Some(claim) && lease.stop.is_none())
+    {
+        let found = task::by_key(act.tx, lease.task).map_err(refusal_of)?;
+        let lease_expires_in_ms = (lease.expires - act.now.steady).max(0);
+        again.extend(found.map(|found| Claimed { found, lease_expires_in_ms }));
+    }
+    Ok(again)
+}
+
+fn take(
+    act: &mut Act<'_>,
+    pick: Pick,
+    agent: i64,
+    claim: Option<i64>,
+    request: &Request,
+) -> Result<Option<Claimed>, Refusal> {
+    act.memory.take_out(pick.lane, pick.place);
+    let names = Arc::clone(act.memory.names.lane(pick.lane).map(|(_, lane)| lane).ok_or_else(no_lane)?);
+    let row = task::Claim {
+        key: pick.task,
+        agent,
+        instance: request.instance.as_deref(),
+        claim,
+        lease_ms: request.lease_ms,
+        now: act.now.wall,
+    };
+    let names = Names { scope: &names.scope, queue: &names.queue, agent: &request.want.agent };
+    let Some(found) = task::claim(act.tx, &row, names).map_err(refusal_of)? else {
+        tracing::error!(target: "scheduler", key = pick.task, "a task in the ready order is not ready in the store");
+        return Ok(None);
+    };
+    act.memory.put_lease(lease(act, &found, agent, claim, request));
+    act.memory.count_move(found.queue, Some(State::Ready), Some(State::Running));
+    count_start(act, pick.lane)?;
+    let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
+    act.task_event(pick.scope, pick.task, &event)?;
+    Ok(Some(Claimed { found, lease_expires_in_ms: request.lease_ms }))
+}
+
+fn lease(act: &Act<'_>, found: &Found, agent: i64, claim: Option<i64>, request: &Request) -> Lease {
+    Lease {
+        task: found.key,
+        generation: found.task.generation,
+        lane: found.lane,
+        agent,
+        instance: request.instance.as_deref().map(Arc::from),
+        claim,
+        lease_ms: request.lease_ms,
+        expires: act.now.steady + request.lease_ms,
+        times_out: act.now.steady + found.task.spec.timeout_ms + TIMEOUT_GRACE_MS,
+        used: found.task.used,
+        sort: Sort::of(&found.task.spec.kind),
+        stop: None,
+    }
+}
+
+/// Counts a start against the rates that it falls under, on disk too, so that a restart forgets none.
+fn count_start(act: &mut Act<'_>, lane: i64) -> Result<(), Refusal> {
+    let second = act.now.wall / 1_000;
+    for (scope, key) in act.memory.ready.rates_of(lane) {
+        task::boot::count_start(act.tx, scope, &key, second, 1).map_err(refusal_of)?;
+        act.memory.change(move |parts| {
+            parts.ready.rates_mut().count(scope, &key, second, 1);
+            ((), Box::new(move |parts| parts.ready.rates_mut().uncount(scope, &key, second, 1)))
+        });
+    }
+    Ok(())
+}
+
+fn no_lane() -> Refusal {
+    use tiltyard_model::refusal::Code;
+    Refusal::new(Code::Internal, "a ready task has a lane that nobody knows: nothing was done")
+}

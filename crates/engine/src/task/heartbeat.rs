@@ -1,0 +1,199 @@
+//! Heartbeats: leases live on (D1, D3, D9). Leases stand on the steady clock in memory, so a renewal costs no disk;
+//! after a restart each has its full length again (E4).
+
+use super::access::{may_reach, may_speak_for};
+use super::{cancel, rescue};
+use crate::act::{Act, refusal_of};
+use crate::memory::lease::Lease;
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::task::attempt::{Outcome, Stop};
+use tiltyard_model::task::lease::{admit, stale};
+use tiltyard_model::time::DurationMs;
+use tiltyard_store::task;
+
+/// Longest message of an agent in characters.
+pub const MAX_MESSAGE_CHARS: usize = 1_000;
+
+/// A word from an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beat {
+    /// The task.
+    pub id: Id,
+    /// The generation that holds the lease.
+    pub generation: i64,
+    /// The new length; as before when absent.
+    pub lease_ms: Option<DurationMs>,
+    /// 0 to 1.
+    pub progress: Option<f64>,
+    /// What it does, one line.
+    pub message: Option<String>,
+}
+
+/// A lease that an agent names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// The task.
+    pub id: Id,
+    /// The generation.
+    pub generation: i64,
+}
+
+/// What became of the leases that an agent names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// These live on.
+    pub keep: Vec<Held>,
+    /// These are no longer the agent's, and why.
+    pub drop: Vec<(Held, Code)>,
+}
+
+/// Prolongs one lease; gives how long it lasts from now.
+///
+/// # Errors
+/// 404; 409 `stale_generation`, `already_settled`; 422 for a progress or a length out of bounds.
+pub fn beat(act: &mut Act<'_>, word: &Beat) -> Result<DurationMs, Refusal> {
+    check(word)?;
+    let key = act.tx.key(word.id).ok_or_else(|| Refusal::missing("task", word.id))?;
+    let Some(lease) = act.memory.leases.live(key, word.generation).cloned() else {
+        return Err(gone(act, word.id, word.generation)?);
+    };
+    let caller = &act.pass.caller;
+    let reaches = act
+        .memory
+        .names
+        .lane(lease.lane)
+        .is_some_and(|(_, lane)| may_reach(caller, &lane.scope, &lane.queue));
+    if !reaches || !may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
+        return Err(Refusal::missing("task", word.id));
+    }
+    if word.progress.is_some() || word.message.is_some() {
+        task::progress(act.tx, key, word.generation, word.progress, word.message.as_deref())
+            .map_err(refusal_of)?;
+    }
+    let agent = lease.agent;
+    let length = prolong(act, lease, word.lease_ms);
+    crate::agent::seen(act, agent);
+    Ok(length)
+}
+
+fn check(word: &Beat) -> Result<(), Refusal> {
+    word.lease_ms.map_or(Ok(0), admit)?;
+    if word.progress.is_some_and(|progress| !(0.0..=1.0).contains(&progress)) {
+        return Err(Refusal::field("/progress", "must be 0 to 1"));
+    }
+    if word.message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARS) {
+        return Err(Refusal::field("/message", "must be at most 1,000 characters"));
+    }
+    Ok(())
+}
+
+fn prolong(act: &mut Act<'_>, lease: Lease, lease_ms: Option<DurationMs>) -> DurationMs {
+    let lease_ms = lease_ms.unwrap_or(lease.lease_ms);
+    let expires = act.now.steady + lease_ms;
+    act.memory.put_lease(Lease { lease_ms, expires, ..lease });
+    lease_ms
+}
+
+/// Why a generation holds nothing any more. The word of an attempt that was cancelled counts as its acknowledgement
+/// of the stop (D4): it is told, and that is on record.
+fn gone(act: &mut Act<'_>, id: Id, generation: i64) -> Result<Refusal, Refusal> {
+    let found = act.task(id)?;
+    let attempt = task::attempt(act.tx, found.key, generation).map_err(refusal_of)?;
+    Ok(match attempt.and_then(|attempt| attempt.outcome) {
+        Some(Outcome::Succeeded | Outcome::Failed | Outcome::TimedOut | Outcome::Released) => Refusal::new(
+            Code::AlreadySettled,
+            format!("generation {generation} has been settled: there is nothing to prolong"),
+        ),
+        _ => stale(generation, found.task.generation),
+    })
+}
+
+/// The word of a cancelled attempt is its acknowledgement (D4). A refusal takes back what its deed wrote, so this is
+/// a deed of its own.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn acknowledge_if_cancelled(act: &mut Act<'_>, id: Id, generation: i64) -> Result<(), Refusal> {
+    let found = act.task(id)?;
+    cancel::stopped(act, &found, generation, Stop::Acknowledged)
+}
+
+/// Prolongs all leases that an agent names, with one deed. A new process (`instance` differs) that says it holds
+/// nothing ends the old leases as lost at once (D3).
+///
+/// # Errors
+/// 403 for an agent's token of another agent; 422 for a length out of bounds.
+pub fn renew_all(
+    act: &mut Act<'_>,
+    agent: &str,
+    instance: Option<&str>,
+    lease_ms: Option<DurationMs>,
+    leases: &[Held],
+) -> Result<Standing, Refusal> {
+    lease_ms.map_or(Ok(0), admit)?;
+    if !may_speak_for(&act.pass.caller, agent) {
+        return Err(Refusal::new(Code::Forbidden, format!("the token is not that of the agent `{agent}`")));
+    }
+    let agent = act.agent_key(agent)?;
+    if leases.is_empty() {
+        forget_other_instances(act, agent, instance)?;
+    }
+    crate::agent::seen(act, agent);
+    let mut standing = Standing::default();
+    for held in leases {
+        match judge(act, agent, *held, lease_ms)? {
+            None => standing.keep.push(*held),
+            Some(code) => standing.drop.push((*held, code)),
+        }
+    }
+    Ok(standing)
+}
+
+fn judge(
+    act: &mut Act<'_>,
+    agent: i64,
+    held: Held,
+    lease_ms: Option<DurationMs>,
+) -> Result<Option<Code>, Refusal> {
+    let Some(key) = act.tx.key(held.id) else { return Ok(Some(Code::NotFound)) };
+    let lease = act.memory.leases.live(key, held.generation).filter(|lease| lease.agent == agent).cloned();
+    let Some(lease) = lease else {
+        if act
+            .memory
+            .leases
+            .get(key)
+            .is_some_and(|open| open.generation == held.generation && open.stop.is_some())
+        {
+            acknowledge_if_cancelled(act, held.id, held.generation)?;
+        }
+        return Ok(Some(Code::StaleGeneration));
+    };
+    let reaches = act
+        .memory
+        .names
+        .lane(lease.lane)
+        .is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue));
+    if !reaches {
+        return Ok(Some(Code::NotFound));
+    }
+    prolong(act, lease, lease_ms);
+    Ok(None)
+}
+
+/// Ends as lost what other processes of an agent held.
+pub(crate) fn forget_other_instances(
+    act: &mut Act<'_>,
+    agent: i64,
+    instance: Option<&str>,
+) -> Result<(), Refusal> {
+    let Some(instance) = instance else { return Ok(()) };
+    let other = |lease: &&Lease| lease.instance.as_deref().is_some_and(|held| held != instance);
+    let lost: Vec<Lease> = act.memory.leases.of_agent(agent).filter(other).cloned().collect();
+    lost.into_iter().try_for_each(|lease| rescue::lose(act, &lease, "new_instance"))
+}
+
+/// The id of a lease's task.
+pub fn id_of(act: &Act<'_>, lease: &Lease) -> Id {
+    act.id(Noun::Task, lease.task)
+}

@@ -1,0 +1,75 @@
+//! Rescue: what silent agents leave behind (D3, D4, D9, E4).
+
+use super::{cancel, end, settle};
+use crate::act::{Act, Effect, refusal_of};
+use crate::memory::lease::Lease;
+use tiltyard_model::id::Noun;
+use tiltyard_model::refusal::Refusal;
+use tiltyard_model::task::attempt::{Outcome, Stop, after};
+use tiltyard_store::task::by_key;
+
+/// Most leases of one deed; the rest are next.
+pub const MAX_RESCUED: usize = 200;
+
+/// Ends what is over: leases that ran out, attempts whose time is up, stops that nobody confirmed. Says how many.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn rescue(act: &mut Act<'_>) -> Result<usize, Refusal> {
+    let due = act.memory.leases.due(act.now.steady, MAX_RESCUED);
+    for lease in &due {
+        if lease.stop.is_some() {
+            unconfirmed(act, lease)?;
+        } else if lease.expires <= act.now.steady {
+            lose(act, lease, "expired")?;
+        } else {
+            time_out(act, lease)?;
+        }
+    }
+    Ok(due.len())
+}
+
+fn unconfirmed(act: &mut Act<'_>, lease: &Lease) -> Result<(), Refusal> {
+    match by_key(act.tx, lease.task).map_err(refusal_of)? {
+        Some(found) => cancel::stopped(act, &found, lease.generation, Stop::Unconfirmed)?,
+        None => drop(act.memory.end_lease(lease.task)),
+    }
+    Ok(())
+}
+
+/// Ends a lease as lost; the attempt counts.
+pub(crate) fn lose(act: &mut Act<'_>, lease: &Lease, reason: &str) -> Result<(), Refusal> {
+    if lease.stop.is_some() {
+        return unconfirmed(act, lease);
+    }
+    let error = match reason {
+        "expired" => "the agent fell silent and its lease ran out",
+        _ => "the agent started anew and no longer holds this task",
+    };
+    give_up(act, lease, Outcome::LeaseLost, error, reason)
+}
+
+fn time_out(act: &mut Act<'_>, lease: &Lease) -> Result<(), Refusal> {
+    give_up(act, lease, Outcome::TimedOut, end::TIMED_OUT_BY_SERVER, "timed_out")?;
+    let effect = Effect::StopAttempt {
+        agent: act.memory.names.agent_name(lease.agent).to_owned(),
+        task: act.id(Noun::Task, lease.task),
+        generation: lease.generation,
+        reason: "its time is up".to_owned(),
+    };
+    act.effects.push(effect);
+    Ok(())
+}
+
+fn give_up(
+    act: &mut Act<'_>,
+    lease: &Lease,
+    outcome: Outcome,
+    error: &str,
+    reason: &str,
+) -> Result<(), Refusal> {
+    let found = settle::running(act, lease)?;
+    let next = after(outcome, settle::facts(act, &found, true));
+    let ended = end::Ended { outcome, result: None, error: Some(error), reason };
+    end::attempt(act, lease, &found, &ended, next).map(drop)
+}

@@ -1,0 +1,114 @@
+//! Retry: a dead or cancelled task runs again, attempts fresh.
+
+use super::{Step, dependent};
+use crate::act::{Act, refusal_of};
+use tiltyard_model::event::TaskReady;
+use tiltyard_model::id::Id;
+use tiltyard_model::lane::Lane;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::task::admission::faults;
+use tiltyard_model::task::{OnDependencyFailure, State, first_state};
+use tiltyard_store::task::{Found, by_key, dependency, keep_payload, renew};
+
+/// What the retry changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// Another priority.
+    pub priority: Option<u8>,
+    /// Only this agent may take it.
+    pub assign_to: Option<String>,
+    /// Another payload: JSON text.
+    pub payload: Option<String>,
+}
+
+/// Runs a dead or cancelled task again.
+///
+/// # Errors
+/// 404; 409 `wrong_state` for another state; 409 `dependency_failed` while a dependency has ended badly.
+pub fn retry(act: &mut Act<'_>, id: Id, edit: &Edit) -> Result<Found, Refusal> {
+    let found = act.task(id)?;
+    crate::dead_letter::revived(act, &found, edit)?;
+    again(act, &found, edit, "retry")?;
+    act.task(id)
+}
+
+/// The same, whoever asks for it.
+pub(crate) fn again(act: &mut Act<'_>, found: &Found, edit: &Edit, cause: &str) -> Result<(), Refusal> {
+    may_run_again(act, found)?;
+    let mut fresh = found.clone();
+    let spec = &mut fresh.task.spec;
+    spec.priority = edit.priority.unwrap_or(spec.priority);
+    spec.extras.assign_to = edit.assign_to.clone().or_else(|| spec.extras.assign_to.take());
+    if let Some(payload) = &edit.payload {
+        keep_payload(act.tx, found.key, &spec.payload).map_err(refusal_of)?;
+        spec.payload.clone_from(payload);
+    }
+    // A back-off of the last life is none of the new one's business; a time that a person set and that lies ahead is.
+    spec.run_at = spec.run_at.filter(|_| found.task.state == State::Cancelled);
+    Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
+    let lane = act.lane_key(found.queue, Lane::of(spec))?;
+    renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
+    restart(act, &fresh, lane, cause)?;
+    revive_dependents(act, found.key)
+}
+
+fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
+    let (task, state) = (&found.task, found.task.state);
+    if !matches!(state, State::Dead | State::Cancelled) {
+        let text = format!("{} is {}: only dead and cancelled tasks can be retried", task.id, state.as_str());
+        return Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
+    }
+    if task.spec.extras.on_dependency_failure == OnDependencyFailure::Run {
+        return Ok(());
+    }
+    match dependency::failed(act.tx, found.key).map_err(refusal_of)? {
+        None => Ok(()),
+        Some(key) => {
+            let id = act.id(tiltyard_model::id::Noun::Task, key);
+            let text = format!("its dependency {id} has ended badly: retry that one first");
+            Err(Refusal::new(Code::DependencyFailed, text).with("dependency", id.to_string()))
+        }
+    }
+}
+
+/// Moves a task to the first state of a new life.
+fn restart(act: &mut Act<'_>, found: &Found, lane: i64, cause: &str) -> Result<(), Refusal> {
+    let spec = &found.task.spec;
+    let rule = spec.extras.on_dependency_failure;
+    let left = dependency::unfinished(act.tx, found.key, rule).map_err(refusal_of)?;
+    let to = first_state(left as usize, spec.run_at, act.now.wall);
+    let step =
+        Step { waits_for: left, lane: Some(lane), priority: Some(spec.priority), ..Step::to(found, to) };
+    act.shift(found, step)?;
+    if to == State::Pending {
+        for on in dependency::of(act.tx, found.key).map_err(refusal_of)? {
+            act.memory.await_more(on, 1);
+        }
+    }
+    if to == State::Ready {
+        return act.task_event(found.scope, found.key, &TaskReady { cause: cause.to_owned(), run_at: None });
+    }
+    act.task_event(found.scope, found.key, &dependent::submitted(found, to, cause))
+}
+
+/// Tasks that were cancelled with this one wait for it again.
+fn revive_dependents(act: &mut Act<'_>, key: i64) -> Result<(), Refusal> {
+    let mut again = vec![key];
+    while let Some(on) = again.pop() {
+        for key in dependency::dependents(act.tx, on).map_err(refusal_of)? {
+            let found = by_key(act.tx, key).map_err(refusal_of)?;
+            let cancelled = |found: &Found| {
+                found.task.state == State::Cancelled
+                    && found.task.reason.as_deref() == Some(dependent::BY_DEPENDENCY)
+            };
+            let Some(found) = found.filter(cancelled) else { continue };
+            // With another dependency that has ended badly it stays where it is.
+            if dependency::failed(act.tx, key).map_err(refusal_of)?.is_none() {
+                renew(act.tx, key, &found.task.spec, found.lane).map_err(refusal_of)?;
+                restart(act, &found, found.lane, "dependency_retried")?;
+                again.push(key);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Settle: an agent says how an attempt ended (D1, E3, E8).
+
+use super::access::{may_reach, may_speak_for};
+use super::{end, first_line};
+use crate::act::{Act, refusal_of};
+use crate::memory::lease::{Lease, Sort};
+use tiltyard_model::id::Id;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::task::State;
+use tiltyard_model::task::attempt::{Attempt, Facts, MAX_RESULT_BYTES, Next, Outcome, Stop, after};
+use tiltyard_model::task::lease::stale;
+use tiltyard_store::task::{self, Found};
+
+/// How an attempt ended, as its agent says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The task.
+    pub id: Id,
+    /// The generation that says so.
+    pub generation: i64,
+    /// `Succeeded`, `Failed`, `TimedOut` or `Released`.
+    pub outcome: Outcome,
+    /// JSON text.
+    pub result: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Whether another try could help.
+    pub retryable: bool,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Where the task stands now.
+    pub state: State,
+    /// Whether the same had been said before.
+    pub replayed: bool,
+}
+
+/// Takes one report.
+///
+/// # Errors
+/// 404 for a task that the caller does not see; 409 `stale_generation`, `already_settled`; 422 for what is too large.
+pub fn settle(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal> {
+    admit(report)?;
+    let key = act.tx.key(report.id).ok_or_else(|| Refusal::missing("task", report.id))?;
+    match act.memory.leases.live(key, report.generation).cloned() {
+        Some(lease) => {
+            may_report(act, &lease, report.id)?;
+            let state = end_attempt(act, &lease, report)?;
+            Ok(Verdict { state, replayed: false })
+        }
+        None => settled_before(act, report),
+    }
+}
+
+fn admit(report: &Report) -> Result<(), Refusal> {
+    let too_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_RESULT_BYTES);
+    if too_long(&report.result) {
+        return Err(Refusal::field(
+            "/result",
+            "must be at most 64 KiB of JSON; put bigger things into artifacts",
+        ));
+    }
+    if too_long(&report.error) {
+        return Err(Refusal::field(
+            "/error",
+            "must be at most 64 KiB; keep the end of it and put the rest into the log",
+        ));
+    }
+    Ok(())
+}
+
+fn may_report(act: &Act<'_>, lease: &Lease, id: Id) -> Result<(), Refusal> {
+    let caller = &act.pass.caller;
+    let reaches = act
+        .memory
+        .names
+        .lane(lease.lane)
+        .is_some_and(|(_, lane)| may_reach(caller, &lane.scope, &lane.queue));
+    if reaches && may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
+        Ok(())
+    } else {
+        Err(Refusal::missing("task", id))
+    }
+}
+
+fn end_attempt(act: &mut Act<'_>, lease: &Lease, report: &Report) -> Result<State, Refusal> {
+    match (report.outcome, lease.sort) {
+        (Outcome::Succeeded, Sort::Plain) => {
+            let next = Next { state: State::Succeeded, run_at: None, used: lease.used + 1 };
+            end::plain_success(act, lease, report, next)
+        }
+        (Outcome::Succeeded, Sort::Change) => {
+            let found = running(act, lease)?;
+            crate::change::proposed(act, lease, &found, report)
+        }
+        _ => {
+            let found = running(act, lease)?;
+            let next = after(report.outcome, facts(act, &found, report.retryable));
+            end::attempt(act, lease, &found, &end::Ended::reported(report), next)
+        }
+    }
+}
+
+/// The row of a live lease.
+pub(crate) fn running(act: &Act<'_>, lease: &Lease) -> Result<Found, Refusal> {
+    let found = task::by_key(act.tx, lease.task).map_err(refusal_of)?;
+    found.ok_or_else(|| Refusal::new(Code::NotFound, "the task of this lease is gone"))
+}
+
+/// What decides about a task after an attempt.
+pub(crate) fn facts(act: &Act<'_>, found: &Found, retryable: bool) -> Facts {
+    Facts {
+        used: found.task.used,
+        max: found.task.spec.max_attempts,
+        backoff: found.task.spec.extras.backoff,
+        retryable,
+        needs_decision: Sort::of(&found.task.spec.kind) == Sort::Change,
+        chance: act.chance,
+        now: act.now.wall,
+    }
+}
+
+/// A report for a generation that holds nothing any more: the same again, or too late.
+fn settled_before(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal> {
+    let found = act.task(report.id)?;
+    let attempt = task::attempt(act.tx, found.key, report.generation).map_err(refusal_of)?;
+    let Some(attempt) = attempt.filter(|attempt| may_speak_for(&act.pass.caller, &attempt.agent)) else {
+        return Err(stale(report.generation, found.task.generation));
+    };
+    match attempt.outcome {
+        Some(Outcome::Cancelled) if report.outcome == Outcome::Released => {
+            super::cancel::stopped(act, &found, report.generation, Stop::Stopped)?;
+            Ok(Verdict { state: found.task.state, replayed: false })
+        }
+        Some(Outcome::LeaseLost | Outcome::Cancelled) | None => {
+            Err(stale(report.generation, found.task.generation))
+        }
+        Some(Outcome::TimedOut) if attempt.error.as_deref() == Some(end::TIMED_OUT_BY_SERVER) => {
+            Err(stale(report.generation, found.task.generation))
+        }
+        Some(outcome) if same(outcome, &attempt, report) => {
+            Ok(Verdict { state: found.task.state, replayed: true })
+        }
+        Some(outcome) => Err(Refusal::new(
+            Code::AlreadySettled,
+            format!(
+                "generation {} was settled as {} with another result: what was said first stands",
+                report.generation,
+                outcome_word(outcome)
+            ),
+        )),
+    }
+}
+
+fn same(outcome: Outcome, attempt: &Attempt, report: &Report) -> bool {
+    outcome == report.outcome && attempt.result == report.result && attempt.error == report.error
+}
+
+/// The word of an outcome in sentences.
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+        Outcome::TimedOut => "timed_out",
+        Outcome::LeaseLost => "lease_lost",
+        Outcome::Released => "released",
+        Outcome::Cancelled => "cancelled",
+    }
+}
+
+/// The first line of a report's error.
+pub(crate) fn short_error(error: Option<&str>) -> String {
+    first_line(error.unwrap_or("no error was given"))
+}

@@ -1,0 +1,160 @@
+//! Submit: a task enters.
+
+use crate::act::{Act, refusal_of};
+use crate::memory::unique::hash_of;
+use tiltyard_model::event::TaskSubmitted;
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::lane::Lane;
+use tiltyard_model::refusal::{Code, Fault, Refusal};
+use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind};
+use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
+use tiltyard_store::task::{Found, Insert, by_key, insert};
+use tiltyard_store::unique::{Hold, put};
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submitted {
+    /// The task: the new one, or the one that holds the unique key.
+    pub id: Id,
+    /// Where it stands.
+    pub state: State,
+    /// The task as it was found, for a duplicate.
+    pub first: Option<Box<Found>>,
+    /// When it was submitted, in milliseconds.
+    pub created_at: i64,
+}
+
+/// Takes one task in, or gives the one that holds its unique key.
+///
+/// # Errors
+/// 422 with every wrong field; 422 `unknown_scope`, `unknown_dependency`; 409 `dependency_failed`.
+pub fn submit(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
+    if is_internal_kind(&spec.kind) {
+        return Err(Refusal::field("/kind", "kinds that begin with `git.` are the server's own"));
+    }
+    enter(act, spec)
+}
+
+/// The same for the engine's own kinds.
+pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
+    Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
+    let scope = act.scope_key(&spec.scope)?;
+    let hash = spec.unique.as_ref().map(|unique| hash_of(scope, &unique.key));
+    if let Some(first) = hash.map(|hash| holder(act, spec, hash)).transpose()?.flatten() {
+        return Ok(duplicate(first));
+    }
+    let (awaited, waits_for) = dependencies(act, spec)?;
+    let state = first_state(waits_for as usize, spec.run_at, act.now.wall);
+    let key = write(act, spec, scope, state, waits_for)?;
+    for on in awaited {
+        act.memory.await_more(on, 1);
+    }
+    if let (Some(hash), Some(unique)) = (hash, &spec.unique) {
+        let until = unique.for_ms.map(|held| act.now.wall.saturating_add(held));
+        put(act.tx, Hold { task: key, hash, until }).map_err(refusal_of)?;
+        act.memory.hold(hash, key, until);
+    }
+    let id = act.id(Noun::Task, key);
+    Ok(Submitted { id, state, first: None, created_at: id.time_ms() })
+}
+
+/// Takes many tasks in, all or nothing, in order.
+///
+/// # Errors
+/// As [`submit`], with the place of the task in the field: `/tasks/3/title`.
+pub fn submit_batch(act: &mut Act<'_>, specs: &[Spec]) -> Result<Vec<Submitted>, Refusal> {
+    if specs.is_empty() || specs.len() > MAX_BATCH_TASKS {
+        return Err(Refusal::field("/tasks", "must be 1 to 10,000 tasks"));
+    }
+    let placed = |(index, spec)| submit(act, spec).map_err(|refusal| place(index, refusal));
+    specs.iter().enumerate().map(placed).collect()
+}
+
+fn place(index: usize, mut refusal: Refusal) -> Refusal {
+    if refusal.faults.is_empty() {
+        refusal.faults.push(Fault { field: String::new(), error: refusal.message.clone() });
+    }
+    for fault in &mut refusal.faults {
+        fault.field = format!("/tasks/{index}{}", fault.field);
+    }
+    refusal.message = format!("task {index}: {}", refusal.message);
+    refusal
+}
+
+fn duplicate(first: Found) -> Submitted {
+    let (id, state) = (first.task.id, first.task.state);
+    Submitted { id, state, created_at: id.time_ms(), first: Some(Box::new(first)) }
+}
+
+/// The task that holds the key, verified against its row.
+fn holder(act: &Act<'_>, spec: &Spec, hash: i64) -> Result<Option<Found>, Refusal> {
+    let Some(key) = act.memory.unique.holder(hash, act.now.wall) else { return Ok(None) };
+    let found = by_key(act.tx, key).map_err(refusal_of)?;
+    let same = |found: &Found| {
+        let held = found.task.spec.unique.as_ref().map(|unique| unique.key.as_str());
+        held == spec.unique.as_ref().map(|unique| unique.key.as_str()) && found.task.spec.scope == spec.scope
+    };
+    Ok(found.filter(same))
+}
+
+/// The unfinished dependencies of a new task, and how many they are.
+fn dependencies(act: &Act<'_>, spec: &Spec) -> Result<(Vec<i64>, u32), Refusal> {
+    let mut awaited = Vec::new();
+    for (index, id) in spec.depends_on.iter().enumerate() {
+        if spec.depends_on[..index].contains(id) {
+            continue;
+        }
+        let field = format!("/depends_on/{index}");
+        let found = tiltyard_store::task::get(act.tx, *id).map_err(refusal_of)?;
+        let Some(found) = found.filter(|found| found.task.spec.scope == spec.scope) else {
+            return Err(Refusal::fault(
+                Code::UnknownDependency,
+                field,
+                format!("there is no task {id} in this scope"),
+            ));
+        };
+        match found.task.state {
+            State::Succeeded => {}
+            State::Dead | State::Cancelled => bad_end(spec.extras.on_dependency_failure, field, *id)?,
+            _ => awaited.push(found.key),
+        }
+    }
+    let waits_for = awaited.len() as u32;
+    Ok((awaited, waits_for))
+}
+
+fn bad_end(rule: OnDependencyFailure, field: String, id: Id) -> Result<(), Refusal> {
+    match rule {
+        OnDependencyFailure::Run => Ok(()),
+        OnDependencyFailure::Cancel => Err(Refusal::fault(
+            Code::DependencyFailed,
+            field,
+            format!("{id} has ended badly: retry it first, or say on_dependency_failure = run"),
+        )),
+    }
+}
+
+fn write(act: &mut Act<'_>, spec: &Spec, scope: i64, state: State, waits_for: u32) -> Result<i64, Refusal> {
+    let queue = act.queue_key(scope, &spec.queue)?;
+    let lane = act.lane_key(queue, Lane::of(spec))?;
+    let owner = act.pass.caller.owner.clone();
+    let created_by = act.actor_key(&owner)?;
+    let key = act.next_key();
+    let ready_at = (state == State::Ready).then_some(act.now.wall);
+    insert(act.tx, &Insert { key, scope, queue, lane, state, spec, created_by, ready_at, waits_for })
+        .map_err(refusal_of)?;
+    if state == State::Ready {
+        act.memory.make_ready(lane, key, act.now.wall, spec.priority);
+    }
+    act.memory.count_move(queue, None, Some(state));
+    let event = TaskSubmitted {
+        state,
+        queue: spec.queue.clone(),
+        kind: spec.kind.clone(),
+        title: spec.title.clone(),
+        priority: spec.priority,
+        cause: None,
+    };
+    act.task_event(scope, key, &event)?;
+    Ok(key)
+}
