@@ -2,6 +2,7 @@
 
 mod clock;
 mod door;
+mod dropped;
 mod floors;
 mod glossary;
 mod limit;
@@ -88,6 +89,7 @@ pub(crate) const LAWS: &[Law] = &[
     sql::TWINS,
     sql::USE,
     limit::LAW,
+    dropped::LAW,
     size::LAW,
     size::RATCHET,
     name::BANNED,

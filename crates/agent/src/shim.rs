@@ -72,6 +72,7 @@ async fn serve(socket: std::os::unix::net::UnixStream) -> io::Result<()> {
     };
     match launch::launch(errand, stdin) {
         Ok(launched) => {
+            // An agent that cannot be told is dead; the guard notices.
             frame::send(&mut reports, &Report::Started { pid: launched.pid, hiding: launched.hiding })
                 .await
                 .ok();

@@ -107,6 +107,7 @@ pub(crate) fn raw(refusal: &Refusal, request_id: &str) -> Vec<u8> {
     let mut fields = HeaderMap::new();
     headers(refusal, &mut fields);
     let mut head = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or(""));
+    // Writing into a string cannot fail.
     for (name, value) in &fields {
         let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap_or(""));
     }

@@ -131,6 +131,7 @@ impl Drop for Shim {
         let launching = Arc::clone(&self.launching);
         runtime.spawn(async move {
             let pid = child.id();
+            // Only its end matters here; how it ended went to nobody who is left.
             let _ = child.wait().await;
             pid.iter().for_each(|pid| launching.shims.forget(*pid));
         });

@@ -76,6 +76,7 @@ impl Guard {
                     }
                 },
                 () = sleep_until(watch.next) => if let Some(report) = watch.tick() {
+                    // As above.
                     frame::send(&mut reports, &report).await.ok();
                 },
             }
