@@ -8,6 +8,7 @@ pub mod changes;
 pub mod completions;
 pub mod config;
 pub mod dead_letters;
+pub mod doctor;
 pub mod events;
 pub mod group;
 pub mod logs;
@@ -75,6 +76,7 @@ pub enum Command {
     Logs(logs::Logs),
     Token(token::Token),
     Audit(audit::Audit),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Version(version::Version),
     Completions(completions::Completions),
@@ -127,6 +129,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Logs(command)) => command.run(context),
         Some(Command::Token(command)) => command.run(context),
         Some(Command::Audit(command)) => command.run(context),
+        Some(Command::Doctor(command)) => command.run(context),
         Some(Command::Config(command)) => command.run(context),
         Some(Command::Version(command)) => command.run(context),
         Some(Command::Completions(command)) => command.run(context),

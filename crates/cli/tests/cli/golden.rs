@@ -28,20 +28,29 @@ impl Run {
 
     /// The same with something on standard input.
     pub(crate) fn with_input(server: &Fake, arguments: &[&str], input: &str) -> Self {
-        let home = tempfile::tempdir().expect("a folder");
-        let state = home.path().join(".local/state/tiltyard");
-        std::fs::create_dir_all(&state).expect("a folder");
-        let file = format!("url = \"{}\"\ntoken = \"jst_hush\"\n", server.url);
-        std::fs::write(state.join("client.toml"), file).expect("writes");
-        Self::at_home(&home, arguments, input)
+        Self::start(&home_of(server), arguments, input, Tools::None)
+    }
+
+    /// The same with the programs of this machine.
+    pub(crate) fn with_path(server: &Fake, arguments: &[&str]) -> Self {
+        Self::start(&home_of(server), arguments, "", Tools::OfThisMachine)
     }
 
     /// The same in a home that is there already.
     pub(crate) fn at_home(home: &TempDir, arguments: &[&str], input: &str) -> Self {
+        Self::start(home, arguments, input, Tools::None)
+    }
+
+    fn start(home: &TempDir, arguments: &[&str], input: &str, tools: Tools) -> Self {
+        let path = match tools {
+            Tools::None => home.path().as_os_str().to_owned(),
+            Tools::OfThisMachine => std::env::var_os("PATH").unwrap_or_default(),
+        };
         let mut child = Command::new(env!("CARGO_BIN_EXE_tiltyard"))
             .args(arguments)
             .env_clear()
             .env("HOME", home.path())
+            .env("PATH", path)
             .current_dir(home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -71,6 +80,23 @@ impl Run {
     pub(crate) fn json(self) -> serde_json::Value {
         serde_json::from_str(&self.done()).expect("is JSON")
     }
+}
+
+/// Which programs a run finds.
+#[derive(Clone, Copy)]
+enum Tools {
+    None,
+    OfThisMachine,
+}
+
+/// A home whose client file points to the server.
+fn home_of(server: &Fake) -> TempDir {
+    let home = tempfile::tempdir().expect("a folder");
+    let state = home.path().join(".local/state/tiltyard");
+    std::fs::create_dir_all(&state).expect("a folder");
+    let file = format!("url = \"{}\"\ntoken = \"jst_hush\"\n", server.url);
+    std::fs::write(state.join("client.toml"), file).expect("writes");
+    home
 }
 
 /// Compares with `tests/golden/NAME`, or writes it when `UPDATE_GOLDEN` is set.

@@ -2,6 +2,7 @@
 
 mod binary;
 mod decision;
+mod doctor;
 mod fake;
 mod golden;
 mod keep;
