@@ -32,7 +32,7 @@ pub(crate) fn write() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails when a committed file is not what [`write`] would write.
+/// Fails when a committed file is not what [`write()`] would write.
 pub(crate) fn check() -> Result<ExitCode> {
     let made = made();
     let drift = drift(&crate::tree::root().join(FOLDER), &made)?;

@@ -52,6 +52,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
         step("lints", &mut || {
             runner.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         })?;
+        step("links", &mut || runner.documentation())?;
         step("supply", &mut || runner.deny())?;
     }
     if extent == Extent::Test {

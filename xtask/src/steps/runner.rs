@@ -42,8 +42,15 @@ impl Runner {
 
     /// One cargo command whose exit status is the step's end.
     pub(super) fn cargo(&self, args: &[&str]) -> Result<End> {
-        let status = self.command(args).status().with_context(|| format!("cargo {}", args.join(" ")))?;
-        Ok(if status.success() { End::Ok } else { End::Failed })
+        end_of(&mut self.command(args))
+    }
+
+    /// The documentation of every item, private ones too: a link in a comment leads somewhere.
+    pub(super) fn documentation(&self) -> Result<End> {
+        let mut command = self.command(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        // What a public page says of a private item is read here with the private items in it.
+        command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links");
+        end_of(&mut command)
     }
 
     /// SEC22: advisories, bans, licences and sources, where cargo-deny is installed.
@@ -99,6 +106,11 @@ impl Runner {
         self.tally += errors.join().unwrap_or_default();
         Ok(if child.wait()?.success() { End::Ok } else { End::Failed })
     }
+}
+
+fn end_of(command: &mut Command) -> Result<End> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    Ok(if status.success() { End::Ok } else { End::Failed })
 }
 
 impl Drop for Runner {
