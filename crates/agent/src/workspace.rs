@@ -77,13 +77,19 @@ impl Workspace {
         &self.root
     }
 
-    /// Makes the folder of an attempt. One of that name that is there already is removed first; the shim
-    /// refuses to start while something of it still runs.
+    /// Makes the folder of an attempt. One of that name that is there already is removed first.
     ///
     /// # Errors
-    /// When it cannot be made or the old one cannot be removed.
+    /// When it cannot be made, or the old one cannot be removed because something of it still runs.
     pub fn create(&self, key: &AttemptKey) -> io::Result<AttemptFolder> {
         let folder = self.folder(key);
+        if folder.holder()?.is_some() {
+            let text = format!(
+                "{} is still held: an earlier program of this folder has not ended",
+                folder.path().display()
+            );
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+        }
         folder.remove()?;
         folder.make()?;
         Ok(folder)

@@ -106,6 +106,20 @@ impl AttemptFolder {
         rustix::fs::openat(&out, OUTPUT_FILE, flags, Mode::empty()).map(File::from)
     }
 
+    /// The lock file, when something of the program still lives.
+    pub(super) fn holder(&self) -> io::Result<Option<File>> {
+        let file = match File::open(self.held_file()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => Ok(Some(file)),
+        }
+    }
+
     /// Removes the folder with all that is in it; links in it are removed, not followed. Nothing of the program
     /// must be alive. A folder that is not there is no error.
     ///
@@ -164,16 +178,7 @@ impl Leftover {
     /// # Errors
     /// When the lock cannot be tried.
     pub async fn ended(&self, limit: Duration) -> io::Result<bool> {
-        let file = match File::open(self.folder.held_file()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-            Err(error) => return Err(error),
-        };
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) => {}
-        }
+        let Some(file) = self.folder.holder()? else { return Ok(true) };
         let (sender, receiver) = oneshot::channel();
         // A thread of its own, which nobody joins: a wait for a lock cannot be called off.
         std::thread::spawn(move || sender.send(file.lock()));

@@ -2,7 +2,9 @@
 
 #![expect(clippy::panic, reason = "a helper of a test fails by panicking, as the test does")]
 
+mod command;
 mod confinement;
+mod host;
 mod log;
 mod outbox;
 mod process;

@@ -4,8 +4,14 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
+use tiltyard_agent::attempt::AttemptKey;
+use tiltyard_agent::executor::command::{COMMAND_KIND, CommandExecutor};
+use tiltyard_agent::executor::{Assignment, Executors};
+use tiltyard_agent::host::{Done, Host, HostSettings};
+use tiltyard_agent::log::LogLimits;
 use tiltyard_agent::process::{
     Confinement, Ended, Graces, Launcher, OutputSink, Program, Request, Run, StartError, Voice, environment,
 };
@@ -148,4 +154,58 @@ pub(crate) fn agent(lock: &Path, hide: &Path, script: &str, env: &[(&str, &str)]
     let mut command = Command::new(stub());
     command.arg("hold").args([lock, hide]).arg(script).envs(env.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the stub starts")
+}
+
+/// What a test's host is given beside its folder.
+pub(crate) struct HostRig {
+    pub(crate) slots: usize,
+    pub(crate) log_limits: LogLimits,
+    pub(crate) executors: Executors,
+}
+
+impl Default for HostRig {
+    fn default() -> Self {
+        let executors = Executors::default().with(COMMAND_KIND, CommandExecutor);
+        Self { slots: 2, log_limits: LogLimits::default(), executors }
+    }
+}
+
+/// A host in `folder` that hides `folder`/config.
+pub(crate) fn host(folder: &Path, rig: HostRig) -> Arc<Host> {
+    let settings = HostSettings {
+        folder: folder.join("agent"),
+        slots: rig.slots,
+        launcher: launcher(),
+        hide: vec![folder.join("config")],
+        user: None,
+        graces: GRACES,
+        log_limits: rig.log_limits,
+        executors: rig.executors,
+    };
+    let (host, damage) = Host::open(settings).expect("opens");
+    assert_eq!(damage, []);
+    host
+}
+
+/// An attempt at a command.
+pub(crate) fn command(task: &str, payload: &serde_json::Value) -> Assignment {
+    Assignment {
+        key: AttemptKey::new(task, 1).expect("is a key"),
+        kind: COMMAND_KIND.to_owned(),
+        payload: serde_json::value::to_raw_value(payload).expect("is JSON"),
+        timeout: None,
+    }
+}
+
+/// Carries an attempt out and returns how it ended, and its whole log.
+pub(crate) async fn carry_out(host: &Arc<Host>, assignment: Assignment) -> (Done, String) {
+    let mut running = host.accept(assignment).await.expect("takes it");
+    let mut text = String::new();
+    while let Some(chunk) = running.log.next().await.expect("reads") {
+        assert_eq!(chunk.offset, text.len() as u64);
+        text.push_str(&chunk.text);
+    }
+    let done =
+        tokio::time::timeout(PATIENCE, running.done).await.expect("ends in time").expect("does not break");
+    (done, text)
 }

@@ -1,12 +1,17 @@
 //! An agent without a server, for the tests. `agent-stub exec-shim …` is its shim, as with the real binary;
 //! `agent-stub hold LOCK HIDE SCRIPT` runs a shell script as an agent would and says on standard output what
 //! the script says, then how it ended. With `ADOPT` in its environment it takes in orphans.
+//! `agent-stub work FOLDER SCRIPT` is a host with one task; it says `done` when its outcome is kept, and stays.
 //! `agent-stub put OUTBOX WORD` fills an outbox until it is killed and says what it has put.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tiltyard_agent::attempt::AttemptKey;
+use tiltyard_agent::executor::command::{COMMAND_KIND, CommandExecutor};
+use tiltyard_agent::executor::{Assignment, Executors};
+use tiltyard_agent::host::{Host, HostSettings};
+use tiltyard_agent::log::LogLimits;
 use tiltyard_agent::outbox::Outbox;
 use tiltyard_agent::outcome::{Outcome, Verdict};
 use tiltyard_agent::process::{
@@ -19,9 +24,42 @@ fn main() -> ExitCode {
     match args.next().as_deref().and_then(|word| word.to_str()) {
         Some("exec-shim") => tiltyard_agent::shim::run_shim(args),
         Some("hold") => hold(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
+        Some("work") => work(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         Some("put") => put(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         _ => ExitCode::from(2),
     }
+}
+
+fn work(args: &[String]) -> ExitCode {
+    let [folder, script] = args else { return ExitCode::from(2) };
+    let settings = HostSettings {
+        folder: PathBuf::from(folder),
+        slots: 1,
+        launcher: Launcher::new(
+            std::env::current_exe().expect("the binary has a path"),
+            vec!["exec-shim".into()],
+        ),
+        hide: Vec::new(),
+        user: None,
+        graces: Graces { orphan_ms: 300, ..Graces::default() },
+        log_limits: LogLimits::default(),
+        executors: Executors::default().with(COMMAND_KIND, CommandExecutor),
+    };
+    let payload = serde_json::json!({ "argv": script, "shell": true });
+    let assignment = Assignment {
+        key: AttemptKey::new("task_kept", 3).expect("is a key"),
+        kind: COMMAND_KIND.to_owned(),
+        payload: serde_json::value::to_raw_value(&payload).expect("is JSON"),
+        timeout: None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (host, _) = Host::open(settings).expect("opens");
+        let running = host.accept(assignment).await.expect("takes it");
+        running.done.await.expect("ends");
+        writeln!(io::stdout(), "done").expect("the test listens");
+        std::future::pending().await
+    })
 }
 
 fn put(args: &[String]) -> ExitCode {

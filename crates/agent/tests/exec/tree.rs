@@ -48,11 +48,11 @@ async fn c10_what_a_finished_program_leaves_behind_is_ended() {
 #[tokio::test]
 async fn d4_cancel_reaches_a_grandchild_that_fled_with_setsid() {
     let lifeline = Lifeline::new();
-    let script = with_a_fugitive(&lifeline, "echo ready; wait");
+    let script = with_a_fugitive(&lifeline, "echo ready; sleep 1000");
     let (request, stopper) = request(shell(&script));
     let mut heard = Recorder::when("ready", move || assert!(stopper.stop(StopReason::Cancelled)));
     let ended = run(request, &mut heard).await.expect("starts");
-    assert_eq!(ended.stop, Stop::Confirmed);
+    assert_eq!((ended.cause, ended.stop), (Cause::Stopped(StopReason::Cancelled), Stop::Confirmed));
     lifeline.all_gone();
 }
 
@@ -109,7 +109,7 @@ async fn c3_a_folder_still_held_by_an_earlier_program_is_not_used_again() {
 #[tokio::test]
 async fn d4_dropping_the_run_ends_the_program() {
     let lifeline = Lifeline::new();
-    let script = with_a_fugitive(&lifeline, "echo main >&3; wait");
+    let script = with_a_fugitive(&lifeline, "echo main >&3; sleep 1000");
     let (request, _stopper) = request(shell(&script));
     let running = tokio::spawn(async move { run(request, &mut Recorder::default()).await.map(|_| ()) });
     let lifeline = tokio::task::spawn_blocking(move || {
@@ -124,7 +124,7 @@ async fn d4_dropping_the_run_ends_the_program() {
 /// Starts a program with a fugitive, kills its shim, and returns what the agent says in the end.
 fn lose_the_shim(env: &[(&str, &str)]) -> (String, Lifeline) {
     let lifeline = Lifeline::new();
-    let script = with_a_fugitive(&lifeline, "echo shim $PPID >&3; wait");
+    let script = with_a_fugitive(&lifeline, "echo shim $PPID >&3; sleep 1000");
     let mut agent = agent(&lifeline.folder().join("lock"), &lifeline.folder().join("hidden"), &script, env);
     let said = lifeline.line();
     let shim: i32 = said.strip_prefix("shim ").expect("says its parent").parse().expect("is a number");

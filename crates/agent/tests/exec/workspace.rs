@@ -107,6 +107,8 @@ fn c3_a_new_agent_knows_when_the_programs_of_the_old_one_have_ended() {
         runtime.block_on(leftovers[0].ended(limit)).expect("tries the lock")
     };
     assert!(!ended(Duration::ZERO), "the old agent lives, and so does its program");
+    let busy = workspace.create(&key("task_a")).expect_err("the folder is in use");
+    assert!(busy.to_string().contains("is still held"), "{busy}");
     old.kill().expect("KILL is sent");
     old.wait().expect("is dead");
     assert!(ended(rig::PATIENCE));
