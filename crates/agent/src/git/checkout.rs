@@ -59,34 +59,28 @@ impl Checkout {
     }
 
     /// The git folder of this work tree.
-    #[expect(dead_code, reason = "the merge uses it; it comes next")]
     pub(crate) fn git_dir(&self) -> &Path {
         &self.git_dir
     }
 
+    /// The folder that its objects are in.
+    pub(crate) fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
     /// How the checkout stands to `commit`. Files that git does not know are not looked at.
     pub(crate) async fn standing(&self, commit: &Oid) -> Result<Standing, GitError> {
-        let shadow = Shadow::of(self, commit.format()).await?;
+        let shadow = Shadow::of(&self.git, &self.common_dir, commit.format()).await?;
         let copy = shadow.folder.path().join("index");
         copy_index(&self.git_dir.join("index"), &copy)?;
+        let call = |what| self.in_tree(shadow.call(what)).env("GIT_INDEX_FILE", &copy);
         let refresh = ["update-index", "-q", "--refresh", "--ignore-submodules", "--unmerged"];
-        shadow
-            .call("refresh the index")
-            .env("GIT_INDEX_FILE", &copy)
-            .args(refresh)
-            .accept(&[0, 1])
-            .run()
-            .await?;
+        call("refresh the index").args(refresh).accept(&[0, 1]).run().await?;
         let staged = ["diff-index", "--cached", "--name-only", "-z", commit.as_str(), "--"];
         let edited = ["diff-files", "--name-only", "-z", "--ignore-submodules=all"];
         let mut dirty = Vec::new();
         for args in [&staged[..], &edited[..]] {
-            let answer = shadow
-                .call("look for changes in the checkout")
-                .env("GIT_INDEX_FILE", &copy)
-                .args(args)
-                .run()
-                .await?;
+            let answer = call("look for changes in the checkout").args(args).run().await?;
             dirty.extend(answer.parts().map(|path| String::from_utf8_lossy(path).into_owned()));
         }
         dirty.extend(self.unfinished());
@@ -94,6 +88,38 @@ impl Checkout {
         dirty.dedup();
         dirty.truncate(MAX_DIRTY_NAMED);
         Ok(if dirty.is_empty() { Standing::Clean } else { Standing::Dirty(dirty) })
+    }
+
+    /// Whether files and index are exactly what is about to land: a move of ours that was killed before the branch
+    /// followed. A commit that is not even here cannot be.
+    pub(crate) async fn holds(&self, commit: &Oid) -> Result<bool, GitError> {
+        let shadow = Shadow::of(&self.git, &self.common_dir, commit.format()).await?;
+        let known =
+            shadow.call("look for a commit").args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+        if known.accept(&[0, 1, 128]).run().await?.code != 0 {
+            return Ok(false);
+        }
+        Ok(self.standing(commit).await? == Standing::Clean)
+    }
+
+    /// Moves files and index from one commit to another. Files that would be lost are told, and nothing is moved.
+    pub(crate) async fn move_files(&self, shadow: &Shadow, from: &Oid, to: &Oid) -> Result<Moved, GitError> {
+        let index = self.git_dir.join("index");
+        let call = |what| self.in_tree(shadow.call(what)).env("GIT_INDEX_FILE", &index);
+        let refresh = ["update-index", "-q", "--refresh", "--ignore-submodules", "--unmerged"];
+        call("refresh the index").args(refresh).accept(&[0, 1]).run().await?;
+        let args = ["read-tree", "-m", "-u", from.as_str(), to.as_str()];
+        match call("update the checkout").args(args).run().await {
+            Err(GitError::Failed { reason, .. }) if in_the_way(&reason) => Ok(Moved::InTheWay(reason)),
+            other => other.map(|_| Moved::Done),
+        }
+    }
+
+    fn in_tree<'c>(&self, mut call: Call<'c>) -> Call<'c> {
+        for switch in &self.switches {
+            call = call.config(OsString::from(switch));
+        }
+        call.tree(&self.tree).config("core.bare=false")
     }
 
     /// A merge, cherry-pick or revert that its owner has not finished.
@@ -113,28 +139,39 @@ impl Checkout {
     }
 }
 
-/// The private git folder that stands in for the owner's.
-pub(crate) struct Shadow<'a> {
-    checkout: &'a Checkout,
+/// What became of the files.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// They are as the new commit has them.
+    Done,
+    /// A file that git does not know, or that was edited meanwhile, would be lost: git's words.
+    InTheWay(String),
+}
+
+fn in_the_way(reason: &str) -> bool {
+    ["would be overwritten", "not uptodate", "would lose untracked", "would be removed"]
+        .iter()
+        .any(|mark| reason.contains(mark))
+}
+
+/// A private git folder that reads and writes the objects of the owner's, and has nothing else of it.
+pub(crate) struct Shadow {
     repo: Private,
+    objects: PathBuf,
     folder: tempfile::TempDir,
 }
 
-impl<'a> Shadow<'a> {
-    pub(crate) async fn of(checkout: &'a Checkout, format: &str) -> Result<Self, GitError> {
+impl Shadow {
+    /// A shadow of the git folder whose objects are in `common_dir`.
+    pub(crate) async fn of(git: &Git, common_dir: &Path, format: &str) -> Result<Self, GitError> {
         let folder = tempfile::tempdir().map_err(GitError::io("make a private git folder"))?;
-        let repo = Private::open(&checkout.git, &folder.path().join("shadow.git"), format).await?;
-        Ok(Self { checkout, repo, folder })
+        let repo = Private::open(git, &folder.path().join("shadow.git"), format).await?;
+        Ok(Self { repo, objects: common_dir.join("objects"), folder })
     }
 
-    /// A call with the owner's objects and work tree.
+    /// A call with the owner's objects.
     pub(crate) fn call(&self, what: &'static str) -> Call<'_> {
-        let objects = self.checkout.common_dir.join("objects");
-        let mut call = self.repo.call(what).tree(&self.checkout.tree).config("core.bare=false");
-        for switch in &self.checkout.switches {
-            call = call.config(OsString::from(switch));
-        }
-        call.env("GIT_OBJECT_DIRECTORY", objects)
+        self.repo.call(what).env("GIT_OBJECT_DIRECTORY", &self.objects)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::clone::{Workspace, Workspaces};
 use super::command::{GitError, Refused, RefusedCode};
-use super::mirror::{Mirror, head_ref, landing_ref};
+use super::mirror::Mirror;
 use super::name::{Key, Oid};
 
 /// How many clones of failed attempts are kept.
@@ -65,6 +65,17 @@ impl Workspaces {
         Ok(gone.len())
     }
 
+    /// Removes what a killed agent left of check clones in `folder`; at its start, when none can be in use.
+    pub fn sweep_checks(folder: &Path) -> Result<(), GitError> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        let left = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("check-"))
+        };
+        folders_in(folder)?.into_iter().filter(left).try_for_each(|path| remove_folder(&path))
+    }
+
     /// A folder that is named from outside must be one of ours.
     fn inside(&self, folder: &Path) -> Result<PathBuf, GitError> {
         match folder.strip_prefix(&self.root) {
@@ -90,8 +101,11 @@ impl Mirror {
                 return Err(Refused::new(RefusedCode::NotProven, reason).into());
             }
         }
-        self.repo().unset(&head_ref(change)).await?;
-        self.repo().unset(&landing_ref(change)).await
+        let prefix = format!("refs/changes/{change}/");
+        for (reference, _) in self.repo().references(&prefix).await? {
+            self.repo().unset(&reference).await?;
+        }
+        Ok(())
     }
 }
 

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use super::bundle::Incoming;
-use super::command::{Call, Git, GitError, Reach};
+use super::command::GitError;
+use super::fresh::Fresh;
 use super::identity::Signature;
 use super::mirror::{Mirror, head_ref};
 use super::name::{Branch, Key, Oid, slug};
-use super::private::{Take, Trust};
 
 /// How much history a fresh clone has, in commits: enough for `git log` and `git blame` to be of use.
 pub const CLONE_DEPTH_COMMITS: u32 = 200;
@@ -104,80 +104,45 @@ impl Workspaces {
         }
         let branch = format!("tiltyard/{}-{}", request.task, slug(request.title));
         let branch = Branch::try_from(branch).expect("a key and a slug have only plain characters");
-        let clone = Clone { git: request.mirror.repo().git(), tree: folder.join("tree"), request: &request };
-        clone.init(newest.format()).await?;
-        clone.fetch().await?;
-        let base = clone.resolve(&clone.origin()).await?;
+        let mirror = request.mirror.repo();
+        let clone = Fresh::init(mirror.git(), folder.join("tree"), newest.format()).await?;
+        clone.belongs_to(&request.signature.by).await?;
+        let (refspecs, depth) = wanted(&request);
+        clone.fill(mirror, &refspecs, depth).await?;
+        let base = clone.resolve(&origin(request.mirror)).await?;
         let start = match &request.start {
             Start::Base => base.clone(),
             Start::Earlier(earlier) | Start::Resolve(earlier) => earlier.head.clone(),
         };
-        clone.checkout(&branch, &start).await?;
+        clone.checkout(&["--no-track", "-b", branch.as_str()], &start).await?;
         let merging = matches!(request.start, Start::Resolve(_));
-        let conflicts = if merging { clone.merge(&base).await? } else { Vec::new() };
+        let conflicts = if merging { merge(&clone, &base, request.signature).await? } else { Vec::new() };
         Ok(Workspace { folder, branch, base, start, conflicts, merging })
     }
 }
 
-/// A clone in the making: until its program runs, its configuration is ours.
-struct Clone<'a> {
-    git: &'a Git,
-    tree: PathBuf,
-    request: &'a CloneRequest<'a>,
+fn origin(mirror: &Mirror) -> String {
+    format!("refs/remotes/origin/{}", mirror.branch())
 }
 
-impl Clone<'_> {
-    fn call(&self, what: &'static str) -> Call<'_> {
-        self.git.call(what).dir(&self.tree.join(".git")).tree(&self.tree)
-    }
-
-    fn origin(&self) -> String {
-        format!("refs/remotes/origin/{}", self.request.mirror.branch())
-    }
-
-    async fn init(&self, format: &str) -> Result<(), GitError> {
-        const WHAT: &str = "make the clone";
-        let call = self.git.call(WHAT).args(["init", "--quiet", "--template=", "--initial-branch=unborn"]);
-        call.args([format!("--object-format={format}")]).args(["--"]).args([&self.tree]).run().await?;
-        let by = &self.request.signature.by;
-        for (name, value) in [("user.name", by.name()), ("user.email", by.email())] {
-            self.call(WHAT).args(["config", "--local", "--", name, value]).run().await?;
-        }
-        Ok(())
-    }
-
-    /// By `upload-pack`, never by hard links: the clone's objects are its own.
-    async fn fetch(&self) -> Result<(), GitError> {
-        let mirror = self.request.mirror.repo().dir();
-        let mut refspecs = vec![format!("+{}:{}", self.request.mirror.upstream(), self.origin())];
-        let mut depth = Some(CLONE_DEPTH_COMMITS);
-        if let Start::Earlier(earlier) | Start::Resolve(earlier) = &self.request.start {
+/// What to fetch, and how much history: resolving needs the common ancestor, so all of it.
+fn wanted(request: &CloneRequest<'_>) -> (Vec<String>, Option<u32>) {
+    let mut refspecs = vec![format!("+{}:{}", request.mirror.upstream(), origin(request.mirror))];
+    match &request.start {
+        Start::Base => (refspecs, Some(CLONE_DEPTH_COMMITS)),
+        Start::Earlier(earlier) | Start::Resolve(earlier) => {
             refspecs.push(format!("+{}:refs/tiltyard/earlier", head_ref(&earlier.change)));
-            depth = None;
+            (refspecs, None)
         }
-        let (from, reach) = (mirror.as_os_str(), Reach::Folder(mirror));
-        let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Registered, depth };
-        take.onto(self.call("fill the clone")).run().await.map(|_| ())
     }
+}
 
-    async fn resolve(&self, reference: &str) -> Result<Oid, GitError> {
-        let args = ["rev-parse", "--verify", "--end-of-options", reference];
-        let text = self.call("read the base").args(args).run().await?.text();
-        Oid::try_from(text.as_str()).map_err(|_| GitError::unexpected("read the base", &text))
-    }
-
-    async fn checkout(&self, branch: &Branch, start: &Oid) -> Result<(), GitError> {
-        let args = ["checkout", "--quiet", "--no-track", "-b", branch.as_str(), start.as_str()];
-        self.call("check the clone out").args(args).run().await.map(|_| ())
-    }
-
-    /// Begins to merge the base and tells the files that conflict.
-    async fn merge(&self, base: &Oid) -> Result<Vec<String>, GitError> {
-        let args = ["merge", "--quiet", "--no-commit", "--no-ff", "--no-edit", base.as_str()];
-        let call = self.request.signature.signs(self.call("merge the newest base in"));
-        call.args(args).accept(&[0, 1]).run().await?;
-        let args = ["diff", "--name-only", "--diff-filter=U", "-z", "--no-ext-diff"];
-        let answer = self.call("list the conflicts").args(args).run().await?;
-        Ok(answer.parts().map(|path| String::from_utf8_lossy(path).into_owned()).collect())
-    }
+/// Begins to merge the base and tells the files that conflict.
+async fn merge(clone: &Fresh<'_>, base: &Oid, signature: &Signature) -> Result<Vec<String>, GitError> {
+    let args = ["merge", "--quiet", "--no-commit", "--no-ff", "--no-edit", base.as_str()];
+    let call = signature.signs(clone.call("merge the newest base in"));
+    call.args(args).accept(&[0, 1]).run().await?;
+    let args = ["diff", "--name-only", "--diff-filter=U", "-z", "--no-ext-diff"];
+    let answer = clone.call("list the conflicts").args(args).run().await?;
+    Ok(answer.parts().map(|path| String::from_utf8_lossy(path).into_owned()).collect())
 }

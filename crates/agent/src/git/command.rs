@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(crate) use call::{Call, Reach};
 pub(crate) use error::mask_credentials as masked;
 pub use error::{GitError, Refused, RefusedCode};
+pub(crate) use process::Conversation;
 
 /// How long a git command may take unless the settings say otherwise, in seconds.
 pub const GIT_TIMEOUT_SECONDS: u64 = 600;
@@ -100,6 +101,7 @@ struct Inner {
     ssh_command: OsString,
     timeout: Duration,
     network: Vec<(&'static str, OsString)>,
+    home: Option<OsString>,
 }
 
 impl Git {
@@ -115,6 +117,7 @@ impl Git {
             ssh_command: settings.ssh_command.unwrap_or_else(|| "ssh -oBatchMode=yes".into()),
             timeout: settings.timeout.unwrap_or(Duration::from_secs(GIT_TIMEOUT_SECONDS)),
             network: network.collect(),
+            home: std::env::var_os("HOME"),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

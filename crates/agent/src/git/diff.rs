@@ -88,7 +88,6 @@ impl Span<'_> {
     }
 
     /// The digest alone.
-    #[expect(dead_code, reason = "the merge uses it; it comes next")]
     pub(crate) async fn digest(&self, repo: &Private) -> Result<String, GitError> {
         self.read(repo, &mut |_| Ok(())).await.map(|(sha256, _)| sha256)
     }

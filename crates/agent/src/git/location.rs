@@ -32,6 +32,14 @@ impl Location {
             Self::Remote(_) => Reach::Network,
         }
     }
+
+    /// How far a push to it reaches.
+    pub(crate) fn push_reach(&self) -> Reach<'_> {
+        match self {
+            Self::Folder(path) => Reach::Target(path),
+            Self::Remote(_) => Reach::Network,
+        }
+    }
 }
 
 /// The folders under which a registered repository may lie.

@@ -1,8 +1,8 @@
 //! The private mirror of a registered repository: a bare git folder with its own objects, in the agent's folder.
 //!
 //! References in it: `refs/upstream/<branch>` is the target as last seen; `refs/changes/<change>/head` a proposal,
-//! `refs/changes/<change>/landing` the commit that was about to land, kept so that a crash after the push is
-//! recognised as a merge.
+//! `refs/changes/<change>/landing/<head>/<commit>` a commit that was about to land, kept so that a crash after the
+//! push is recognised as a merge.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::command::{Git, GitError, Refused, RefusedCode};
 use super::private::{Private, Take, Trust, remote_head};
+use super::target::Target;
 use super::{AllowedRoots, Branch, Key, Location, Oid};
 
 /// The largest `.tiltyard.toml` that is read, in bytes.
@@ -78,7 +79,7 @@ impl Mirrors {
         let known = dir.join("config").is_file();
         let format = if known { format_of(&dir)? } else { self.ask_format(&location, source).await? };
         let repo = Private::open(&self.git, &dir, format).await?;
-        Ok(Mirror { repo, location, branch: source.branch.clone(), locks })
+        Ok(Mirror { repo, location, branch: source.branch.clone(), roots: self.roots.clone(), locks })
     }
 
     /// Removes a repository's mirror with all that is kept in it.
@@ -115,6 +116,7 @@ pub struct Mirror {
     repo: Private,
     location: Location,
     branch: Branch,
+    roots: AllowedRoots,
     locks: Arc<Locks>,
 }
 
@@ -194,8 +196,12 @@ impl Mirror {
         format!("refs/upstream/{}", self.branch)
     }
 
+    /// Looks at the target itself.
+    pub(crate) async fn target(&self) -> Result<Target, GitError> {
+        Target::look(self.repo.git(), &self.roots, &self.location, &self.branch).await
+    }
+
     /// One merge at a time (C30).
-    #[expect(dead_code, reason = "the merge uses it; it comes next")]
     pub(crate) async fn lock_for_merge(&self) -> OwnedMutexGuard<()> {
         self.locks.merge.clone().lock_owned().await
     }
@@ -206,9 +212,15 @@ pub(crate) fn head_ref(change: &Key) -> String {
     format!("refs/changes/{change}/head")
 }
 
-/// The reference of the commit that was about to land.
-pub(crate) fn landing_ref(change: &Key) -> String {
-    format!("refs/changes/{change}/landing")
+/// The reference of the merged commit that is being checked.
+pub(crate) fn candidate_ref(change: &Key) -> String {
+    format!("refs/changes/{change}/candidate")
+}
+
+/// Where the references of commits stand that were about to land for a head of a change. There may be several: a
+/// push that was given up may still arrive.
+pub(crate) fn landings_of(change: &Key, head: &Oid) -> String {
+    format!("refs/changes/{change}/landing/{head}/")
 }
 
 fn format_of(dir: &Path) -> Result<&'static str, GitError> {

@@ -107,6 +107,18 @@ impl Private {
         self.call("remove a reference").args(["update-ref", "-d", reference]).run().await.map(|_| ())
     }
 
+    /// The references under a prefix (`refs/changes/x/`) and what they name.
+    pub(crate) async fn references(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        const WHAT: &str = "list references";
+        let args = ["for-each-ref", "--format=%(refname) %(objectname)", prefix];
+        let text = self.call(WHAT).args(args).run().await?.text();
+        let read = |line: &str| {
+            let (name, oid) = line.split_once(' ')?;
+            Some((name.to_owned(), Oid::try_from(oid).ok()?))
+        };
+        text.lines().map(|line| read(line).ok_or_else(|| GitError::unexpected(WHAT, line))).collect()
+    }
+
     /// Whether the commit is here with all it needs to be read as a commit.
     pub(crate) async fn has(&self, commit: &Oid) -> Result<bool, GitError> {
         let object = format!("{commit}^{{commit}}");

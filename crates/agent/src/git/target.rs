@@ -27,10 +27,7 @@ pub enum TargetKind {
 pub(crate) enum Target {
     Remote,
     Bare,
-    Plain {
-        #[expect(dead_code, reason = "the merge uses it; it comes next")]
-        git_dir: PathBuf,
-    },
+    Plain { git_dir: PathBuf },
     CheckedOut(Box<Checkout>),
 }
 

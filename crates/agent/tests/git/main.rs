@@ -3,7 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bench;
+mod checks;
 mod desk;
+mod merging;
+mod proof;
 mod proposal;
 mod repository;
+mod targets;
 mod world;

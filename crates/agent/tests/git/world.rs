@@ -131,6 +131,11 @@ pub(crate) fn branch(text: &str) -> Branch {
     Branch::try_from(text).unwrap()
 }
 
+/// Where `main` of a repository is.
+pub(crate) fn head(world: &World, part: &str) -> String {
+    world.git(part, &["rev-parse", "main"])
+}
+
 fn person(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");

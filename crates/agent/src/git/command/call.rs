@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::error::{GitError, sentence};
-use super::process::{self, Kept};
+use super::process::{self, Conversation, Kept};
 use super::{HARDENING, Inner, MAX_ANSWER_BYTES};
 
 /// Where a call may read from or write to beside its own git folder.
@@ -18,6 +18,8 @@ pub(crate) enum Reach<'a> {
     Nowhere,
     /// One folder (or bundle file) on this machine; it alone is trusted whoever owns it.
     Folder(&'a Path),
+    /// The same, to push to it: its owner's hooks run, and they may reach where they like.
+    Target(&'a Path),
     /// A server by `https`, `http` or `ssh`.
     Network,
 }
@@ -45,7 +47,6 @@ impl Output {
     }
 
     /// Git's complaint as one line.
-    #[expect(dead_code, reason = "the merge uses it; it comes next")]
     pub(crate) fn complaint(&self) -> String {
         sentence(&self.stderr)
     }
@@ -153,6 +154,11 @@ impl<'a> Call<'a> {
         Ok(Output { code, stdout, stderr })
     }
 
+    /// Starts it, to be talked to line by line.
+    pub(crate) fn converse(self) -> Result<Conversation, GitError> {
+        Conversation::start(self.what, self.command(Path::new("/dev/null")), self.timeout())
+    }
+
     /// Runs it and hands the answer piece by piece to `take`, never more than the limit.
     pub(crate) async fn stream(self, take: &mut process::Take<'_>) -> Result<(), GitError> {
         self.drive(&mut Kept::Handed(take)).await.map(|_| ())
@@ -183,7 +189,7 @@ impl<'a> Call<'a> {
     /// `safe.directory` is only heard from a file or the command line, and a local transport's other end does not
     /// get our command line: so the one folder asked for is named in a file of ours.
     fn trusted_file(&self) -> Result<Option<tempfile::NamedTempFile>, GitError> {
-        let Reach::Folder(folder) = self.reach else { return Ok(None) };
+        let (Reach::Folder(folder) | Reach::Target(folder)) = self.reach else { return Ok(None) };
         // Git asks about the git folder, which is the folder itself when that is bare.
         let quoted = folder.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let text = format!("[safe]\n\tdirectory = \"{quoted}\"\n\tdirectory = \"{quoted}/.git\"\n");
@@ -196,6 +202,9 @@ impl<'a> Call<'a> {
         let mut command = Command::new(&self.inner.program);
         for setting in HARDENING {
             command.args(["-c", setting]);
+        }
+        if matches!(self.reach, Reach::Target(_)) {
+            command.args(["-c", "protocol.allow=never", "-c", "protocol.file.allow=always"]);
         }
         for setting in &self.config {
             command.arg("-c").arg(setting);
@@ -234,15 +243,16 @@ impl<'a> Call<'a> {
         command.env("GIT_EDITOR", ":").env("GIT_SEQUENCE_EDITOR", ":").env("GIT_PAGER", "cat");
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1").env("GIT_SSH_VARIANT", "ssh");
         command.env("GIT_SSH_COMMAND", &self.inner.ssh_command);
-        let allowed = match self.reach {
-            Reach::Nowhere => "none",
-            Reach::Folder(_) => "file",
-            Reach::Network => "https:http:ssh",
+        match self.reach {
+            Reach::Nowhere => command.env("GIT_ALLOW_PROTOCOL", "none"),
+            Reach::Folder(_) => command.env("GIT_ALLOW_PROTOCOL", "file"),
+            // The other end does not get our command line: what is said there does not bind the owner's hooks.
+            Reach::Target(_) => command.envs(self.inner.home.iter().map(|home| ("HOME", home))),
+            Reach::Network => {
+                command.env("GIT_ALLOW_PROTOCOL", "https:http:ssh");
+                command.envs(self.inner.network.iter().map(|(name, value)| (*name, value)))
+            }
         };
-        command.env("GIT_ALLOW_PROTOCOL", allowed);
-        if matches!(self.reach, Reach::Network) {
-            command.envs(self.inner.network.iter().map(|(name, value)| (*name, value)));
-        }
         command.envs(self.env.iter().map(|(name, value)| (*name, value)));
     }
 }

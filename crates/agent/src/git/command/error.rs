@@ -117,6 +117,14 @@ pub enum GitError {
         /// The answer, shortened.
         answer: String,
     },
+    /// A check could not be run for a reason that is not its own.
+    #[error("the check `{check}` could not be run: {why}")]
+    Runner {
+        /// The check.
+        check: String,
+        /// The runner's words.
+        why: String,
+    },
     /// The program that was run for us was cancelled.
     #[error("cancelled while running `{0}`")]
     Cancelled(String),
@@ -154,7 +162,10 @@ pub(crate) fn sentence(stderr: &[u8]) -> String {
             && line.len() > "remote:".len()
     };
     let mut chosen: Vec<&str> = lines.iter().filter(telling).copied().collect();
-    if chosen.is_empty() {
+    // Then the reason is in the transport's words, before git's.
+    let transport = |line: &&str| line.contains("Could not read from remote") || line.contains("hung up");
+    if chosen.is_empty() || chosen.iter().all(transport) {
+        chosen.clear();
         chosen.extend(lines.iter().rev().take(5).rev().copied());
     }
     let plain = chosen.iter().map(|line| line.trim_start_matches("fatal: ").trim_start_matches("error: "));

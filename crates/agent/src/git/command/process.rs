@@ -6,10 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::error::GitError;
+use super::error::{GitError, sentence};
 
 /// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 * 1024;
@@ -110,6 +110,77 @@ impl Job<'_> {
                 Err(GitError::io(self.what)(error))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// A git that is talked to line by line (`update-ref --stdin`). Dropped, it is ended; whatever it has not been told
+/// to commit is undone by git itself.
+pub(crate) struct Conversation {
+    what: &'static str,
+    timeout: Duration,
+    group: Group,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    stderr: ChildStderr,
+}
+
+impl Conversation {
+    pub(super) fn start(
+        what: &'static str,
+        mut command: Command,
+        timeout: Duration,
+    ) -> Result<Self, GitError> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().map_err(GitError::io(what))?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(GitError::unexpected(what, "no pipes"));
+        };
+        Ok(Self { what, timeout, group: Group::new(child), stdin, stdout: BufReader::new(stdout), stderr })
+    }
+
+    /// Says one line and waits for the answer that means yes. Errors: any other answer, with git's complaint.
+    pub(crate) async fn say(&mut self, line: &str, yes: &str) -> Result<(), GitError> {
+        let (what, seconds) = (self.what, self.timeout.as_secs());
+        let asked = tokio::time::timeout(self.timeout, self.ask(line));
+        match asked.await.map_err(|_| GitError::TimedOut { what, seconds })? {
+            Ok(answer) if answer.trim() == yes => Ok(()),
+            Ok(answer) if !answer.is_empty() => Err(GitError::unexpected(what, &answer)),
+            _ => Err(GitError::Failed { what, code: -1, reason: self.complaint().await }),
+        }
+    }
+
+    async fn ask(&mut self, line: &str) -> std::io::Result<String> {
+        self.stdin.write_all(line.as_bytes()).await?;
+        self.stdin.write_all(b"\n").await?;
+        self.stdin.flush().await?;
+        let mut answer = String::new();
+        (&mut self.stdout).take(MAX_STDERR_BYTES as u64).read_line(&mut answer).await?;
+        Ok(answer)
+    }
+
+    /// It has said no, so it ends by itself.
+    async fn complaint(&mut self) -> String {
+        let mut words = Vec::new();
+        let mut stderr = (&mut self.stderr).take(MAX_STDERR_BYTES as u64);
+        match tokio::time::timeout(self.timeout, stderr.read_to_end(&mut words)).await {
+            Ok(Ok(_)) => sentence(&words),
+            _ => "git gave no reason".to_owned(),
+        }
+    }
+
+    /// Nothing more is to be said: waits for its end.
+    pub(crate) async fn finish(mut self) -> Result<(), GitError> {
+        drop(self.stdin);
+        let Some(mut child) = self.group.child.take() else { return Ok(()) };
+        let waited = tokio::time::timeout(self.timeout, child.wait()).await;
+        match waited {
+            Ok(status) => status.map(|_| ()).map_err(GitError::io(self.what)),
+            Err(_) => {
+                end(child, self.group.id).await;
+                Err(GitError::TimedOut { what: self.what, seconds: self.timeout.as_secs() })
+            }
         }
     }
 }

@@ -1,0 +1,84 @@
+//! Is the change in the target already? Asked before anything is done.
+
+use super::super::combine::Landing;
+use super::super::command::GitError;
+use super::super::diff::Span;
+use super::super::mirror::landings_of;
+use super::super::name::Oid;
+use super::{How, Merged, Merging};
+
+/// How many of the target's newest commits are compared by patch-id.
+const MAX_COMPARED_COMMITS: usize = 200;
+/// How much diff is read for that, in bytes.
+const MAX_COMPARED_BYTES: u64 = 64 * 1024 * 1024;
+
+impl Merging<'_> {
+    /// The proof that the target holds the change, when it does.
+    pub(super) async fn found(&self, target_head: &Oid) -> Result<Option<Merged>, GitError> {
+        let repo = self.bench.mirror.repo();
+        let incoming = &self.job.incoming;
+        for (_, commit) in repo.references(&landings_of(&incoming.change, &incoming.head)).await? {
+            if repo.is_ancestor(&commit, target_head).await? {
+                return self.proven(commit, target_head, How::Found).await;
+            }
+        }
+        if repo.is_ancestor(&incoming.head, target_head).await? {
+            return self.proven(incoming.head.clone(), target_head, How::Elsewhere).await;
+        }
+        match self.same_diff(target_head).await? {
+            Some(commit) => self.proven(commit, target_head, How::SameDiff).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn proven(&self, commit: Oid, target_head: &Oid, how: How) -> Result<Option<Merged>, GitError> {
+        let tree = self.bench.mirror.repo().tree_of(&commit).await?;
+        let proof = self.proof(&Landing { commit: commit.clone(), tree }, target_head, how).await?;
+        let Some(merged) = proof else { return Ok(None) };
+        let base_before = match how {
+            How::Found => self.bench.mirror.repo().find(&format!("{commit}^")).await?,
+            _ => None,
+        };
+        Ok(Some(Merged { base_before, ..merged }))
+    }
+
+    /// C34: patch-id, only for merges made by others elsewhere. Compared to the letter, and only for changes of
+    /// text: for binaries and modes a patch-id says too little.
+    async fn same_diff(&self, target_head: &Oid) -> Result<Option<Oid>, GitError> {
+        let repo = self.bench.mirror.repo();
+        let head = &self.job.incoming.head;
+        let merge_base = repo.merge_base(target_head, head).await?;
+        if merge_base == *target_head {
+            return Ok(None);
+        }
+        let span = Span { merge_base: &merge_base, head };
+        let says_much = |lines: Option<u64>| lines.is_some_and(|lines| lines > 0);
+        let files = span.files(repo).await?;
+        if files.is_empty() || files.iter().any(|f| !says_much(f.added) && !says_much(f.deleted)) {
+            return Ok(None);
+        }
+        let mine = self.patch_ids(&["diff", merge_base.as_str(), head.as_str()]).await?;
+        let Some((mine, _)) = mine.first() else { return Ok(None) };
+        let range = format!("{merge_base}..{target_head}");
+        let count = format!("--max-count={MAX_COMPARED_COMMITS}");
+        let theirs = self.patch_ids(&["log", "-p", "--no-merges", &count, &range]).await?;
+        let same = theirs.iter().find(|(id, _)| id == mine);
+        Ok(same.and_then(|(_, commit)| Oid::try_from(commit.as_str()).ok()))
+    }
+
+    /// Pairs of patch-id and commit.
+    async fn patch_ids(&self, args: &[&str]) -> Result<Vec<(String, String)>, GitError> {
+        const WHAT: &str = "compare the change with the target's history";
+        let repo = self.bench.mirror.repo();
+        let plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--no-renames"];
+        let call =
+            repo.call(WHAT).attributes_of(self.job.incoming.head.empty_tree()).limit(MAX_COMPARED_BYTES);
+        let diff = match call.args(&args[..1]).args(plain).args(&args[1..]).args(["--"]).run().await {
+            Err(GitError::TooMuch { .. }) => return Ok(Vec::new()),
+            other => other?.stdout,
+        };
+        let ids = repo.call(WHAT).args(["patch-id", "--verbatim"]).stdin(diff).run().await?.text();
+        let pair = |line: &str| line.split_once(' ').map(|(id, commit)| (id.to_owned(), commit.to_owned()));
+        Ok(ids.lines().filter_map(pair).collect())
+    }
+}
