@@ -7,6 +7,13 @@ pub mod change;
 pub mod clock;
 pub mod dead_letter;
 pub mod door;
+pub mod engine;
 pub mod memory;
 pub mod metric;
+pub mod readers;
+pub mod service;
 pub mod task;
+
+pub use act::{Act, Effect, Pass};
+pub use door::Urgency;
+pub use engine::{Engine, OpenError, Options};

@@ -14,7 +14,7 @@ use count::Counts;
 use lease::Leases;
 use name::Names;
 use ready::Ready;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// An inverse.
 type Inverse = Box<dyn FnOnce(&mut Parts) + Send>;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub last_key: i64,
     /// When each agent last said something: on the wall clock, and on the steady one.
     pub presence: HashMap<i64, (i64, i64)>,
+    /// Agents that spoke since they were last found silent.
+    pub online: HashSet<i64>,
     /// Heads of the audit chains: last seq and hash.
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }

@@ -8,10 +8,12 @@ pub mod due;
 pub mod edit;
 pub mod end;
 pub mod heartbeat;
+pub mod list;
 pub mod rescue;
 pub mod retry;
 pub mod settle;
 pub mod submit;
+pub mod why;
 
 use crate::act::{Act, refusal_of};
 use tiltyard_model::id::Id;

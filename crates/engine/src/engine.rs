@@ -1,0 +1,212 @@
+//! The engine as the floor above sees it: one door, a few readers, the services beside them.
+
+use crate::act::{Act, Pass};
+use crate::clock::Clock;
+use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
+use crate::memory::boot::rebuild;
+use crate::readers::Readers;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::{DEFAULT_SCOPE, SYSTEM_SCOPE};
+use tiltyard_model::scope::Scope;
+use tiltyard_store::Rows;
+use tiltyard_store::sqlite::{Durability, Store};
+
+/// How to open an engine.
+pub struct Options {
+    /// The data folder; it must exist.
+    pub folder: PathBuf,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// New work beyond so many waiting deeds is turned away (E7).
+    pub max_queued: usize,
+    /// Called once when the store can no longer be trusted: the program must end with code 5 (E2).
+    pub on_broken: OnBroken,
+}
+
+impl Options {
+    /// The defaults, for a folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            durability: Durability::Full,
+            clock: Clock::system(),
+            max_queued: DEFAULT_MAX_QUEUED_INTENTS,
+            on_broken: Box::new(|_| {}),
+        }
+    }
+}
+
+/// Deeds that may wait for the disk, when no setting says otherwise.
+pub const DEFAULT_MAX_QUEUED_INTENTS: usize = 20_000;
+
+/// Why an engine does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] tiltyard_store::Error),
+    /// The system gives no thread or no randomness.
+    #[error("the system refuses what the server needs: {0}")]
+    System(String),
+    /// The first deeds were refused.
+    #[error("the store cannot be made ready: {0}")]
+    Refused(#[from] Refusal),
+}
+
+/// The engine. Dropping it closes the door; [`Engine::close`] also waits for it.
+pub struct Engine {
+    door: Door,
+    store: Arc<Store>,
+    readers: Readers,
+    clock: Clock,
+    folder: PathBuf,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the store and everything that stands on it. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When another server has the folder, the store is newer than the program, or the disk does not work.
+    pub async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let engine = Arc::new(Self::assemble(options)?);
+        engine.enter(Pass::system(), Urgency::Urgent, found).await?;
+        Ok(engine)
+    }
+
+    fn assemble(options: Options) -> Result<Self, OpenError> {
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.to_string()))?;
+        let now = options.clock.now();
+        let how = tiltyard_store::sqlite::Options {
+            folder: options.folder.clone(),
+            durability: options.durability,
+            seed,
+            now: now.wall,
+        };
+        let (store, writer) = Store::open(&how)?;
+        let memory = rebuild(writer.tx(), now)?;
+        let readers = Readers::open(&store)?;
+        let parts = Parts {
+            writer,
+            memory,
+            clock: options.clock.clone(),
+            epoch: store.epoch(),
+            max_queued: options.max_queued,
+            on_broken: options.on_broken,
+        };
+        let (door, thread) = Door::open(parts).map_err(|error| OpenError::System(error.to_string()))?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Self {
+            door,
+            store: Arc::new(store),
+            readers,
+            clock: options.clock,
+            folder: options.folder,
+            thread,
+        })
+    }
+
+    /// Does a deed and answers after its commit.
+    ///
+    /// # Errors
+    /// What the deed says; 503 when too much waits, the server ends, or the store is broken.
+    pub async fn enter<T: Send + 'static>(
+        &self,
+        pass: Pass,
+        urgency: Urgency,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.door.enter(pass, urgency, deed).await
+    }
+
+    /// Does a deed that may find nothing to do yet.
+    ///
+    /// # Errors
+    /// 503 when too much waits or the server ends.
+    pub fn wait<T: Send + 'static>(
+        &self,
+        pass: Pass,
+        deed: impl FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
+        lost: impl FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<Waiting<T>, Refusal> {
+        self.door.wait(pass, deed, lost)
+    }
+
+    /// Reads from one moment of the store.
+    ///
+    /// # Errors
+    /// What `read` says; 503 when too many reads wait.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Rows) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.readers.read(read).await
+    }
+
+    /// The door.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Where time comes from.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// Takes no more, finishes what waits, and ends the door's thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be waited for.
+    pub async fn close(&self) -> Result<(), Refusal> {
+        self.door.close();
+        let Some(thread) = self.thread.lock().take() else { return Ok(()) };
+        let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Refusal::new(Code::Internal, "the door's thread did not end in order")),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.door.close();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the door was logged when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What every store has from its first moment.
+fn found(act: &mut Act<'_>) -> Result<(), Refusal> {
+    for (name, description) in [(SYSTEM_SCOPE, "the store itself"), (DEFAULT_SCOPE, "")] {
+        if act.memory.names.scope_key(name).is_none() {
+            let scope = Scope {
+                name: name.to_owned(),
+                description: description.to_owned(),
+                created_at: act.now.wall,
+            };
+            let key = tiltyard_store::name::put_scope(act.tx, &scope).map_err(crate::act::refusal_of)?;
+            act.memory.know_scope(key, scope);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Moves scheduled tasks whose time has come, and cancels those past their deadline.
+
+use super::{Run, Service, more};
+use crate::task::due::{MAX_DUE, end_overdue, start_scheduled};
+use crate::{Engine, Pass, Urgency};
+use std::time::Duration;
+
+/// The service.
+pub(super) struct Expire;
+
+impl Service for Expire {
+    fn name(&self) -> &'static str {
+        "expire"
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+
+    fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
+        Box::pin(async {
+            // A task past its deadline must not start just because its time had come too.
+            let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await?;
+            let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await?;
+            Ok(more(overdue.max(due), MAX_DUE as usize))
+        })
+    }
+}

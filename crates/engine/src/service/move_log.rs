@@ -1,0 +1,53 @@
+//! Moves the write-ahead log into the database file, apart from the commits: a checkpoint inside one makes the
+//! slowest batch twenty times slower (E6).
+
+use super::{Ran, Run, Service};
+use crate::Engine;
+use crate::act::refusal_of;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::sqlite::Checkpointer;
+
+/// The log is moved when it is larger than this, in bytes.
+const MOVE_BEYOND_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The service.
+#[derive(Default)]
+pub(super) struct MoveLog {
+    connection: Arc<Mutex<Option<Checkpointer>>>,
+}
+
+impl Service for MoveLog {
+    fn name(&self) -> &'static str {
+        "move_log"
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(500)
+    }
+
+    fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
+        Box::pin(async {
+            let (_, log_bytes) = engine.store().sizes();
+            if log_bytes < MOVE_BEYOND_BYTES {
+                return Ok(Ran::Done);
+            }
+            let (store, connection) = (Arc::clone(engine.store()), Arc::clone(&self.connection));
+            let work = tokio::task::spawn_blocking(move || {
+                let mut connection = connection.lock();
+                let open = match connection.take() {
+                    Some(open) => open,
+                    None => store.checkpointer()?,
+                };
+                let moved = open.run();
+                *connection = Some(open);
+                moved
+            });
+            let moved = work.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+            moved.map_err(refusal_of)?;
+            Ok(Ran::Done)
+        })
+    }
+}

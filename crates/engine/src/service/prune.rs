@@ -1,0 +1,26 @@
+//! Ends timed holds of unique keys, and forgets windows that are past.
+
+use super::{Run, Service, more};
+use crate::task::due::{MAX_DUE, prune};
+use crate::{Engine, Pass, Urgency};
+use std::time::Duration;
+
+/// The service.
+pub(super) struct Prune;
+
+impl Service for Prune {
+    fn name(&self) -> &'static str {
+        "prune"
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
+        Box::pin(async {
+            let count = engine.enter(Pass::system(), Urgency::Normal, prune).await?;
+            Ok(more(count, MAX_DUE as usize))
+        })
+    }
+}

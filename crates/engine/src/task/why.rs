@@ -1,0 +1,257 @@
+//! Why a task is not running, in words and as data (D8).
+
+use crate::act::{Act, refusal_of};
+use crate::memory::ready::Block;
+use tiltyard_model::agent::OFFLINE_AFTER_MS;
+use tiltyard_model::id::Id;
+use tiltyard_model::lane::Lane;
+use tiltyard_model::queue::Flow;
+use tiltyard_model::refusal::Refusal;
+use tiltyard_model::task::{State, sort_key};
+use tiltyard_model::time::rfc3339;
+use tiltyard_store::task::{Found, by_key, dependency};
+
+/// Most reasons of one answer.
+const MAX_REASONS: usize = 20;
+/// How far the place in the order is counted.
+const MAX_COUNTED: usize = 10_000;
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A stable word.
+    pub code: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// What it is about.
+    pub about: Option<String>,
+}
+
+/// Every reason, the one to mend first first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// Where the task stands.
+    pub state: State,
+    /// Never empty.
+    pub reasons: Vec<Reason>,
+}
+
+fn reason(code: &'static str, text: impl Into<String>, about: Option<String>) -> Reason {
+    Reason { code, text: text.into(), about }
+}
+
+/// Says why a task is not running.
+///
+/// # Errors
+/// 404.
+pub fn why(act: &mut Act<'_>, id: Id) -> Result<Why, Refusal> {
+    let found = act.task(id)?;
+    let mut reasons = match found.task.state {
+        State::Pending => dependencies(act, &found)?,
+        State::Scheduled => vec![scheduled(&found)],
+        State::Ready => ready(act, &found),
+        State::Running => vec![running(&found)],
+        State::Waiting => vec![waiting(&found)],
+        State::Succeeded => vec![reason("final", "it is done", None)],
+        State::Dead => vec![dead(&found)],
+        State::Cancelled => vec![cancelled(act, &found)],
+    };
+    reasons.truncate(MAX_REASONS);
+    Ok(Why { state: found.task.state, reasons })
+}
+
+fn dependencies(act: &Act<'_>, found: &Found) -> Result<Vec<Reason>, Refusal> {
+    let mut reasons = Vec::new();
+    for key in dependency::of(act.tx, found.key).map_err(refusal_of)? {
+        let Some(on) = by_key(act.tx, key).map_err(refusal_of)? else { continue };
+        if on.task.state != State::Succeeded {
+            let text = format!(
+                "it waits for {} ({}), which is {}",
+                on.task.id,
+                on.task.spec.title,
+                on.task.state.as_str()
+            );
+            reasons.push(reason("dependency", text, Some(on.task.id.to_string())));
+        }
+    }
+    Ok(reasons)
+}
+
+fn scheduled(found: &Found) -> Reason {
+    let time = rfc3339(found.task.spec.run_at.unwrap_or_default());
+    let text = if found.task.used > 0 {
+        format!(
+            "its attempt {} of {} failed: the next one may start at {time}",
+            found.task.used, found.task.spec.max_attempts
+        )
+    } else {
+        format!("it may not start before {time}")
+    };
+    reason("time", text, Some(time))
+}
+
+fn running(found: &Found) -> Reason {
+    let agent = found.task.attempt.as_ref().map(|attempt| attempt.agent.clone());
+    reason("running", format!("it is running on `{}`", agent.clone().unwrap_or_default()), agent)
+}
+
+fn waiting(found: &Found) -> Reason {
+    match found.task.change {
+        Some(change) => reason(
+            "decision",
+            format!("its change {change} waits for checks, a decision or its merge"),
+            Some(change.to_string()),
+        ),
+        None => reason("decision", "it waits for a decision", None),
+    }
+}
+
+fn dead(found: &Found) -> Reason {
+    let error = found
+        .task
+        .attempt
+        .as_ref()
+        .and_then(|attempt| attempt.error.as_deref())
+        .unwrap_or("no error was given");
+    let text =
+        format!("its {} attempts are used up; the last error: {}", found.task.used, super::first_line(error));
+    reason("final", text, None)
+}
+
+fn cancelled(act: &Act<'_>, found: &Found) -> Reason {
+    if act.memory.leases.get(found.key).is_some_and(|lease| lease.stop.is_some()) {
+        return reason("stopping", "it was cancelled, and its attempt is still being stopped", None);
+    }
+    let why = found.task.reason.as_deref().unwrap_or("requested");
+    reason("final", format!("it was cancelled: {why}"), None)
+}
+
+/// A ready task that nobody runs: switches, limits, agents, then the order.
+fn ready(act: &Act<'_>, found: &Found) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    reasons.extend(switch(act, found));
+    reasons.extend(limit(act, found));
+    reasons.extend(agents(act, found));
+    reasons.extend(order(act, found));
+    if reasons.is_empty() {
+        reasons.push(reason("agents_busy", "it is next: an agent will take it when it asks", None));
+    }
+    reasons
+}
+
+fn switch(act: &Act<'_>, found: &Found) -> Option<Reason> {
+    let queue = act.memory.names.queue(found.queue)?;
+    let name = Some(queue.name.to_string());
+    match queue.settings.flow {
+        Flow::Open => None,
+        Flow::Paused => Some(reason("queue_paused", format!("the queue `{}` is paused", queue.name), name)),
+        Flow::Draining => Some(reason(
+            "queue_draining",
+            format!("the queue `{}` drains and starts nothing", queue.name),
+            name,
+        )),
+    }
+}
+
+fn limit(act: &Act<'_>, found: &Found) -> Option<Reason> {
+    let (_, lane) = act.memory.names.lane(found.lane)?;
+    let (queue, extras) = (&found.task.spec.queue, &found.task.spec.extras);
+    Some(match act.memory.ready.block_of(found.lane, act.now.wall)? {
+        Block::Concurrency => {
+            let key = extras.concurrency.as_ref().map(|limit| limit.key.clone()).unwrap_or_default();
+            let count = act.memory.ready.running_of_key(&lane.scope, &key);
+            reason(
+                "concurrency",
+                format!("{count} tasks of the concurrency key `{key}` run already"),
+                Some(key),
+            )
+        }
+        Block::Rate => {
+            let key = extras.rate.as_ref().map(|limit| limit.key.clone()).unwrap_or_default();
+            reason(
+                "rate",
+                format!("as many tasks of the rate key `{key}` started in the last minute as may"),
+                Some(key),
+            )
+        }
+        Block::QueueLimit => {
+            let text = format!(
+                "{} tasks of the queue `{queue}` run already: its limit",
+                act.memory.ready.running(found.queue)
+            );
+            reason("queue_limit", text, Some(queue.clone()))
+        }
+        Block::QueueRate => reason(
+            "queue_rate",
+            format!("as many tasks of the queue `{queue}` started in the last minute as may"),
+            Some(queue.clone()),
+        ),
+    })
+}
+
+fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
+    let (_, lane) = act.memory.names.lane(found.lane)?;
+    if let Some(named) = &lane.assign_to {
+        return assigned(act, named);
+    }
+    let here: Vec<i64> = present(act).collect();
+    if here.is_empty() {
+        return Some(reason(
+            "no_agent",
+            "no agent has spoken for 30 s: start one, or look at the agents page",
+            None,
+        ));
+    }
+    let able = |agent: &i64| {
+        act.memory
+            .names
+            .agent(*agent)
+            .is_some_and(|known| fits(lane, &known.name, &known.profile.capabilities))
+    };
+    if lane.capabilities.is_empty() || here.iter().any(able) {
+        return None;
+    }
+    let needs = lane.capabilities.join(", ");
+    Some(reason("capability", format!("no agent that is there can do all of: {needs}"), Some(needs)))
+}
+
+fn fits(lane: &Lane, name: &str, capabilities: &[String]) -> bool {
+    lane.fits(name, capabilities)
+}
+
+fn present<'a>(act: &'a Act<'_>) -> impl Iterator<Item = i64> + 'a {
+    let spoke = |(_, (_, steady)): &(&i64, &(i64, i64))| act.now.steady - *steady < OFFLINE_AFTER_MS;
+    act.memory.presence.iter().filter(spoke).map(|(agent, _)| *agent)
+}
+
+fn assigned(act: &Act<'_>, named: &str) -> Option<Reason> {
+    let about = Some(named.to_owned());
+    let key = act.memory.names.agent_key(named);
+    let Some(key) = key.filter(|key| present(act).any(|agent| agent == *key)) else {
+        return Some(reason(
+            "agent_offline",
+            format!("only `{named}` may take it, and that agent is not there"),
+            about,
+        ));
+    };
+    if act.memory.names.agent(key).is_some_and(|agent| agent.draining) {
+        return Some(reason(
+            "agent_offline",
+            format!("only `{named}` may take it, and that agent drains"),
+            about,
+        ));
+    }
+    let load = act.memory.leases.load(key);
+    (load > 0).then(|| {
+        reason("agents_busy", format!("only `{named}` may take it, and that agent holds {load} tasks"), about)
+    })
+}
+
+fn order(act: &Act<'_>, found: &Found) -> Option<Reason> {
+    let place = (sort_key(found.task.ready_at?, found.task.spec.priority), found.key);
+    let before = act.memory.ready.before(found.queue, place, MAX_COUNTED);
+    (before > 0).then(|| {
+        let text = format!("{before} tasks of the queue `{}` are before it", found.task.spec.queue);
+        reason("order", text, Some(found.task.spec.queue.clone()))
+    })
+}
