@@ -12,6 +12,7 @@ pub mod origin;
 pub mod reload;
 pub mod rule;
 pub mod template;
+pub mod view;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,9 +42,9 @@ pub struct Settings {
     pub allow_external_bind: bool,
     /// The server stands behind a reverse proxy, which ends TLS. Needs `proxies`.
     pub behind_proxy: bool,
-    /// Addresses of the reverse proxies whose forwarding headers are believed.
-    #[schemars(with = "Vec<String>")]
-    pub proxies: Vec<IpAddr>,
+    /// Addresses (`10.0.0.7`) or blocks (`10.0.0.0/8`) of the reverse proxies whose forwarding headers are
+    /// believed.
+    pub proxies: Vec<String>,
     /// Names under which the server may be addressed (the `Host` header), without the port.
     pub hosts: Vec<String>,
     /// Origins of web pages that may call the API besides the console's own (`https://host:port`).

@@ -1,54 +1,65 @@
-//! Closed by default: which addresses a server may bind, and when it may do without tokens (SEC2, SEC10).
+//! The settings as the server's edge wants them, and whether a server may start with them (SEC2, SEC10).
 
 use super::load::Loaded;
-use super::origin::{BadSetting, BadSettings};
+use super::origin::BadSetting;
+use tiltyard_server::edge;
+use tiltyard_server::edge::bind::{Admission, BindRefused, Binding, External, Front, permit};
+use tiltyard_server::edge::host::Scheme;
+use tiltyard_server::edge::proxy::Network;
 
-/// Whether a server may start with these settings.
+/// The edge of a server with these settings.
 ///
 /// # Errors
-/// Each refusal with the setting that causes it and what to do.
-pub fn check(loaded: &Loaded) -> Result<(), BadSettings> {
-    let bad: Vec<BadSetting> =
-        [proxies(loaded), bind(loaded), no_auth(loaded)].into_iter().flatten().collect();
-    if bad.is_empty() { Ok(()) } else { Err(BadSettings(bad)) }
-}
-
-fn refuse(loaded: &Loaded, path: &str, message: &str) -> Option<BadSetting> {
-    Some(BadSetting { origin: loaded.origin(path), message: format!("`{path}` {message}") })
-}
-
-fn proxies(loaded: &Loaded) -> Option<BadSetting> {
+/// What keeps it from starting, blamed on the setting that causes it.
+pub fn edge(loaded: &Loaded) -> Result<edge::Settings, BadSetting> {
+    let proxies = proxies(loaded)?;
     let settings = &loaded.settings;
-    if !settings.behind_proxy || !settings.proxies.is_empty() {
-        return None;
-    }
-    refuse(
-        loaded,
-        "behind_proxy",
-        "needs the addresses of the proxies in `proxies`, or anybody could claim any address",
-    )
+    permit(&binding(loaded, &proxies)).map_err(|refused| BadSetting {
+        origin: loaded.origin(blamed(&refused)),
+        message: refused.to_string(),
+    })?;
+    let scheme = match (settings.behind_proxy, &settings.tls.cert) {
+        (true, _) => Scheme::Proxied,
+        (false, Some(_)) => Scheme::Https,
+        (false, None) => Scheme::Http,
+    };
+    Ok(edge::Settings {
+        hosts: settings.hosts.clone(),
+        origins: settings.origins.clone(),
+        proxies: if settings.behind_proxy { proxies } else { Vec::new() },
+        scheme,
+        max_connections: settings.limits.connections as usize,
+        max_connections_per_address: settings.limits.connections_per_address as usize,
+        ..edge::Settings::default()
+    })
 }
 
-fn bind(loaded: &Loaded) -> Option<BadSetting> {
-    let settings = &loaded.settings;
-    if settings.listen.ip().is_loopback() {
-        return None;
-    }
-    if !settings.allow_external_bind {
-        return refuse(loaded, "listen", "is not on loopback: set `allow_external_bind = true` to mean it");
-    }
-    if settings.tls.cert.is_none() && !settings.behind_proxy {
-        let message = "is not on loopback, so tokens would cross the network in clear text: set `tls.cert` and \
-                       `tls.key`, or `behind_proxy` with `proxies`";
-        return refuse(loaded, "listen", message);
-    }
-    None
+fn proxies(loaded: &Loaded) -> Result<Vec<Network>, BadSetting> {
+    let networks = loaded.settings.proxies.iter().map(|text| text.parse::<Network>());
+    let networks: Result<Vec<_>, _> = networks.collect();
+    networks
+        .map_err(|bad| BadSetting { origin: loaded.origin("proxies"), message: format!("`proxies`: {bad}") })
 }
 
-fn no_auth(loaded: &Loaded) -> Option<BadSetting> {
+fn binding<'a>(loaded: &Loaded, proxies: &'a [Network]) -> Binding<'a> {
     let settings = &loaded.settings;
-    if !settings.no_auth || (settings.listen.ip().is_loopback() && !settings.behind_proxy) {
-        return None;
+    let front = match (settings.behind_proxy, &settings.tls.cert) {
+        (true, _) => Front::Proxy(proxies),
+        (false, Some(_)) => Front::Tls,
+        (false, None) => Front::Plain,
+    };
+    Binding {
+        address: settings.listen,
+        external: if settings.allow_external_bind { External::Allowed } else { External::Forbidden },
+        front,
+        admission: if settings.no_auth { Admission::Everyone } else { Admission::Tokens },
     }
-    refuse(loaded, "no_auth", "works only on loopback and never behind a proxy")
+}
+
+const fn blamed(refused: &BindRefused) -> &'static str {
+    match refused {
+        BindRefused::NotAllowed(_) | BindRefused::Unprotected(_) => "listen",
+        BindRefused::ProxyUnnamed(_) => "behind_proxy",
+        BindRefused::OpenToAll(_) => "no_auth",
+    }
 }

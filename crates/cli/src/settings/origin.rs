@@ -29,6 +29,18 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The word on the wire: `default file environment flag`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File { .. } => "file",
+            Self::Environment { .. } => "environment",
+            Self::Flag { .. } => "flag",
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

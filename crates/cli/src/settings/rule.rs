@@ -4,6 +4,7 @@ use super::Settings;
 use super::load::Loaded;
 use super::origin::BadSetting;
 use tiltyard_model::slug::is_slug;
+use tiltyard_server::edge::proxy::Network;
 
 type Rule = (&'static str, fn(&Settings) -> Result<(), String>);
 
@@ -11,6 +12,8 @@ type Rule = (&'static str, fn(&Settings) -> Result<(), String>);
 const RULES: &[Rule] = &[
     ("hosts", hosts),
     ("origins", origins),
+    ("proxies", proxies),
+    ("behind_proxy", behind_proxy),
     ("tls.cert", tls),
     ("tls.key", tls),
     ("agent.name", agent_name),
@@ -46,6 +49,18 @@ fn origins(settings: &Settings) -> Result<(), String> {
         Some(origin) => Err(format!("takes origins such as https://example.org:8470, never `*`: {origin:?}")),
         None => Ok(()),
     }
+}
+
+fn proxies(settings: &Settings) -> Result<(), String> {
+    let bad = settings.proxies.iter().find_map(|text| text.parse::<Network>().err());
+    bad.map_or(Ok(()), |bad| Err(format!("cannot be used: {bad}")))
+}
+
+fn behind_proxy(settings: &Settings) -> Result<(), String> {
+    if settings.behind_proxy && settings.proxies.is_empty() {
+        return Err("needs the proxies named in `proxies`, or anybody could claim any address".to_owned());
+    }
+    Ok(())
 }
 
 fn tls(settings: &Settings) -> Result<(), String> {

@@ -7,6 +7,7 @@ use tiltyard_cli::settings::load::{Given, Loaded, Override, load};
 use tiltyard_cli::settings::origin::Origin;
 use tiltyard_cli::settings::reload::reload;
 use tiltyard_cli::settings::{Durability, LogLevel, Settings, edge};
+use tiltyard_server::edge::host::Scheme;
 
 /// A folder to stand in, with a home and nothing else around it.
 struct World {
@@ -117,7 +118,7 @@ fn o1_lists_are_separated_by_commas_or_json() {
         World::new().variable("TILTYARD_HOSTS", "a.example, b.example").flag("proxies", "[\"10.0.0.1\"]");
     let settings = world.load().settings;
     assert_eq!(settings.hosts, ["a.example", "b.example"]);
-    assert_eq!(settings.proxies, ["10.0.0.1".parse::<std::net::IpAddr>().expect("an address")]);
+    assert_eq!(settings.proxies, ["10.0.0.1"]);
 }
 
 #[test]
@@ -222,6 +223,9 @@ fn o20_no_error_and_no_listing_shows_a_secret() {
     let key = tiltyard_cli::settings::key::find("agent.token").expect("is a key");
     assert_eq!(loaded.value(key), "[redacted]");
     assert!(!format!("{loaded:?}").contains("jst_hush"));
+    let shown = tiltyard_cli::settings::view::view(&loaded).settings;
+    let token = &shown["agent.token"];
+    assert_eq!((&token.value, token.origin.as_str()), (&"[redacted]".into(), "environment"));
     assert_eq!(loaded.settings.agent.token.expect("is set").expose(), "jst_hush");
 }
 
@@ -258,23 +262,39 @@ fn o1_a_reload_with_a_mistake_changes_nothing() {
 fn sec10_the_server_is_closed_by_default() {
     let external = || World::new().flag("listen", "0.0.0.0:1");
     let allowed = || external().flag("allow_external_bind", "true");
-    let proxied = || allowed().flag("behind_proxy", "true").flag("proxies", "10.0.0.1");
-    let complaint = |world: World| edge::check(&world.load()).map_err(|bad| bad.to_string());
-    assert_eq!(complaint(World::new()), Ok(()));
-    assert!(complaint(external()).is_err_and(|text| text.contains("allow_external_bind")));
-    assert!(complaint(allowed()).is_err_and(|text| text.contains("tls.cert")));
-    assert_eq!(complaint(proxied()), Ok(()));
-    assert_eq!(complaint(allowed().flag("tls.cert", "c").flag("tls.key", "k")), Ok(()));
-    assert!(complaint(World::new().flag("behind_proxy", "true")).is_err_and(|text| text.contains("proxies")));
+    let proxied = || allowed().flag("behind_proxy", "true").flag("proxies", "10.0.0.0/8");
+    let start = |world: World| edge::edge(&world.load()).map_err(|bad| bad.to_string());
+    assert!(start(World::new()).is_ok());
+    assert!(
+        start(external())
+            .is_err_and(|text| text.starts_with("--listen: ") && text.contains("allow_external_bind"))
+    );
+    assert!(start(allowed()).is_err_and(|text| text.contains("tls.cert")));
+    assert_eq!(start(proxied()).map(|edge| (edge.scheme, edge.proxies.len())), Ok((Scheme::Proxied, 1)));
+    let secured = start(allowed().flag("tls.cert", "c").flag("tls.key", "k"));
+    assert_eq!(secured.map(|edge| edge.scheme), Ok(Scheme::Https));
+    assert!(
+        World::new()
+            .flag("behind_proxy", "true")
+            .complaint()
+            .contains("`behind_proxy` needs the proxies named")
+    );
+    assert!(World::new().flag("proxies", "10.0.0.300").complaint().contains("is no network"));
 }
 
 #[test]
 fn sec2_no_auth_works_only_on_loopback_and_never_behind_a_proxy() {
     let open = || World::new().flag("no_auth", "true");
-    assert!(edge::check(&open().load()).is_ok());
-    let proxied = open().flag("behind_proxy", "true").flag("proxies", "127.0.0.1");
-    assert!(edge::check(&proxied.load()).is_err_and(|bad| bad.to_string().contains("no_auth")));
+    let refused =
+        |world: World| edge::edge(&world.load()).is_err_and(|bad| bad.to_string().starts_with("--no_auth: "));
+    assert!(edge::edge(&open().load()).is_ok());
+    assert!(refused(open().flag("behind_proxy", "true").flag("proxies", "127.0.0.1")));
     let external = open().flag("listen", "0.0.0.0:1").flag("allow_external_bind", "true");
-    let external = external.flag("tls.cert", "c").flag("tls.key", "k");
-    assert!(edge::check(&external.load()).is_err_and(|bad| bad.to_string().contains("no_auth")));
+    assert!(refused(external.flag("tls.cert", "c").flag("tls.key", "k")));
+}
+
+#[test]
+fn sec13_limits_reach_the_edge() {
+    let edge = edge::edge(&World::new().flag("limits.connections", "7").load()).expect("may start");
+    assert_eq!((edge.max_connections, edge.max_connections_per_address), (7, 256));
 }

@@ -4,3 +4,4 @@ mod call;
 mod server;
 mod socket;
 mod stream;
+mod tls;

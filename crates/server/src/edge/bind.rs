@@ -51,14 +51,14 @@ pub enum BindRefused {
     /// Not loopback, and nobody allowed it.
     #[error(
         "refusing to listen on {0}: other machines can reach that address. Listen on 127.0.0.1, or set \
-         allow_external_bind = true together with tls_certificate and tls_key (or with behind_proxy = true and \
+         allow_external_bind = true together with tls.cert and tls.key (or with behind_proxy = true and \
          the proxies named in proxies)"
     )]
     NotAllowed(SocketAddr),
     /// Allowed, but tokens would cross the network in the clear.
     #[error(
         "refusing to listen on {0} without TLS: tokens would cross the network in the clear. Set \
-         tls_certificate and tls_key, or put a proxy in front and set behind_proxy = true and proxies"
+         tls.cert and tls.key, or put a proxy in front and set behind_proxy = true and proxies"
     )]
     Unprotected(SocketAddr),
     /// Behind a proxy that nobody named, so that anyone could pose as it.
