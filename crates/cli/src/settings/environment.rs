@@ -9,23 +9,7 @@ use tiltyard_model::secret::Secret;
 
 /// Variables with our prefix that are no settings: where the client calls, and what the agent tells the
 /// programs that it runs.
-pub const NOT_SETTINGS: &[&str] = &[
-    "TILTYARD_URL",
-    "TILTYARD_TOKEN",
-    "TILTYARD_OUTPUT",
-    "TILTYARD_PROMPT",
-    "TILTYARD_PROMPT_FILE",
-    "TILTYARD_CRITERIA",
-    "TILTYARD_COMMENTS",
-    "TILTYARD_COMMENTS_FILE",
-    "TILTYARD_TASK",
-    "TILTYARD_TASK_ID",
-    "TILTYARD_ATTEMPT",
-    "TILTYARD_GENERATION",
-    "TILTYARD_REPOSITORY",
-    "TILTYARD_BRANCH",
-    "TILTYARD_BASE",
-];
+pub const NOT_SETTINGS: &[&str] = &["TILTYARD_URL", "TILTYARD_TOKEN", "TILTYARD_OUTPUT"];
 
 /// Fewest characters of `ADMIN_TOKEN` (SEC2).
 pub const MIN_ADMIN_TOKEN_CHARS: usize = 16;
