@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Error;
+use tiltyard_store::event::advance_scope;
 use tiltyard_store::sqlite::Writer;
 use tokio::sync::broadcast;
 
@@ -225,13 +226,21 @@ impl Room {
             return;
         }
         let began = Instant::now();
-        match self.writer.commit() {
+        match self.keep_sequences().and_then(|()| self.writer.commit()) {
             Ok(()) => {
                 self.metrics.commit_us.see(began.elapsed().as_micros() as u64);
                 self.memory.commit();
             }
             Err(error) => self.lose(batch, error),
         }
+    }
+
+    /// How far each scope's own sequence is, once a transaction.
+    fn keep_sequences(&mut self) -> tiltyard_store::Result<()> {
+        for scope in std::mem::take(&mut self.memory.hints().grown) {
+            advance_scope(self.writer.tx(), scope, self.memory.names.scope_seq(scope))?;
+        }
+        Ok(())
     }
 
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).

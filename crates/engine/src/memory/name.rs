@@ -190,6 +190,7 @@ impl Memory {
     pub fn next_seq(&mut self, scope: i64) -> (i64, i64) {
         self.change(move |parts| {
             parts.last_seq += 1;
+            parts.grown.insert(scope);
             let of_scope = parts.names.scopes.get_mut(&scope).map_or(0, |(_, seq)| {
                 *seq += 1;
                 *seq

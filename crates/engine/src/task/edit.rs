@@ -2,14 +2,14 @@
 
 use super::{Step, dependent};
 use crate::act::{Act, refusal_of};
-use tiltyard_model::event::{TaskSubmitted, TaskUpdated};
+use tiltyard_model::event::{TaskReady, TaskSubmitted, TaskUpdated};
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::admission::{MAX_DEPENDENCIES, faults};
 use tiltyard_model::task::{OnDependencyFailure, State};
 use tiltyard_model::time::TimeMs;
-use tiltyard_store::task::{Found, by_key, dependency, patch};
+use tiltyard_store::task::{Found, dependency, patch};
 
 /// Absent fields stay; `Some(None)` clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -188,26 +188,34 @@ fn reaches(act: &Act<'_>, from: i64, to: i64) -> Result<bool, Refusal> {
 fn settle_waiting(act: &mut Act<'_>, found: &Found, before: &[i64]) -> Result<(), Refusal> {
     let rule = found.task.spec.extras.on_dependency_failure;
     let left = dependency::unfinished(act.tx, found.key, rule).map_err(refusal_of)?;
+    let to = tiltyard_model::task::first_state(left as usize, found.task.spec.run_at, act.now.wall);
+    await_others(act, found, before, to)?;
+    if to != found.task.state {
+        act.shift(found, Step { waits_for: left, ..Step::to(found, to) })?;
+    }
+    // After the move: a pending task waits for something, always.
     dependency::recount(act.tx, found.key, left).map_err(refusal_of)?;
+    match to {
+        same if same == found.task.state => Ok(()),
+        State::Ready => {
+            let event = TaskReady { cause: "dependencies".to_owned(), run_at: None };
+            act.task_event(found.scope, found.key, &event)
+        }
+        _ => act.task_event(found.scope, found.key, &dependent::submitted(found, to, "dependencies")),
+    }
+}
+
+/// Who waits for whom, in memory: only pending tasks do.
+fn await_others(act: &mut Act<'_>, found: &Found, before: &[i64], to: State) -> Result<(), Refusal> {
     if found.task.state == State::Pending {
         for on in before {
             act.memory.await_more(*on, -1);
         }
     }
-    let to = tiltyard_model::task::first_state(left as usize, found.task.spec.run_at, act.now.wall);
     if to == State::Pending {
         for on in dependency::of(act.tx, found.key).map_err(refusal_of)? {
             act.memory.await_more(on, 1);
         }
     }
-    if to == found.task.state {
-        return Ok(());
-    }
-    let now = by_key(act.tx, found.key).map_err(refusal_of)?.unwrap_or_else(|| found.clone());
-    act.shift(&now, Step { waits_for: left, ..Step::to(&now, to) })?;
-    if to == State::Ready {
-        let event = tiltyard_model::event::TaskReady { cause: "dependencies".to_owned(), run_at: None };
-        return act.task_event(found.scope, found.key, &event);
-    }
-    act.task_event(found.scope, found.key, &dependent::submitted(found, to, "dependencies"))
+    Ok(())
 }

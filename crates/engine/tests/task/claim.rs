@@ -1,0 +1,157 @@
+//! Who gets what, and in which order.
+
+use crate::rig::{Rig, request, spec};
+use tiltyard_engine::task::claim::Request;
+use tiltyard_engine::task::edit::{Patch, edit};
+use tiltyard_engine::task::why::why;
+use tiltyard_model::queue::{Flow, Settings};
+use tiltyard_model::task::attempt::Outcome;
+use tiltyard_model::task::{Concurrency, Extras, Rate, Spec, State};
+
+// D1, E3: generation + 1 with every lease.
+#[tokio::test]
+async fn d1_the_generation_grows_with_every_lease() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    for generation in 1..=3 {
+        let claimed = rig.claim("a").await.expect("is ready");
+        assert_eq!((claimed.found.task.id, claimed.found.task.generation), (id, generation));
+        assert!(rig.claim("b").await.is_none(), "E4: two never hold it");
+        rig.settle(id, generation, Outcome::Released).await.expect("is taken");
+    }
+    assert_eq!(rig.get(id).await.task.used, 0, "a release does not count");
+}
+
+// D5 through the door: priority, then age; a change of priority moves a ready task.
+#[tokio::test]
+async fn d5_order_follows_priority_and_its_changes() {
+    let rig = Rig::new().await;
+    let low = rig.submit(Spec { priority: 2, ..spec("low") }).await;
+    let high = rig.submit(Spec { priority: 9, ..spec("high") }).await;
+    let raised = rig.submit(Spec { priority: 1, ..spec("raised") }).await;
+    let patch = Patch { priority: Some(10), ..Patch::default() };
+    rig.act(move |act| edit(act, raised, &patch)).await.expect("is edited");
+    for expected in [raised, high, low] {
+        assert_eq!(rig.claim("a").await.expect("is ready").found.task.id, expected);
+    }
+}
+
+// D3: asked again with the same claim_id within the lease, the same tasks come back.
+#[tokio::test]
+async fn d3_a_claim_asked_again_burns_no_attempt() {
+    let mut rig = Rig::new().await;
+    for title in ["one", "two", "three"] {
+        rig.submit(spec(title)).await;
+    }
+    let asked = Request { claim_id: Some("c1".into()), max: 2, ..request("a") };
+    let keys = |claimed: Vec<tiltyard_engine::task::claim::Claimed>| {
+        let mut keys: Vec<_> = claimed.iter().map(|one| (one.found.key, one.found.task.generation)).collect();
+        keys.sort_unstable();
+        keys
+    };
+    let first = keys(rig.claim_as(asked.clone()).await);
+    assert_eq!(first.len(), 2);
+    rig.restart().await;
+    assert_eq!(keys(rig.claim_as(asked.clone()).await), first);
+    let other = Request { claim_id: Some("c2".into()), ..asked.clone() };
+    assert_eq!(rig.claim_as(other).await.len(), 1);
+    rig.pass_ms(30_000).await;
+    let after = keys(rig.claim_as(asked).await);
+    assert!(after.iter().all(|(_, generation)| *generation == 2), "the leases were over: {after:?}");
+}
+
+#[tokio::test]
+async fn a_concurrency_key_runs_so_many_at_once_also_after_a_restart() {
+    let mut rig = Rig::new().await;
+    let limited = |title: &str| {
+        let concurrency = Some(Concurrency { key: "db".into(), limit: 1 });
+        Spec { extras: Extras { concurrency, ..Extras::default() }, ..spec(title) }
+    };
+    let (one, two) = (rig.submit(limited("one")).await, rig.submit(limited("two")).await);
+    assert_eq!(rig.claim("a").await.expect("is ready").found.task.id, one);
+    assert!(rig.claim("a").await.is_none());
+    rig.restart().await;
+    assert!(rig.claim("a").await.is_none());
+    let reasons = rig.act(move |act| why(act, two)).await.expect("says why").reasons;
+    assert_eq!(reasons[0].code, "concurrency", "D8: {reasons:?}");
+    rig.settle(one, 1, Outcome::Succeeded).await.expect("is taken");
+    assert_eq!(rig.claim("a").await.expect("is free").found.task.id, two);
+}
+
+#[tokio::test]
+async fn a_rate_starts_so_many_a_minute_also_after_a_restart() {
+    let mut rig = Rig::new().await;
+    for title in ["one", "two", "three"] {
+        let rate = Some(Rate { key: "api".into(), per_minute: 2 });
+        rig.submit(Spec { extras: Extras { rate, ..Extras::default() }, ..spec(title) }).await;
+    }
+    let many = Request { max: 3, ..request("a") };
+    assert_eq!(rig.claim_as(many.clone()).await.len(), 2);
+    rig.restart().await;
+    rig.clock.advance(20_000);
+    assert!(rig.claim_as(many.clone()).await.is_empty());
+    rig.clock.advance(41_000);
+    assert_eq!(rig.claim_as(many).await.len(), 1);
+}
+
+// D5, D8: a paused queue starts nothing, and `why` says so.
+#[tokio::test]
+async fn d8_a_paused_queue_starts_nothing_and_says_why() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    rig.claim("b").await.map(|claimed| claimed.found.key).expect("an agent is there");
+    rig.settle(id, 1, Outcome::Released).await.expect("is taken");
+    let set = |flow| {
+        move |act: &mut tiltyard_engine::Act<'_>| {
+            let scope = act.scope_key("default")?;
+            act.save_queue(scope, "default", Settings { flow, ..Settings::default() })
+        }
+    };
+    rig.act(set(Flow::Paused)).await.expect("is paused");
+    assert!(rig.claim("a").await.is_none());
+    let reasons = rig.act(move |act| why(act, id)).await.expect("says why").reasons;
+    assert_eq!(reasons[0].code, "queue_paused");
+    rig.act(set(Flow::Open)).await.expect("is open");
+    assert!(rig.claim("a").await.is_some());
+}
+
+// D6: a flooded scope does not starve another.
+#[tokio::test]
+async fn d6_a_flooded_scope_does_not_starve_another() {
+    let rig = Rig::new().await;
+    rig.act(|act| {
+        let scope =
+            tiltyard_model::scope::Scope { name: "small".into(), description: String::new(), created_at: 0 };
+        let key =
+            tiltyard_store::name::put_scope(act.tx, &scope).map_err(tiltyard_engine::act::refusal_of)?;
+        act.memory.know_scope(key, scope);
+        Ok(())
+    })
+    .await
+    .expect("is made");
+    for _ in 0..50 {
+        rig.submit(Spec { priority: 10, ..spec("flood") }).await;
+    }
+    let small = rig.submit(Spec { scope: "small".into(), priority: 1, ..spec("small") }).await;
+    let first: Vec<_> = [rig.claim("a").await, rig.claim("a").await].into_iter().flatten().collect();
+    assert!(first.iter().any(|claimed| claimed.found.task.id == small));
+}
+
+#[tokio::test]
+async fn capabilities_and_assignment_decide_who_may_take_it() {
+    let rig = Rig::new().await;
+    let gpu = Extras { capabilities: vec!["gpu".into()], ..Extras::default() };
+    let named = Extras { assign_to: Some("b".into()), ..Extras::default() };
+    let (gpu, named) = (
+        rig.submit(Spec { extras: gpu, ..spec("gpu") }).await,
+        rig.submit(Spec { extras: named, ..spec("b") }).await,
+    );
+    assert!(rig.claim("a").await.is_none());
+    let reasons = rig.act(move |act| why(act, named)).await.expect("says why").reasons;
+    assert_eq!((reasons[0].code, reasons[0].about.as_deref()), ("agent_offline", Some("b")));
+    assert_eq!(rig.claim("b").await.expect("is its own").found.task.id, named);
+    let mut able = request("a");
+    able.want.capabilities = vec!["gpu".into(), "linux".into()];
+    assert_eq!(rig.claim_as(able).await[0].found.task.id, gpu);
+    assert_eq!(rig.state(gpu).await, State::Running);
+}

@@ -1,0 +1,114 @@
+//! Leases: lost, prolonged, told apart by process.
+
+use crate::rig::{Rig, request, spec};
+use tiltyard_engine::agent::{Hello, hello};
+use tiltyard_engine::task::claim::Request;
+use tiltyard_engine::task::heartbeat::{Held, renew_all};
+use tiltyard_model::agent::Profile;
+use tiltyard_model::refusal::Code;
+use tiltyard_model::task::attempt::Outcome;
+use tiltyard_model::task::{Spec, State};
+
+fn of(instance: &str) -> Request {
+    Request { instance: Some(instance.into()), ..request("a") }
+}
+
+// D3, D9: a lease ends `lease_ms` after its last renewal; one message renews all.
+#[tokio::test]
+async fn d9_one_message_renews_all_leases() {
+    let rig = Rig::new().await;
+    let (kept, lost) = (rig.submit(spec("kept")).await, rig.submit(spec("lost")).await);
+    rig.claim_as(Request { max: 2, ..of("i1") }).await;
+    rig.pass_ms(20_000).await;
+    let held = [Held { id: kept, generation: 1 }, Held { id: lost, generation: 7 }];
+    let standing =
+        rig.act(move |act| renew_all(act, "a", Some("i1"), None, &held)).await.expect("is renewed");
+    assert_eq!(standing.keep, [held[0]]);
+    assert_eq!(standing.drop, [(held[1], Code::StaleGeneration)]);
+    rig.pass_ms(10_000).await;
+    assert_eq!((rig.state(kept).await, rig.state(lost).await), (State::Running, State::Ready));
+    assert_eq!(rig.story(lost).await, ["submitted", "leased", "lease_lost"]);
+    assert_eq!(rig.get(lost).await.task.used, 1, "a lost lease counts");
+    assert_eq!(rig.settle(lost, 1, Outcome::Succeeded).await, Err(Code::StaleGeneration));
+}
+
+#[tokio::test]
+async fn a_lost_last_attempt_is_death() {
+    let rig = Rig::new().await;
+    let id = rig.submit(Spec { max_attempts: 1, ..spec("x") }).await;
+    rig.claim("a").await.expect("is ready");
+    rig.pass_ms(30_000).await;
+    assert_eq!(rig.state(id).await, State::Dead);
+}
+
+// D3: a new process that says it holds nothing ends the old leases at once; the same process does not.
+#[tokio::test]
+async fn d3_a_new_process_ends_the_old_leases() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    rig.claim_as(of("i1")).await;
+    rig.act(|act| renew_all(act, "a", Some("i1"), None, &[])).await.expect("is taken");
+    assert_eq!(rig.state(id).await, State::Running);
+    rig.act(|act| renew_all(act, "a", Some("i2"), None, &[])).await.expect("is taken");
+    assert_eq!(rig.state(id).await, State::Ready);
+    assert_eq!(rig.get(id).await.task.used, 1);
+}
+
+// D31: on reconnect each lease that is named is kept or dropped by generation; one that the same process never got
+// goes back uncounted.
+#[tokio::test]
+async fn d31_hello_sorts_the_leases_out() {
+    let rig = Rig::new().await;
+    let (held, missed) = (rig.submit(spec("held")).await, rig.submit(spec("missed")).await);
+    rig.claim_as(Request { max: 2, ..of("i1") }).await;
+    let names = [Held { id: held, generation: 1 }, Held { id: missed, generation: 9 }];
+    let word =
+        Hello { name: "a".into(), instance: "i1".into(), profile: Profile::default(), holds: names.to_vec() };
+    let standing = rig.act(move |act| hello(act, &word)).await.expect("is welcome");
+    assert_eq!((standing.keep.len(), standing.drop.len()), (1, 1));
+    assert_eq!((rig.state(held).await, rig.state(missed).await), (State::Running, State::Ready));
+    assert_eq!(rig.get(missed).await.task.used, 0);
+    assert_eq!(rig.story(missed).await, ["submitted", "leased", "released"]);
+}
+
+// The server's own watch ends an attempt that its agent does not end.
+#[tokio::test]
+async fn an_attempt_that_outlives_its_time_is_timed_out() {
+    let rig = Rig::new().await;
+    let id = rig.submit(Spec { timeout_ms: 5_000, ..spec("x") }).await;
+    rig.claim("a").await.expect("is ready");
+    rig.pass_ms(4_999).await;
+    assert_eq!(rig.state(id).await, State::Running);
+    rig.pass_ms(2_001).await;
+    assert_eq!(rig.state(id).await, State::Scheduled);
+    assert_eq!(rig.settle(id, 1, Outcome::Succeeded).await, Err(Code::StaleGeneration));
+    assert_eq!(rig.settle(id, 1, Outcome::TimedOut).await, Err(Code::StaleGeneration));
+}
+
+// E4: a jump of the wall clock neither ends nor prolongs a lease.
+#[tokio::test]
+async fn e4_a_jump_of_the_wall_clock_changes_no_lease() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    rig.claim("a").await.expect("is ready");
+    rig.clock.jump(86_400_000);
+    rig.pass_ms(29_999).await;
+    assert_eq!(rig.state(id).await, State::Running);
+    rig.clock.jump(-2 * 86_400_000);
+    rig.pass_ms(1).await;
+    assert_eq!(rig.state(id).await, State::Ready);
+}
+
+// E4: after a restart every live lease lives on with its full length, and no attempt is counted.
+#[tokio::test]
+async fn e4_a_restart_gives_every_lease_its_full_length() {
+    let mut rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    rig.claim("a").await.expect("is ready");
+    rig.pass_ms(29_000).await;
+    rig.restart().await;
+    rig.pass_ms(29_000).await;
+    let found = rig.get(id).await;
+    assert_eq!((found.task.state, found.task.generation, found.task.used), (State::Running, 1, 0));
+    rig.settle(id, 1, Outcome::Succeeded).await.expect("its agent finishes it");
+}

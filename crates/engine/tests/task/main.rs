@@ -1,0 +1,9 @@
+//! Tasks through the real door, on a real store, with a clock that is moved by hand.
+
+mod attempt;
+mod claim;
+mod dependency;
+mod lease;
+mod recovery;
+mod rig;
+mod submit;
