@@ -25,10 +25,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How long a client may take to hear an answer that ends its connection, in milliseconds.
-const PART_MS: u64 = 1_000;
+const PART_MS: u64 = 2_000;
 
-/// What a client may still send while it hears that answer, in bytes.
-const MAX_PART_BYTES: usize = 1 << 20;
+/// What a client may still send before it listens to that answer, in bytes: many programs send a whole batch
+/// before they look.
+const MAX_PART_BYTES: usize = 32 << 20;
+
+/// How much of that is read at once, in bytes.
+const PART_READ_BYTES: usize = 64 << 10;
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +155,7 @@ async fn part(mut wire: Wire, over: End) {
             wire.write_all(&slow_head()).await?;
         }
         wire.shutdown().await?;
-        let mut thrown_away = [0; 4_096];
+        let mut thrown_away = vec![0; PART_READ_BYTES];
         let mut left_bytes = MAX_PART_BYTES;
         while left_bytes > 0 {
             match wire.read(&mut thrown_away).await? {

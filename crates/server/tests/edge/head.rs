@@ -103,6 +103,16 @@ async fn sec13_a_slow_head_is_cut_and_told_so() {
 }
 
 #[tokio::test]
+async fn sec13_a_slow_head_is_cut_on_a_used_connection_too() {
+    let server = Server::start(Settings { head_read: Duration::from_millis(150), ..Settings::default() });
+    let mut raw = server.connect().await;
+    raw.ask(HEALTH, &[]).await;
+    assert_eq!(raw.answer().await.status, 200);
+    raw.send("G").await;
+    assert_eq!(raw.answer().await.refusal(), (408, "too_slow".into()));
+}
+
+#[tokio::test]
 async fn sec13_a_head_that_trickles_has_no_more_time() {
     let server = Server::start(hasty());
     let mut raw = server.connect().await;
@@ -142,6 +152,15 @@ async fn sec13_a_giant_head_is_refused() {
     // The server may answer and close before all of it is sent.
     drop(endless.stream.write_all(&[b'x'; 20_000]).await);
     assert_eq!(endless.answer().await.refusal(), (413, "head_too_large".into()));
+    // After a large body the server reads more at once, and has a giant head whole before it could stop.
+    let mut raw = server.connect().await;
+    let body = format!("[\"{}\"]", "x".repeat(1_000_000));
+    let length = format!("Content-Length: {}", body.len());
+    raw.ask("POST /api/v1/tasks", &[TOKEN, "Content-Type: application/json", &length]).await;
+    raw.send(body).await;
+    assert_eq!(raw.answer().await.status, 201);
+    raw.ask(HEALTH, &[&giant]).await;
+    assert_eq!(raw.answer().await.refusal(), (413, "head_too_large".into()));
     let fits = format!("X-Fits: {}", "x".repeat(15_000));
     assert_eq!(server.ask(HEALTH, &[&fits]).await.status, 200);
 }

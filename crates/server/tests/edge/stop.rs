@@ -17,7 +17,7 @@ async fn o2_a_request_in_flight_is_finished() {
     idle.ask("GET /api/v1/health", &[]).await;
     assert_eq!(idle.answer().await.status, 200);
     busy.ask("GET /api/v1/board", &[TOKEN]).await;
-    server.house.begun.acquire().await.unwrap().forget();
+    server.house.begun().await;
 
     let (house, port) = (server.house.clone(), server.port);
     let end = tokio::spawn(server.stop(Stage::Draining));
@@ -36,7 +36,7 @@ async fn o2_the_second_signal_ends_at_once() {
     let server = Server::start(Settings::default());
     let mut busy = server.connect().await;
     busy.ask("GET /api/v1/board", &[TOKEN]).await;
-    server.house.begun.acquire().await.unwrap().forget();
+    server.house.begun().await;
     let (stopper, begin) = (server.stopper.clone(), Instant::now());
     let end = tokio::spawn(server.stop(Stage::Draining));
     tokio::task::yield_now().await;
@@ -52,7 +52,7 @@ async fn o2_what_does_not_finish_in_time_is_cut() {
     let server = Server::start(Settings { drain: Duration::from_millis(100), ..Settings::default() });
     let mut busy = server.connect().await;
     busy.ask("GET /api/v1/board", &[TOKEN]).await;
-    server.house.begun.acquire().await.unwrap().forget();
+    server.house.begun().await;
     assert_eq!(server.stop(Stage::Draining).await, Drained { cut: 1 });
 }
 

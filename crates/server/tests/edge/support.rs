@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, Role};
 use tiltyard_server::edge::Settings;
@@ -34,11 +35,11 @@ pub(crate) struct Cards {
     /// What was told of, as `status code`.
     pub(crate) told: parking_lot::Mutex<Vec<String>>,
     /// A slow handler has begun.
-    pub(crate) begun: Semaphore,
+    begun: Semaphore,
     /// Lets the slow handlers go on.
     pub(crate) release: Notify,
     /// A streamed answer was dropped.
-    pub(crate) dropped: Arc<Semaphore>,
+    dropped: Arc<Semaphore>,
 }
 
 impl House for Cards {
@@ -122,6 +123,23 @@ async fn socket(request: Asked) -> Response {
     }
 }
 
+impl Cards {
+    /// Waits until a slow handler has begun.
+    pub(crate) async fn begun(&self) {
+        patient(self.begun.acquire()).await.unwrap().forget();
+    }
+
+    /// Waits until a streamed answer was dropped.
+    pub(crate) async fn dropped(&self) {
+        patient(self.dropped.acquire()).await.unwrap().forget();
+    }
+}
+
+/// Waits for something that comes soon or never: a test that would wait for ever fails instead.
+async fn patient<T>(coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), coming).await.expect("waited for 20 s in vain")
+}
+
 /// A running server.
 pub(crate) struct Server {
     /// Its port.
@@ -172,7 +190,7 @@ impl Server {
     /// Says `stage` and waits for the end.
     pub(crate) async fn stop(self, stage: Stage) -> Drained {
         self.stopper.reach(stage);
-        self.served.await.unwrap()
+        patient(self.served).await.unwrap()
     }
 }
 
@@ -273,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     async fn more(&mut self) -> usize {
-        self.stream.read_buf(&mut self.read).await.unwrap_or(0)
+        patient(self.stream.read_buf(&mut self.read)).await.unwrap_or(0)
     }
 
     /// All bytes until the server ends the connection.
