@@ -242,6 +242,15 @@ pub enum StartError {
     },
 }
 
+/// Keeps other programs of this user from looking into the memory and the environment of this process, where
+/// tokens are. For the agent's process, at its start; it then leaves no core dump either.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn hide_own_memory() -> io::Result<()> {
+    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
+}
+
 /// Starts programs, each under a shim of its own. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Launcher(Arc<Launching>);

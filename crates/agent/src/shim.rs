@@ -20,8 +20,9 @@ use std::process::ExitCode;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-/// Exit code of a shim that could not do its work; it has said why on standard error.
-const EXIT_BROKEN: u8 = 70;
+/// Exit code of a shim that could not do its work; it has said why on standard error, and run
+/// nothing.
+pub(crate) const EXIT_BROKEN: u8 = 70;
 
 /// The whole life of a shim; what `tiltyard exec-shim` calls. `args` are those after the subcommand, its
 /// standard input is a socket of the agent. Not for people: without an agent it refuses.

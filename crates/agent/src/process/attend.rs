@@ -5,6 +5,7 @@ use super::{
     Cause, Ended, Exit, Graces, Hiding, Launching, MAX_STDIN_BYTES, OutputSink, Request, StartError, Stop,
     Voice,
 };
+use crate::shim::EXIT_BROKEN;
 use crate::stop::StopSignal;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,6 +28,8 @@ const MAX_QUEUED_REPORTS: usize = 8;
 const DRAIN_LIMIT_MS: u64 = 2_000;
 /// How much later than the shim the agent loses patience with an end, in milliseconds.
 const SHIM_SLACK_MS: u64 = 2_000;
+/// How long a shim may take to start its program, in milliseconds.
+const START_LIMIT_MS: u64 = 30_000;
 /// Longest complaint of a shim in bytes.
 const MAX_COMPLAINT_BYTES: u64 = 4_096;
 /// A moment that does not come: about thirty years.
@@ -53,16 +56,26 @@ pub(super) async fn run(
         graces,
     };
     let (mut reports, mut orders) = socket.into_split();
-    match hand_over((&mut reports, &mut orders), &errand, &program.stdin).await {
-        Ok(Some(Report::Started { hiding, .. })) => {
-            let mut attendant = Attendant::new(&mut shim, sink, orders);
+    let limit = Duration::from_millis(START_LIMIT_MS);
+    let answer =
+        tokio::time::timeout(limit, hand_over((&mut reports, &mut orders), &errand, &program.stdin)).await;
+    let pipes = shim.pipes();
+    match answer {
+        Ok(Ok(Some(Report::Started { hiding, .. }))) => {
+            let mut attendant = Attendant::new(&mut shim, sink, (orders, pipes));
             attendant.attend(reports, stop, (timeout, graces)).await;
             Ok(attendant.farewell(hiding, graces).await)
         }
-        Ok(Some(Report::Refused { hindrance, text })) => Err(StartError::Refused { hindrance, text }),
-        Ok(_) => Err(broken(shim.complaint().await)),
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(broken(error)),
-        Err(_) => Err(broken(shim.complaint().await)),
+        Ok(Ok(Some(Report::Refused { hindrance, text }))) => Err(StartError::Refused { hindrance, text }),
+        // Too long: nothing was sent.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => Err(broken(error)),
+        _ if shim.end().await == Some(EXIT_BROKEN) => Err(broken(complaint(pipes.1).await)),
+        // Killed, or without an answer for too long. The program may have begun: that is no "nothing was run".
+        _ => {
+            let mut attendant = Attendant::new(&mut shim, sink, (orders, pipes));
+            attendant.cause = Some(Cause::ShimLost);
+            Ok(attendant.farewell(Hiding::NotAsked, graces).await)
+        }
     }
 }
 
@@ -97,17 +110,20 @@ impl Shim {
         self.child.as_mut().map_or((None, None), |child| (child.stdout.take(), child.stderr.take()))
     }
 
-    /// What a shim that said nothing on its socket said on its standard error.
-    async fn complaint(&mut self) -> io::Error {
-        let mut said = Vec::new();
-        if let (_, Some(stderr)) = self.pipes() {
-            let mut stderr = stderr.take(MAX_COMPLAINT_BYTES);
-            // Whatever came until the limit is all there is to tell.
-            let _ = timeout(Duration::from_millis(DRAIN_LIMIT_MS), stderr.read_to_end(&mut said)).await;
-        }
-        let said = String::from_utf8_lossy(&said);
-        let said = if said.trim().is_empty() { "it ended without a word" } else { said.trim() };
-        io::Error::other(said.to_owned())
+    /// Waits for a shim that is ending, and kills one that is not; its exit code, if it had one.
+    async fn end(&mut self) -> Option<u8> {
+        let mut child = self.child.take()?;
+        let pid = child.id();
+        let ended = match timeout(Duration::from_millis(DRAIN_LIMIT_MS), child.wait()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                // It may be dead already: then there is nothing to kill.
+                let _ = child.start_kill();
+                child.wait().await
+            }
+        };
+        pid.iter().for_each(|pid| self.launching.shims.forget(*pid));
+        ended.ok()?.code().and_then(|code| u8::try_from(code).ok())
     }
 
     /// Makes sure that the shim is dead and buried.
@@ -120,6 +136,19 @@ impl Shim {
             pid.iter().for_each(|pid| self.launching.shims.forget(*pid));
         }
     }
+}
+
+/// What a shim that said nothing on its socket said on its standard error.
+async fn complaint(stderr: Option<ChildStderr>) -> io::Error {
+    let mut said = Vec::new();
+    if let Some(stderr) = stderr {
+        let mut stderr = stderr.take(MAX_COMPLAINT_BYTES);
+        // Whatever came until the limit is all there is to tell.
+        let _ = timeout(Duration::from_millis(DRAIN_LIMIT_MS), stderr.read_to_end(&mut said)).await;
+    }
+    let said = String::from_utf8_lossy(&said);
+    let said = if said.trim().is_empty() { "it ended without a word" } else { said.trim() };
+    io::Error::other(said.to_owned())
 }
 
 impl Drop for Shim {
@@ -138,6 +167,9 @@ impl Drop for Shim {
     }
 }
 
+/// How the agent speaks to the shim, and the program to the agent.
+type Voices = (OwnedWriteHalf, (Option<ChildStdout>, Option<ChildStderr>));
+
 struct Attendant<'a> {
     shim: &'a mut Shim,
     sink: &'a mut dyn OutputSink,
@@ -152,8 +184,7 @@ struct Attendant<'a> {
 }
 
 impl<'a> Attendant<'a> {
-    fn new(shim: &'a mut Shim, sink: &'a mut dyn OutputSink, orders: OwnedWriteHalf) -> Self {
-        let (out, err) = shim.pipes();
+    fn new(shim: &'a mut Shim, sink: &'a mut dyn OutputSink, (orders, (out, err)): Voices) -> Self {
         let (out, err) = (Pipe::new(out), Pipe::new(err));
         Self {
             shim,
@@ -247,6 +278,7 @@ impl<'a> Attendant<'a> {
         if self.stop == Some(Stop::Confirmed) {
             self.shim.bury().await;
         }
+        self.shim.launching.shims.bury_dead();
         Ended {
             cause: self.cause.unwrap_or(Cause::Finished),
             exit: self.exit,

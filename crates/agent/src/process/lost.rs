@@ -57,6 +57,14 @@ impl Shims {
         }
     }
 
+    /// Buries adopted children that have died by themselves: what our other programs left behind.
+    pub(super) fn bury_dead(&self) {
+        if self.adopting.load(Ordering::Acquire) {
+            // Those that cannot be seen now are buried after the next run.
+            self.strays().unwrap_or_default().iter().filter(|stray| stray.zombie).for_each(end);
+        }
+    }
+
     /// Our own children live in our session. One of another session that is no shim was adopted: only
     /// programs under a shim can leave the session, and nobody can enter ours from outside.
     fn strays(&self) -> io::Result<Vec<Entry>> {

@@ -53,16 +53,32 @@ fn allow_beside(folder: &Path, hide: &[PathBuf], allowed: &mut Vec<PathBuf>) -> 
     entries.into_iter().all(|entry| allow_beside(&entry.path(), hide, allowed))
 }
 
-/// Takes from a program of root what sees through every fence: mounting, tracing, and reading the memory and
-/// environment of any process (which the kernel grants for profiling).
+/// What sees through every fence: mounting, tracing, reading the memory and environment of any process (which the
+/// kernel grants for profiling), and ways into the kernel itself.
+const SIGHT: [CapabilitySet; 6] = [
+    CapabilitySet::SYS_ADMIN,
+    CapabilitySet::SYS_PTRACE,
+    CapabilitySet::PERFMON,
+    CapabilitySet::SYS_MODULE,
+    CapabilitySet::SYS_RAWIO,
+    CapabilitySet::BPF,
+];
+
+/// Takes these rights from a program of root.
 pub(super) fn drop_sight() {
-    for capability in [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_PTRACE, CapabilitySet::PERFMON] {
+    for capability in SIGHT {
         // Who may not give them up (no root) has none that a new program would get.
         let _ = remove_capability_from_bounding_set(capability);
     }
 }
 
 fn restrict(allowed: &[PathBuf]) -> Result<bool, RulesetError> {
+    // The first Landlock (Linux 5.13 to 5.18) lets nobody move a file to another folder: worse than no fence.
+    let moving =
+        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::Refer);
+    if moving.is_err() {
+        return Ok(false);
+    }
     // `Refer` is denied everywhere unless it is named: then nothing could be moved between folders.
     let fenced = AccessFs::ReadFile | AccessFs::Refer;
     let mut ruleset = Ruleset::default()

@@ -83,16 +83,17 @@ fn confine(wanted: &Confinement) -> Result<Hiding, Obstacle> {
 }
 
 fn explain(program: &str, errand: &Errand, error: &io::Error) -> Obstacle {
-    let shown = program.escape_debug();
+    let shown = program.escape_debug().to_string();
+    let path = errand.env.iter().find(|(name, _)| name == "PATH").map_or("not set", |(_, path)| path);
     let (hindrance, text) = match error.kind() {
         io::ErrorKind::NotFound if program.contains('/') => {
             let text = format!("the program `{shown}` does not exist (or the interpreter in its first line)");
             (Hindrance::MissingProgram, text)
         }
-        io::ErrorKind::NotFound => {
-            let path = errand.env.iter().find(|(name, _)| name == "PATH").map_or("not set", |(_, path)| path);
-            let text = format!("the program `{shown}` is not installed on this host: PATH is {path}");
-            (Hindrance::MissingProgram, text)
+        io::ErrorKind::NotFound => (Hindrance::MissingProgram, not_installed(&shown, path)),
+        // A folder of PATH that may not be entered hides that the program is in none of them.
+        io::ErrorKind::PermissionDenied if !program.contains('/') && !is_in(path, program) => {
+            (Hindrance::MissingProgram, not_installed(&shown, path))
         }
         io::ErrorKind::PermissionDenied if errand.confinement.user.is_some() => {
             let text = format!(
@@ -108,6 +109,14 @@ fn explain(program: &str, errand: &Errand, error: &io::Error) -> Obstacle {
         _ => (Hindrance::Other, format!("cannot start `{shown}`: {error}")),
     };
     Obstacle { hindrance, text }
+}
+
+fn not_installed(program: &str, path: &str) -> String {
+    format!("the program `{program}` is not installed on this host: PATH is {path}")
+}
+
+fn is_in(path: &str, program: &str) -> bool {
+    path.split(':').any(|folder| Path::new(folder).join(program).exists())
 }
 
 fn bad_folder(folder: &Path, why: &dyn std::fmt::Display) -> Obstacle {
