@@ -17,6 +17,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::memory::Memory;
 use crate::metric::Metrics;
+use crate::reserve::Reserve;
 use batch::Room;
 use deed::Plain;
 use inbox::Inbox;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub max_queued: usize,
     /// Called once when the store can no longer be trusted.
     pub on_broken: OnBroken,
+    /// Given up when the disk is full.
+    pub reserve: Reserve,
 }
 
 /// The door's handle: cheap to clone.

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
 use crate::memory::boot::rebuild;
 use crate::readers::Readers;
+use crate::reserve::Reserve;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,6 +101,7 @@ impl Engine {
             epoch: store.epoch(),
             max_queued: options.max_queued,
             on_broken: options.on_broken,
+            reserve: Reserve::of(&options.folder),
         };
         let (door, thread) = Door::open(parts).map_err(|error| OpenError::System(error.to_string()))?;
         let thread = Mutex::new(Some(thread));

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod memory;
 pub mod metric;
 pub mod readers;
+pub mod reserve;
 pub mod service;
 pub mod task;
 

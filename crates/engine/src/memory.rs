@@ -44,6 +44,8 @@ pub struct Parts {
     pub presence: HashMap<i64, (i64, i64)>,
     /// Agents that spoke since they were last found silent.
     pub online: HashSet<i64>,
+    /// Whether the disk is so full that new work is refused (O15).
+    pub storage_low: bool,
     /// Heads of the audit chains: last seq and hash.
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }

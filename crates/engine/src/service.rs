@@ -1,6 +1,7 @@
 //! Background services: one shape for all. Each is run by a timer, takes no input, and may be repeated; what it does
 //! it finds in the store and in memory.
 
+mod disk;
 mod expire;
 mod move_log;
 mod presence;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(expire::Expire),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
+        Box::new(disk::Disk),
         Box::new(move_log::MoveLog::default()),
     ]
 }

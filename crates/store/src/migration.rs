@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::rows::failure;
 use rusqlite::Connection;
+use std::path::Path;
 use tiltyard_model::time::TimeMs;
 
 /// One step.
@@ -45,6 +46,7 @@ const LEDGER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/m
 const RECORD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/record.sql"));
 const FORGET: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/forget.sql"));
 const VERSION: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/version.sql"));
+const COPY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/copy.sql"));
 const LIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/list.sql"));
 
 /// The version of the store's schema; 0 for a new one.
@@ -57,28 +59,55 @@ pub fn newest() -> i64 {
     ALL.last().map_or(0, |step| step.version)
 }
 
-/// Makes every step that this store lacks.
-pub(crate) fn up(connection: &Connection, now: TimeMs) -> Result<()> {
+/// Makes every step that this store lacks, after a backup of a store that holds anything (O10).
+pub(crate) fn up(connection: &Connection, backups: &Path, now: TimeMs) -> Result<()> {
+    make(connection, ALL, backups, now)
+}
+
+fn make(connection: &Connection, steps: &[Migration], backups: &Path, now: TimeMs) -> Result<()> {
     if ledger_is_there(connection)? {
-        refuse_newer(connection)?;
+        refuse_newer(connection, steps)?;
     } else {
         connection.execute_batch(LEDGER).map_err(|error| failure("migration/ledger", &error))?;
     }
     let have = version(connection)?;
-    ALL.iter().filter(|step| step.version > have).try_for_each(|step| {
+    let lacking: Vec<&Migration> = steps.iter().filter(|step| step.version > have).collect();
+    if have > 0 && !lacking.is_empty() {
+        back_up(connection, backups, have, now)?;
+    }
+    lacking.into_iter().try_for_each(|step| {
         one_transaction(connection, step.up, |connection| {
             connection.execute(RECORD, rusqlite::params![step.version, step.name, now])
         })
     })
 }
 
+/// Writes a whole, consistent copy beside the store: made under another name, synced, then named.
+fn back_up(connection: &Connection, folder: &Path, have: i64, now: TimeMs) -> Result<()> {
+    let io = |error: std::io::Error| Error::io("back up before a migration", &error);
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let name = folder.join(format!("before-migration-{have}-{now}.db"));
+    let part = name.with_extension("part");
+    if part.exists() {
+        std::fs::remove_file(&part).map_err(io)?;
+    }
+    let copied = connection.execute(COPY, [part.to_string_lossy()]);
+    copied.map_err(|error| failure("migration/copy", &error))?;
+    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(io)?;
+    std::fs::rename(&part, &name).map_err(io)?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
 /// Takes steps back until the schema has `target`.
 ///
 /// # Errors
 /// When a step's `down` fails; the store is then as before that step.
-pub(crate) fn down(connection: &Connection, target: i64) -> Result<()> {
-    refuse_newer(connection)?;
+pub(crate) fn down(connection: &Connection, target: i64, backups: &Path, now: TimeMs) -> Result<()> {
+    refuse_newer(connection, ALL)?;
     let have = version(connection)?;
+    if have > target {
+        back_up(connection, backups, have, now)?;
+    }
     let undone = ALL.iter().rev().filter(|step| step.version > target && step.version <= have);
     for step in undone {
         one_transaction(connection, step.down, |connection| connection.execute(FORGET, [step.version]))?;
@@ -88,6 +117,7 @@ pub(crate) fn down(connection: &Connection, target: i64) -> Result<()> {
 
 /// Every step that this program knows, and when it was made here.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<Applied>> {
+    refuse_newer(connection, ALL)?;
     let broken = |error: rusqlite::Error| failure("migration/list", &error);
     let mut statement = connection.prepare(LIST).map_err(broken)?;
     let rows = statement
@@ -102,13 +132,20 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<Applied>> {
     Ok(ALL.iter().map(applied).collect())
 }
 
+/// Every step, none of them made: a store that is not there yet.
+pub(crate) fn none() -> Vec<Applied> {
+    ALL.iter()
+        .map(|step| Applied { version: step.version, name: step.name.to_owned(), applied_at: None })
+        .collect()
+}
+
 /// A store without a ledger is a new one.
 fn ledger_is_there(connection: &Connection) -> Result<bool> {
     connection.table_exists(None, "migration").map_err(|error| failure("migration/ledger", &error))
 }
 
-fn refuse_newer(connection: &Connection) -> Result<()> {
-    let (found, known) = (version(connection)?, newest());
+fn refuse_newer(connection: &Connection, steps: &[Migration]) -> Result<()> {
+    let (found, known) = (version(connection)?, steps.last().map_or(0, |step| step.version));
     if found > known { Err(Error::Newer { found, known }) } else { Ok(()) }
 }
 
@@ -129,3 +166,6 @@ fn one_transaction(
         failure("migration", &error)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ use tiltyard_model::time::TimeMs;
 
 /// The database's name in the data folder.
 pub const FILE_NAME: &str = "tiltyard.db";
+/// The folder of backups in the data folder.
+pub const BACKUPS: &str = "backups";
 /// Statements kept prepared by each connection.
 const CACHED_STATEMENTS: usize = 256;
 /// Page cache of the writer, in KiB.
@@ -64,7 +66,7 @@ impl Store {
         let path = options.folder.join(FILE_NAME);
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         tune_writer(&connection, options.durability)?;
-        migration::up(&connection, options.now)?;
+        migration::up(&connection, &options.folder.join(BACKUPS), options.now)?;
         let mut tx = Tx { rows: Rows { connection, forge: Forge::new(&[]) } };
         let kept = meta::load_or_make(&tx, options.seed)?;
         tx.rows.forge = Forge::new(kept.salt.as_bytes());
@@ -120,6 +122,37 @@ impl Store {
         wal.push("-wal");
         (size(&self.path), size(Path::new(&wal)))
     }
+}
+
+/// The steps of a store's schema and when each was made, with the server stopped. Nothing is written.
+///
+/// # Errors
+/// [`Error::Locked`] while a server has the folder; [`Error::Newer`] when a newer program wrote the store.
+pub fn migrations(folder: &Path) -> Result<Vec<migration::Applied>> {
+    let _lock = lock(folder)?;
+    let path = folder.join(FILE_NAME);
+    if !path.exists() {
+        return Ok(migration::none());
+    }
+    migration::list(&connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+}
+
+/// Makes every step that a store lacks, with the server stopped.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn migrate_up(options: &Options) -> Result<()> {
+    Store::open(options).map(drop)
+}
+
+/// Takes steps back until the schema has `target`, with the server stopped. What those steps held is gone.
+///
+/// # Errors
+/// As [`migrations`]; when a step back fails, the store is as before that step.
+pub fn migrate_down(folder: &Path, target: i64, now: TimeMs) -> Result<()> {
+    let _lock = lock(folder)?;
+    let connection = connect(&folder.join(FILE_NAME), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    migration::down(&connection, target, &folder.join(BACKUPS), now)
 }
 
 /// The library's version.

@@ -8,6 +8,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::memory::Memory;
 use crate::metric::Metrics;
+use crate::reserve::Reserve;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +40,7 @@ pub(super) struct Room {
     effects: broadcast::Sender<Effect>,
     metrics: Arc<Metrics>,
     on_broken: OnBroken,
+    reserve: Reserve,
     parked: Vec<Box<dyn Deed>>,
     parked_at: u64,
     follow_ups: Vec<Box<dyn Deed>>,
@@ -73,6 +75,7 @@ impl Room {
             effects,
             metrics,
             on_broken: parts.on_broken,
+            reserve: parts.reserve,
             parked: Vec::new(),
             parked_at: 0,
             follow_ups: Vec::new(),
@@ -264,6 +267,10 @@ impl Room {
             self.break_down(&error);
         }
         self.memory.rollback_to(0);
+        if refusal.code == Code::StorageLow {
+            self.reserve.give_up();
+            self.memory.hints().storage_low = true;
+        }
         batch.effects.clear();
         batch.lost = Some(refusal);
     }

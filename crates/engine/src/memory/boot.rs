@@ -22,7 +22,7 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     names(rows, &mut parts)?;
     counts(rows, &mut parts)?;
     boot::ready(rows, |task| {
-        parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key))
+        parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
     })?;
     for held in boot::held(rows)? {
         parts.put_lease(lease(held, now));

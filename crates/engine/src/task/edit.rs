@@ -83,7 +83,7 @@ fn write(act: &mut Act<'_>, found: &Found, fresh: &Found) -> Result<(), Refusal>
     let ahead = spec.run_at.is_some_and(|time| time > act.now.wall);
     match state {
         State::Ready if ahead => {
-            act.shift(found, Step { run_at: spec.run_at, ..Step::to(found, State::Scheduled) })?
+            act.shift(found, Step { run_at: spec.run_at, ..Step::to(found, State::Scheduled) })?;
         }
         State::Ready => replace(act, found, fresh, lane),
         State::Scheduled if !ahead => {

@@ -79,10 +79,10 @@ pub(crate) fn attempt(
     }
     match lease.sort {
         Sort::Git if next.state.is_final() => {
-            crate::change::git_ended(act, found, ended.outcome, ended.result, ended.error)?
+            crate::change::git_ended(act, found, ended.outcome, ended.result, ended.error)?;
         }
         Sort::Change if next.state == State::Dead => {
-            crate::change::task_ended(act, found, "the task is dead")?
+            crate::change::task_ended(act, found, "the task is dead")?;
         }
         _ => {}
     }

@@ -71,16 +71,25 @@ pub fn attempts(rows: &Rows, caller: &Caller, id: Id) -> Result<Vec<Attempt>, Re
     task::attempts(rows, found.key).map_err(refusal_of)
 }
 
-/// The newest unfinished tasks that a filter finds, and what they wait for: (tasks, (waits, for)).
+/// Tasks and what they wait for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    /// The tasks.
+    pub tasks: Vec<Found>,
+    /// The first of each pair waits for the second.
+    pub edges: Vec<(Id, Id)>,
+}
+
+/// The newest tasks that a filter finds, and what they wait for.
 ///
 /// # Errors
 /// When the store is broken.
-pub fn graph(rows: &Rows, filter: &Filter) -> Result<(Vec<Found>, Vec<(Id, Id)>), Refusal> {
+pub fn graph(rows: &Rows, filter: &Filter) -> Result<Graph, Refusal> {
     let window = Window { below: i64::MAX, offset: 0, limit: MAX_GRAPH_TASKS };
     let found = task::list::page(rows, filter, window).map_err(refusal_of)?;
     let edges =
         found.iter().flat_map(|one| one.task.spec.depends_on.iter().map(|on| (one.task.id, *on))).collect();
-    Ok((found, edges))
+    Ok(Graph { tasks: found, edges })
 }
 
 /// One window of each column of a board.

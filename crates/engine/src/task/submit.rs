@@ -32,7 +32,19 @@ pub fn submit(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
     if is_internal_kind(&spec.kind) {
         return Err(Refusal::field("/kind", "kinds that begin with `git.` are the server's own"));
     }
+    if act.memory.storage_low {
+        return Err(storage_low());
+    }
     enter(act, spec)
+}
+
+/// New work is refused while the disk is nearly full; what runs is settled (O15).
+fn storage_low() -> Refusal {
+    Refusal::new(
+        Code::StorageLow,
+        "the disk of the data folder is nearly full: no new work is taken until there is room, and what runs is settled",
+    )
+    .retry_after(5_000)
 }
 
 /// The same for the engine's own kinds.

@@ -19,12 +19,12 @@ use tiltyard_model::task::{Extras, Spec, State};
 use tiltyard_store::task::Found;
 
 /// When every test begins.
-pub const START: i64 = 1_790_000_000_000;
+pub(crate) const START: i64 = 1_790_000_000_000;
 
-pub struct Rig {
-    pub engine: Arc<Engine>,
-    pub clock: Arc<VirtualClock>,
-    pub folder: TempDir,
+pub(crate) struct Rig {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) folder: TempDir,
 }
 
 async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Arc<Engine> {
@@ -33,7 +33,7 @@ async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Arc<Engine> {
 }
 
 impl Rig {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
         let clock = VirtualClock::at(START);
         let engine = open(folder.path(), &clock).await;
@@ -41,54 +41,54 @@ impl Rig {
     }
 
     /// Ends the engine and opens it again on the same folder.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.engine.close().await.expect("closes");
         let aside = TempDir::new().expect("a folder");
         self.engine = open(aside.path(), &self.clock).await;
         self.engine = open(self.folder.path(), &self.clock).await;
     }
 
-    pub async fn act<T: Send + 'static>(
+    pub(crate) async fn act<T: Send + 'static>(
         &self,
         deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.engine.enter(Pass::system(), Urgency::Normal, deed).await
     }
 
-    pub async fn submit(&self, spec: Spec) -> Id {
+    pub(crate) async fn submit(&self, spec: Spec) -> Id {
         self.try_submit(spec).await.expect("is taken in")
     }
 
-    pub async fn try_submit(&self, spec: Spec) -> Result<Id, Refusal> {
+    pub(crate) async fn try_submit(&self, spec: Spec) -> Result<Id, Refusal> {
         self.act(move |act| submit(act, &spec).map(|submitted| submitted.id)).await
     }
 
-    pub async fn claim(&self, agent: &str) -> Option<Claimed> {
+    pub(crate) async fn claim(&self, agent: &str) -> Option<Claimed> {
         self.claim_as(request(agent)).await.pop()
     }
 
-    pub async fn claim_as(&self, request: Request) -> Vec<Claimed> {
+    pub(crate) async fn claim_as(&self, request: Request) -> Vec<Claimed> {
         self.act(move |act| claim(act, &request)).await.expect("may claim")
     }
 
-    pub async fn settle(&self, id: Id, generation: i64, outcome: Outcome) -> Result<Verdict, Code> {
+    pub(crate) async fn settle(&self, id: Id, generation: i64, outcome: Outcome) -> Result<Verdict, Code> {
         self.report(report(id, generation, outcome)).await
     }
 
-    pub async fn report(&self, report: Report) -> Result<Verdict, Code> {
+    pub(crate) async fn report(&self, report: Report) -> Result<Verdict, Code> {
         self.act(move |act| settle(act, &report)).await.map_err(|refusal| refusal.code)
     }
 
-    pub async fn get(&self, id: Id) -> Found {
+    pub(crate) async fn get(&self, id: Id) -> Found {
         self.act(move |act| act.task(id)).await.expect("is there")
     }
 
-    pub async fn state(&self, id: Id) -> State {
+    pub(crate) async fn state(&self, id: Id) -> State {
         self.get(id).await.task.state
     }
 
     /// Types of the events of a task, in order, without the noun.
-    pub async fn story(&self, id: Id) -> Vec<&'static str> {
+    pub(crate) async fn story(&self, id: Id) -> Vec<&'static str> {
         let filter = tiltyard_store::event::Filter {
             subject: Some(id.into()),
             ..tiltyard_store::event::Filter::default()
@@ -102,7 +102,7 @@ impl Rig {
     }
 
     /// Lets time pass and everything happen that time brings.
-    pub async fn pass_ms(&self, by_ms: i64) {
+    pub(crate) async fn pass_ms(&self, by_ms: i64) {
         use tiltyard_engine::task::{due, rescue};
         self.clock.advance(by_ms);
         self.act(rescue::rescue).await.expect("rescues");
@@ -112,7 +112,7 @@ impl Rig {
     }
 }
 
-pub fn spec(title: &str) -> Spec {
+pub(crate) fn spec(title: &str) -> Spec {
     Spec {
         scope: "default".into(),
         queue: "default".into(),
@@ -130,7 +130,7 @@ pub fn spec(title: &str) -> Spec {
     }
 }
 
-pub fn request(agent: &str) -> Request {
+pub(crate) fn request(agent: &str) -> Request {
     Request {
         want: Want {
             agent: agent.into(),
@@ -146,7 +146,7 @@ pub fn request(agent: &str) -> Request {
     }
 }
 
-pub fn report(id: Id, generation: i64, outcome: Outcome) -> Report {
+pub(crate) fn report(id: Id, generation: i64, outcome: Outcome) -> Report {
     let error = matches!(outcome, Outcome::Failed | Outcome::TimedOut).then(|| "it broke".to_owned());
     Report { id, generation, outcome, result: None, error, retryable: true }
 }

@@ -1,0 +1,97 @@
+//! Migrations up and down (O10).
+
+use super::*;
+use tempfile::TempDir;
+
+const SECOND: Migration = Migration {
+    version: 2,
+    name: "second",
+    up: "CREATE TABLE second (id INTEGER PRIMARY KEY) STRICT; INSERT INTO second VALUES (7);",
+    down: "DROP TABLE second;",
+};
+const BROKEN: Migration = Migration {
+    version: 2,
+    name: "broken",
+    up: "CREATE TABLE half (id INTEGER); SELECT nonsense;",
+    down: "",
+};
+
+fn connection(folder: &TempDir) -> Connection {
+    Connection::open(folder.path().join("store.db")).expect("opens")
+}
+
+fn backups(folder: &TempDir) -> Vec<std::path::PathBuf> {
+    let found = std::fs::read_dir(folder.path().join("backups")).into_iter().flatten().flatten();
+    found.map(|entry| entry.path()).collect()
+}
+
+fn up_to(connection: &Connection, folder: &TempDir, more: Option<Migration>) -> Result<()> {
+    let mut steps: Vec<Migration> = Vec::new();
+    steps.extend([Migration { version: 1, name: "start", up: ALL[0].up, down: ALL[0].down }]);
+    steps.extend(more);
+    make(connection, &steps, &folder.path().join("backups"), 1_000)
+}
+
+// O10: every step goes up and down and up again, and leaves nothing behind.
+#[test]
+fn o10_every_step_goes_up_and_down() {
+    let folder = TempDir::new().expect("a folder");
+    let connection = connection(&folder);
+    let things = |connection: &Connection| -> Vec<String> {
+        let mut names = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'migration'")
+            .expect("prepares");
+        let rows = names.query_map([], |row| row.get(0)).expect("reads");
+        rows.collect::<rusqlite::Result<_>>().expect("reads")
+    };
+    let backups = folder.path().join("backups");
+    up(&connection, &backups, 1).expect("goes up");
+    let after = things(&connection);
+    assert!(after.len() > 20, "{after:?}");
+    assert_eq!(version(&connection).expect("reads"), newest());
+    down(&connection, 0, &backups, 2).expect("goes down");
+    assert_eq!(things(&connection), Vec::<String>::new());
+    assert_eq!(version(&connection).expect("reads"), 0);
+    up(&connection, &backups, 3).expect("goes up again");
+    assert_eq!(things(&connection), after);
+}
+
+// O10: a store that holds anything is copied before it is migrated; a new one is not.
+#[test]
+fn o10_a_backup_is_taken_before_a_store_is_migrated() {
+    let folder = TempDir::new().expect("a folder");
+    let connection = connection(&folder);
+    up_to(&connection, &folder, None).expect("goes up");
+    assert!(backups(&folder).is_empty());
+    up_to(&connection, &folder, Some(SECOND)).expect("goes up");
+    let [copy] = backups(&folder).try_into().expect("one copy");
+    let copied = Connection::open(copy).expect("opens");
+    assert_eq!(version(&copied).expect("reads"), 1);
+    up_to(&connection, &folder, Some(SECOND)).expect("nothing to do");
+    assert_eq!(backups(&folder).len(), 1);
+}
+
+// O10: a step that breaks off leaves the store as before it.
+#[test]
+fn o10_a_step_that_breaks_off_leaves_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let connection = connection(&folder);
+    up_to(&connection, &folder, None).expect("goes up");
+    up_to(&connection, &folder, Some(BROKEN)).expect_err("breaks off");
+    assert_eq!(version(&connection).expect("reads"), 1);
+    assert!(!connection.table_exists(None, "half").expect("reads"));
+    up_to(&connection, &folder, Some(SECOND)).expect("the mended step goes up");
+}
+
+// O10: a newer store is refused, and nothing is written to it.
+#[test]
+fn o10_a_newer_store_is_refused_unwritten() {
+    let folder = TempDir::new().expect("a folder");
+    let connection = connection(&folder);
+    up_to(&connection, &folder, Some(Migration { version: 99, ..SECOND })).expect("goes up");
+    let changes = connection.total_changes();
+    let refusal = up(&connection, &folder.path().join("backups"), 5).expect_err("is refused");
+    assert!(matches!(refusal, Error::Newer { found: 99, .. }), "{refusal}");
+    assert!(matches!(list(&connection), Err(Error::Newer { .. })));
+    assert_eq!(connection.total_changes(), changes);
+}
