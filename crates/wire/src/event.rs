@@ -87,7 +87,7 @@ pub struct Page {
 }
 
 /// From the reader of a socket (API21).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromReader {
     /// Adds a filter under a name of the reader's choice.
@@ -116,7 +116,7 @@ pub struct Unsubscribe {
 }
 
 /// To the reader of a socket.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToReader {
     /// An event.

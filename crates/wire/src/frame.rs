@@ -1,6 +1,8 @@
 //! The agent protocol (C2): JSON text frames with a `type`. Both sides ignore unknown fields; a field added
 //! later is optional, so that old frames decode for ever.
 
+mod read;
+
 use crate::agent::Resources;
 use crate::task::View;
 use crate::task::work::{Dropped, Lease, Reported, VerdictStatus};
@@ -15,7 +17,7 @@ pub const PROTOCOL: u32 = 1;
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
 
 /// From the agent.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromAgent {
     /// Who it is; the first frame.
@@ -43,7 +45,7 @@ pub enum FromAgent {
 }
 
 /// To the agent.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToAgent {
     /// Answers `hello`.
@@ -90,7 +92,7 @@ pub struct Hello {
     #[serde(default)]
     pub queues: Vec<String>,
     /// What it holds (D31); outcomes still in its outbox count as held.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::leases")]
     pub holds: Vec<Lease>,
 }
 
@@ -138,6 +140,7 @@ pub struct Refuse {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Renew {
     /// What it holds.
+    #[serde(deserialize_with = "read::leases")]
     pub leases: Vec<Lease>,
 }
 
@@ -210,6 +213,7 @@ pub struct Settled {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Keep {
     /// These.
+    #[serde(deserialize_with = "read::leases")]
     pub leases: Vec<Lease>,
 }
 
