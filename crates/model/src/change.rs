@@ -5,6 +5,7 @@ pub mod comment;
 pub mod diff;
 pub mod step;
 pub mod weigh;
+pub mod work;
 
 #[cfg(test)]
 mod tests;

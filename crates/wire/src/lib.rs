@@ -28,3 +28,5 @@ pub mod token;
 
 /// The words that sentences are made of: client and agent know the model only through this.
 pub use tiltyard_model as model;
+/// Payloads and results of changes and of the internal `git.` tasks.
+pub use tiltyard_model::change::work;

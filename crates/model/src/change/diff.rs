@@ -76,18 +76,24 @@ pub struct FileDiff {
     /// Its path, after the change; before it for a deleted one. Bytes that are no UTF-8 are shown as U+FFFD.
     pub path: String,
     /// Its path before, for a renamed or copied one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// What happened to it.
     pub status: Status,
     /// Lines that are new.
+    #[serde(default)]
     pub added: u32,
     /// Lines that are gone.
+    #[serde(default)]
     pub removed: u32,
     /// Whether its lines can be counted.
+    #[serde(default)]
     pub content: Content,
     /// What it was, where the diff says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_mode: Option<Mode>,
     /// What it is, where the diff says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_mode: Option<Mode>,
 }
 

@@ -39,7 +39,7 @@ impl Tries {
 }
 
 /// A check that was red: its name and the digest of its log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RedCheck {
     /// Its name.
     pub name: String,
