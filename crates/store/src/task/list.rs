@@ -48,11 +48,16 @@ pub struct Window {
 pub fn page(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> {
     let kept = Kept::new(filter);
     let mut parameters = kept.parameters(filter).to_vec();
+    if let [state] = filter.states.as_slice() {
+        parameters[1] = state.code().into();
+    }
     parameters.extend::<[Value<'_>; 3]>([window.below.into(), window.limit.into(), window.offset.into()]);
-    let statement = if kept.states.is_some() && !filter.states.contains(&State::Succeeded) {
-        sql!("task/page_by_state")
-    } else {
-        sql!("task/page")
+    let statement = match filter.states.as_slice() {
+        [] => sql!("task/page"),
+        [State::Succeeded] => sql!("task/page_succeeded"),
+        [_] => sql!("task/page_of_state"),
+        states if states.contains(&State::Succeeded) => sql!("task/page"),
+        _ => sql!("task/page_by_state"),
     };
     rows.all(statement, &parameters, |found| row::found(rows, found))
 }
