@@ -207,7 +207,7 @@ fn found(act: &mut Act<'_>) -> Result<(), Refusal> {
                 created_at: act.now.wall,
             };
             let key = tiltyard_store::name::put_scope(act.tx, &scope).map_err(crate::act::refusal_of)?;
-            act.memory.know_scope(key, scope);
+            act.memory.know_scope(key, scope, 0);
         }
     }
     Ok(())

@@ -10,10 +10,13 @@ pub mod door;
 pub mod engine;
 pub mod memory;
 pub mod metric;
+pub mod queue;
 pub mod readers;
 pub mod reserve;
+pub mod scope;
 pub mod service;
 pub mod task;
+pub mod template;
 
 pub use act::{Act, Effect, Pass};
 pub use door::Urgency;

@@ -36,8 +36,8 @@ pub struct Parts {
     pub counts: Counts,
     /// The last seq of the log.
     pub last_seq: i64,
-    /// Scopes whose own sequence has grown in the present transaction.
-    pub grown: HashSet<i64>,
+    /// Scopes whose own sequence has grown in the present transaction, deleted ones too, and where it stands.
+    pub grown: HashMap<i64, i64>,
     /// The largest key given to any thing.
     pub last_key: i64,
     /// When each agent last said something: on the wall clock, and on the steady one.

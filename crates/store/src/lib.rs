@@ -16,6 +16,7 @@ pub mod name;
 pub mod rows;
 pub mod sqlite;
 pub mod task;
+pub mod template;
 pub mod unique;
 
 pub use error::{Error, Result};

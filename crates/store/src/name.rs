@@ -75,12 +75,34 @@ pub fn delete_scope(tx: &Tx, key: i64, now: TimeMs) -> Result<()> {
     tx.run(sql!("scope/delete"), &[key.into(), now.into()]).map(drop)
 }
 
-/// How many tasks a scope has.
+/// The last number of a scope's own sequence of events, also of a deleted one.
 ///
 /// # Errors
 /// When the store is broken.
-pub fn tasks_of_scope(rows: &Rows, key: i64) -> Result<i64> {
-    rows.number(sql!("scope/count_tasks"), &[key.into()])
+pub fn last_seq_of_scope(rows: &Rows, key: i64) -> Result<i64> {
+    rows.number(sql!("scope/last_seq"), &[key.into()])
+}
+
+/// What a scope holds beside tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Contents {
+    /// Templates.
+    pub templates: i64,
+    /// Repositories.
+    pub repositories: i64,
+    /// Dead letters.
+    pub dead_letters: i64,
+}
+
+/// What a scope holds beside tasks, which the engine counts itself.
+///
+/// # Errors
+/// When the store is broken.
+pub fn contents_of_scope(rows: &Rows, key: i64) -> Result<Contents> {
+    let found = rows.one(sql!("scope/contents"), &[key.into()], |row| {
+        Ok(Contents { templates: row.int(0)?, repositories: row.int(1)?, dead_letters: row.int(2)? })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Every queue.

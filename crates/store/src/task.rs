@@ -117,6 +117,14 @@ pub fn by_key(rows: &Rows, key: i64) -> Result<Option<Found>> {
     rows.one(sql!("task/get"), &[key.into()], |row| row::found(rows, row))
 }
 
+/// When a task became ready last.
+///
+/// # Errors
+/// When the store is broken.
+pub fn ready_at(rows: &Rows, key: i64) -> Result<Option<TimeMs>> {
+    Ok(rows.one(sql!("task/ready_at"), &[key.into()], |row| row.opt_int(0))?.flatten())
+}
+
 /// A lease to write.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {

@@ -240,10 +240,8 @@ impl Room {
 
     /// How far each scope's own sequence is, once a transaction.
     fn keep_sequences(&mut self) -> tiltyard_store::Result<()> {
-        for scope in std::mem::take(&mut self.memory.hints().grown) {
-            advance_scope(self.writer.tx(), scope, self.memory.names.scope_seq(scope))?;
-        }
-        Ok(())
+        let grown = std::mem::take(&mut self.memory.hints().grown);
+        grown.into_iter().try_for_each(|(scope, seq)| advance_scope(self.writer.tx(), scope, seq))
     }
 
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).

@@ -119,6 +119,13 @@ impl Parts {
         self.names.scopes.insert(key, (scope, last_seq));
     }
 
+    fn step_scope(&mut self, key: i64, by: i64) -> i64 {
+        let Some((_, seq)) = self.names.scopes.get_mut(&key) else { return 0 };
+        *seq += by;
+        self.grown.insert(key, *seq);
+        *seq
+    }
+
     fn drop_scope(&mut self, key: i64) {
         if let Some((scope, _)) = self.names.scopes.remove(&key) {
             self.names.scope_keys.remove(&scope.name);
@@ -158,11 +165,12 @@ impl Parts {
 }
 
 impl Memory {
-    /// Knows a scope, or knows it differently.
-    pub fn know_scope(&mut self, key: i64, scope: Scope) {
+    /// Knows a scope, or knows it differently. `last_seq` is where its own sequence of events stands, for one that was
+    /// not known; a scope that comes back goes on counting.
+    pub fn know_scope(&mut self, key: i64, scope: Scope, last_seq: i64) {
         self.change(move |parts| {
             let before = parts.names.scopes.get(&key).cloned();
-            let last_seq = before.as_ref().map_or(0, |(_, seq)| *seq);
+            let last_seq = before.as_ref().map_or(last_seq, |(_, seq)| *seq);
             parts.put_scope(key, scope, last_seq);
             let inverse = move |parts: &mut Parts| match before {
                 Some((scope, seq)) => parts.put_scope(key, scope, seq),
@@ -190,16 +198,10 @@ impl Memory {
     pub fn next_seq(&mut self, scope: i64) -> (i64, i64) {
         self.change(move |parts| {
             parts.last_seq += 1;
-            parts.grown.insert(scope);
-            let of_scope = parts.names.scopes.get_mut(&scope).map_or(0, |(_, seq)| {
-                *seq += 1;
-                *seq
-            });
+            let of_scope = parts.step_scope(scope, 1);
             let inverse = move |parts: &mut Parts| {
                 parts.last_seq -= 1;
-                if let Some((_, seq)) = parts.names.scopes.get_mut(&scope) {
-                    *seq -= 1;
-                }
+                parts.step_scope(scope, -1);
             };
             ((parts.last_seq, of_scope), Box::new(inverse))
         })

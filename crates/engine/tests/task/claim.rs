@@ -124,7 +124,7 @@ async fn d6_a_flooded_scope_does_not_starve_another() {
             tiltyard_model::scope::Scope { name: "small".into(), description: String::new(), created_at: 0 };
         let key =
             tiltyard_store::name::put_scope(act.tx, &scope).map_err(tiltyard_engine::act::refusal_of)?;
-        act.memory.know_scope(key, scope);
+        act.memory.know_scope(key, scope, 0);
         Ok(())
     })
     .await

@@ -1,1 +1,0 @@
-SELECT count(*) FROM (SELECT 1 FROM task WHERE scope = ?1 LIMIT 1)
