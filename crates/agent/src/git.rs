@@ -15,6 +15,7 @@ pub mod clone;
 pub mod combine;
 pub mod command;
 pub mod diff;
+pub mod fit;
 mod fresh;
 pub mod identity;
 mod land;
@@ -35,10 +36,11 @@ pub use check::{
     rules_digest,
 };
 pub use cleanup::ChangeEnd;
-pub use clone::{CloneRequest, Start, Workspace, Workspaces};
+pub use clone::{CloneRequest, Start, WorkClone, WorkClones};
 pub use combine::Method;
 pub use command::{Git, GitError, GitSettings, Refused, RefusedCode};
 pub use diff::{FileChange, FileStatus, Stored};
+pub use fit::Fit;
 pub use identity::{Identity, Signature};
 pub use location::{AllowedRoots, Location};
 pub use merge::{How, MergeJob, MergeOutcome, Merged, merge};

@@ -33,7 +33,7 @@ pub struct Bench<'a> {
     pub runner: &'a dyn Runner,
     /// Where their output goes as it comes.
     pub log: LogSink,
-    /// Where check clones are made; see `Workspaces::sweep_checks`.
+    /// Where check clones are made; see `WorkClones::sweep_checks`.
     pub folder: &'a Path,
     /// Who signs commits of ours, and when: the change's time, so that the same work makes the same commit.
     pub signature: &'a Signature,
@@ -114,7 +114,7 @@ pub struct CheckReport {
     pub exit: Option<i32>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// The end of its output, at most 32 KiB.
+    /// The end of its output, at most 8 KiB.
     pub log_tail: String,
 }
 
@@ -150,8 +150,10 @@ pub struct Checked {
     pub tree: Oid,
     /// SHA-256 of its diff against the merge base: what an approval binds (D24).
     pub diff_sha256: String,
-    /// Its files.
+    /// Its files; fewer than `files_total` where the answer had to be shortened.
     pub files: Vec<FileChange>,
+    /// How many files it has.
+    pub files_total: usize,
     /// Secrets, looked for again: the proposing agent is not believed.
     pub secrets: Vec<Finding>,
     /// The text of `.tiltyard.toml` at the base.
@@ -222,9 +224,21 @@ async fn checking(bench: &Bench<'_>, job: &CheckJob) -> Result<CheckOutcome, Git
     let checks = bench.run_checks(change, &landing, &job.checks).await?;
     let green = green(&landing.tree, &job.checks, &checks);
     let Landing { commit, tree } = landing;
-    let head = head.clone();
-    let checked =
-        Checked { base, merge_base, head, commit, tree, diff_sha256, files, secrets, rules, checks, green };
+    let (head, files_total) = (head.clone(), files.len());
+    let checked = Checked {
+        base,
+        merge_base,
+        head,
+        commit,
+        tree,
+        diff_sha256,
+        files,
+        files_total,
+        secrets,
+        rules,
+        checks,
+        green,
+    };
     Ok(CheckOutcome::Checked(Box::new(checked)))
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::clone::{Workspace, Workspaces};
+use super::clone::{WorkClone, WorkClones};
 use super::command::{GitError, Refused, RefusedCode};
 use super::mirror::Mirror;
 use super::name::{Key, Oid};
@@ -26,16 +26,16 @@ pub enum ChangeEnd {
     Rejected,
 }
 
-impl Workspaces {
+impl WorkClones {
     /// Removes an attempt's folder.
-    pub fn remove(&self, workspace: &Workspace) -> Result<(), GitError> {
-        remove_folder(&self.inside(&workspace.folder)?)
+    pub fn remove(&self, clone: &WorkClone) -> Result<(), GitError> {
+        remove_folder(&self.inside(&clone.folder)?)
     }
 
     /// Keeps a failed attempt's folder under `kept/`, the oldest beyond [`MAX_KEPT_CLONES`] go; tells where it is.
-    pub fn keep(&self, workspace: &Workspace) -> Result<PathBuf, GitError> {
+    pub fn keep(&self, clone: &WorkClone) -> Result<PathBuf, GitError> {
         const WHAT: &str = "keep the clone";
-        let folder = self.inside(&workspace.folder)?;
+        let folder = self.inside(&clone.folder)?;
         let kept = self.root.join("kept");
         fs::create_dir_all(&kept).map_err(GitError::io(WHAT))?;
         let to = kept.join(folder.file_name().unwrap_or_default());

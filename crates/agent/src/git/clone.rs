@@ -45,7 +45,7 @@ pub struct CloneRequest<'a> {
 
 /// A work clone.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Workspace {
+pub struct WorkClone {
     /// The folder of all that belongs to the attempt.
     pub folder: PathBuf,
     /// The branch that is checked out, `tiltyard/<task>-<slug>`.
@@ -60,7 +60,7 @@ pub struct Workspace {
     pub merging: bool,
 }
 
-impl Workspace {
+impl WorkClone {
     /// The clone: where the program runs.
     pub fn tree(&self) -> PathBuf {
         self.folder.join("tree")
@@ -79,11 +79,11 @@ impl Workspace {
 
 /// The folder of all work clones of this agent.
 #[derive(Debug, Clone)]
-pub struct Workspaces {
+pub struct WorkClones {
     pub(crate) root: PathBuf,
 }
 
-impl Workspaces {
+impl WorkClones {
     /// Takes the folder. Errors: it cannot be made.
     pub fn open(root: &Path) -> Result<Self, GitError> {
         std::fs::create_dir_all(root).map_err(GitError::io("open the folder of the clones"))?;
@@ -92,7 +92,7 @@ impl Workspaces {
     }
 
     /// Makes a work clone of the up-to-date base. A folder that an earlier try of the same attempt left is removed.
-    pub async fn create(&self, request: CloneRequest<'_>) -> Result<Workspace, GitError> {
+    pub async fn create(&self, request: CloneRequest<'_>) -> Result<WorkClone, GitError> {
         let folder = self.root.join(format!("{}-{}", request.task, request.generation));
         super::cleanup::remove_folder(&folder)?;
         for part in ["tree", "papers", "out"] {
@@ -117,7 +117,7 @@ impl Workspaces {
         clone.checkout(&["--no-track", "-b", branch.as_str()], &start).await?;
         let merging = matches!(request.start, Start::Resolve(_));
         let conflicts = if merging { merge(&clone, &base, request.signature).await? } else { Vec::new() };
-        Ok(Workspace { folder, branch, base, start, conflicts, merging })
+        Ok(WorkClone { folder, branch, base, start, conflicts, merging })
     }
 }
 

@@ -11,6 +11,9 @@ use super::name::{Key, Oid};
 use super::private::Private;
 use super::propose::clean_message;
 
+/// The most conflicting files that are told.
+pub const MAX_CONFLICTS_TOLD: usize = 200;
+
 /// How a change lands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +88,7 @@ impl Combine<'_> {
         }
         let mut files: Vec<String> = parts.collect();
         files.dedup();
+        files.truncate(MAX_CONFLICTS_TOLD);
         Ok(Err(files))
     }
 

@@ -84,6 +84,8 @@ pub struct GitSettings {
     pub program: Option<PathBuf>,
     /// The command git uses for `ssh://`; `None` is `ssh` that never asks.
     pub ssh_command: Option<OsString>,
+    /// The credential helper for `https://`, as git's `credential.helper` takes it; `None` is none.
+    pub credential_helper: Option<String>,
     /// The longest a git command may take; `None` is [`GIT_TIMEOUT_SECONDS`].
     pub timeout: Option<Duration>,
 }
@@ -102,6 +104,7 @@ struct Inner {
     timeout: Duration,
     network: Vec<(&'static str, OsString)>,
     home: Option<OsString>,
+    credential_helper: Option<String>,
 }
 
 impl Git {
@@ -118,6 +121,7 @@ impl Git {
             timeout: settings.timeout.unwrap_or(Duration::from_secs(GIT_TIMEOUT_SECONDS)),
             network: network.collect(),
             home: std::env::var_os("HOME"),
+            credential_helper: settings.credential_helper,
         };
         Ok(Self { inner: Arc::new(inner) })
     }

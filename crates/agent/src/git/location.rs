@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::command::{Reach, Refused, RefusedCode};
 
 /// The longest location that is accepted, in bytes.
-pub const MAX_LOCATION_BYTES: usize = 2_000;
+pub const MAX_LOCATION_BYTES: usize = 4_096;
 
 /// A place that git may be pointed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,8 @@ fn remote(text: &str) -> Result<Location, Refused> {
     };
     let host = text[scheme.len()..].split(['/', '?', '#']).next().unwrap_or_default();
     let (user, host) = host.rsplit_once('@').unwrap_or(("", host));
-    if user.contains(':') || (*scheme != "ssh://" && !user.is_empty()) {
-        return Err(bad(text, "it carries credentials; leave them out"));
+    if user.contains(':') {
+        return Err(bad(text, "it holds a password; leave that to a credential helper"));
     }
     if host.is_empty() || host.starts_with('-') || user.starts_with('-') || text.contains(char::is_whitespace)
     {
@@ -144,7 +144,6 @@ mod tests {
             "relative/path",
             "ftp://h/x",
             "https://u:p@h/x",
-            "https://u@h/x",
             "ssh://-oProxyCommand=id/x",
             "ssh://-o@h/x",
             "git@-oProxyCommand=id:x",

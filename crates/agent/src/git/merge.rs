@@ -60,6 +60,8 @@ pub struct Merged {
     pub commit: Oid,
     /// That commit's tree.
     pub tree: Oid,
+    /// The tree that the checks passed on; `None` when others merged it and nobody checked what they made of it.
+    pub checked_tree: Option<Oid>,
     /// Where the target stood before, when it was moved by us.
     pub base_before: Option<Oid>,
     /// Where the target stood when it was read back.
@@ -269,7 +271,16 @@ impl Merging<'_> {
         }
         let Landing { commit, tree } = landing.clone();
         let target_head = target_head.clone();
-        Ok(Some(Merged { commit, tree, base_before: None, target_head, how, checks: Vec::new() }))
+        let checked_tree = matches!(how, How::Moved | How::Found).then(|| tree.clone());
+        Ok(Some(Merged {
+            commit,
+            tree,
+            checked_tree,
+            base_before: None,
+            target_head,
+            how,
+            checks: Vec::new(),
+        }))
     }
 
     async fn contained(&self, base: Oid) -> Result<Merged, GitError> {

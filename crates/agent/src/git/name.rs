@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The longest branch name that is accepted, in bytes.
-pub const MAX_BRANCH_BYTES: usize = 200;
+pub const MAX_BRANCH_BYTES: usize = 255;
 /// The longest key (change, task or repository) that is accepted, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
 /// How much of a title goes into a branch name, in bytes.
@@ -109,12 +109,12 @@ impl TryFrom<String> for Branch {
 }
 
 fn branch_rule(text: &str) -> Option<&'static str> {
-    let forbidden = |c: char| c.is_control() || " ~^:?*[\\\"'`$;|&<>(){}!".contains(c);
+    let forbidden = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     if text.is_empty() || text.len() > MAX_BRANCH_BYTES {
-        return Some("1 to 200 bytes");
+        return Some("1 to 255 bytes");
     }
-    if text.starts_with('-') || text == "@" || text == "HEAD" {
-        return Some("not an option, `@` or `HEAD`");
+    if text.starts_with(['-', '/']) || text.starts_with("refs/") || text == "@" || text == "HEAD" {
+        return Some("not an option, a path, `@`, `HEAD` or a full reference");
     }
     if text.chars().any(forbidden) || text.contains("..") || text.contains("@{") {
         return Some("no space, control or special character, no `..`, no `@{`");

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::bundle;
-use super::clone::Workspace;
+use super::clone::WorkClone;
 use super::command::{GitError, Refused, RefusedCode};
 use super::diff::{FileChange, Span, Stored};
 use super::identity::Signature;
@@ -32,7 +32,7 @@ pub struct ProposeRequest<'a> {
     /// The repository's mirror.
     pub mirror: &'a Mirror,
     /// The clone, its program ended.
-    pub workspace: &'a Workspace,
+    pub clone: &'a WorkClone,
     /// The message for what the program left uncommitted; the first line is its subject.
     pub message: &'a str,
     /// Who commits it, and when.
@@ -67,39 +67,43 @@ pub struct Proposal {
     pub diff: Stored,
     /// The commits since the base.
     pub bundle: Stored,
-    /// The files.
+    /// The files; fewer than `files_total` where the answer had to be shortened.
     pub files: Vec<FileChange>,
+    /// How many files it has.
+    pub files_total: usize,
     /// The commits, newest first, at most [`MAX_COMMITS_LISTED`].
     pub commits: Vec<CommitLine>,
     /// Secrets in what would leave the machine (C24).
     pub secrets: Vec<Finding>,
 }
 
-/// Makes a proposal of what is in the clone. The files are in the workspace's `out/`. Refused, with what the
+/// Makes a proposal of what is in the clone. The files are in the clone's `out/`. Refused, with what the
 /// program should do: nothing was done, markers or a nested repository were left, the clone is no longer genuine,
 /// the history is unrelated, the change is too large.
 pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> {
-    let ProposeRequest { mirror, workspace, .. } = &request;
+    let ProposeRequest { mirror, clone, .. } = &request;
     let harvest = Harvest::of(&request).await?;
     let head = harvest.head().await?;
     let repo = harvest.repo();
-    let merge_base = repo.merge_base(&workspace.base, &head).await?;
+    let merge_base = repo.merge_base(&clone.base, &head).await?;
     let span = Span { merge_base: &merge_base, head: &head };
-    let out = out_folder(workspace)?;
+    let out = out_folder(clone)?;
     let diff = span.write(repo, &out.join("change.diff")).await?;
-    if diff.bytes == 0 || head == workspace.start {
+    if diff.bytes == 0 || head == clone.start {
         let reason = "nothing was done: the clone holds no change against its base; a task is only done when it changes something";
         return Err(Refused::new(RefusedCode::Nothing, reason).into());
     }
     harvest.no_markers(&head).await?;
-    repo.set(&workspace.branch.reference(), &head).await?;
-    let bundle = bundle::write(repo, &workspace.branch, &workspace.base, &out.join("change.bundle")).await?;
+    repo.set(&clone.branch.reference(), &head).await?;
+    let bundle = bundle::write(repo, &clone.branch, &clone.base, &out.join("change.bundle")).await?;
     tracing::debug!(repository = %mirror.branch(), %head, "a proposal was made");
+    let files = span.files(repo).await?;
     Ok(Proposal {
-        base: workspace.base.clone(),
+        files_total: files.len(),
+        base: clone.base.clone(),
         tree: repo.tree_of(&head).await?,
-        branch: workspace.branch.clone(),
-        files: span.files(repo).await?,
+        branch: clone.branch.clone(),
+        files,
         commits: commits(repo, &span).await?,
         secrets: secret::scan(repo, span).await?,
         merge_base: merge_base.clone(),
@@ -110,8 +114,8 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
 }
 
 /// Made anew: the program may have put a link there.
-fn out_folder(workspace: &Workspace) -> Result<PathBuf, GitError> {
-    let out = workspace.out();
+fn out_folder(clone: &WorkClone) -> Result<PathBuf, GitError> {
+    let out = clone.out();
     super::cleanup::remove_folder(&out)?;
     std::fs::create_dir(&out).map_err(GitError::io("make the folder for the diff"))?;
     Ok(out)

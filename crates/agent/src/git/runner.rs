@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How much of the end of a check's output is kept in its report, in bytes.
-pub const MAX_LOG_TAIL_BYTES: usize = 32 * 1024;
+pub const MAX_LOG_TAIL_BYTES: usize = 8 * 1024;
 
 /// A program to run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use tiltyard_agent::git::{
-    CheckOutcome, CheckSpec, CheckStatus, RefusedCode, RulesPin, Workspaces, rules_digest,
+    CheckOutcome, CheckSpec, CheckStatus, RefusedCode, RulesPin, WorkClones, rules_digest,
 };
 
 use crate::bench::{Plain, Waiting, test_that};
@@ -141,7 +141,7 @@ async fn c21_a_check_leaves_nothing_to_the_next_run() {
     assert!(waiting.checked().await.green.is_some());
     assert!(waiting.checked().await.green.is_some(), "the second run met the first one's leftovers");
     std::fs::create_dir_all(world.path("agent/checks/check-left/tree")).unwrap();
-    Workspaces::sweep_checks(&world.path("agent/checks")).unwrap();
+    WorkClones::sweep_checks(&world.path("agent/checks")).unwrap();
     assert_eq!(std::fs::read_dir(world.path("agent/checks")).unwrap().count(), 0);
 }
 

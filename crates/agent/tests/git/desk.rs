@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tiltyard_agent::git::{
     CloneRequest, GitError, Identity, Incoming, Mirror, Proposal, ProposeRequest, RefusedCode, Signature,
-    Start, Workspace, Workspaces, propose,
+    Start, WorkClone, WorkClones, propose,
 };
 
 use crate::world::{World, key};
@@ -17,12 +17,12 @@ pub(crate) fn signature() -> Signature {
 /// One attempt at a change.
 pub(crate) struct Attempt {
     pub(crate) mirror: Mirror,
-    pub(crate) workspace: Workspace,
+    pub(crate) clone: WorkClone,
 }
 
 impl Attempt {
     pub(crate) async fn new(world: &World, mirror: &Mirror, task: &str, start: Start) -> Self {
-        let workspaces = Workspaces::open(&world.path("agent/clones")).unwrap();
+        let clones = WorkClones::open(&world.path("agent/clones")).unwrap();
         let request = CloneRequest {
             mirror,
             task: &key(task),
@@ -31,8 +31,8 @@ impl Attempt {
             start,
             signature: &signature(),
         };
-        let workspace = workspaces.create(request).await.unwrap();
-        Self { mirror: mirror.clone(), workspace }
+        let clone = clones.create(request).await.unwrap();
+        Self { mirror: mirror.clone(), clone }
     }
 
     pub(crate) async fn of_source(world: &World, part: &str) -> Self {
@@ -41,7 +41,7 @@ impl Attempt {
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.workspace.tree().join(name)
+        self.clone.tree().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
@@ -51,16 +51,16 @@ impl Attempt {
 
     /// The program's own git, in the clone, with whatever configuration stands there.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let output = Command::new("git").current_dir(self.workspace.tree()).args(args).output().unwrap();
+        let output = Command::new("git").current_dir(self.clone.tree()).args(args).output().unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     pub(crate) async fn propose(&self) -> Result<Proposal, GitError> {
-        let (mirror, workspace, signature) = (&self.mirror, &self.workspace, signature());
+        let (mirror, clone, signature) = (&self.mirror, &self.clone, signature());
         propose(ProposeRequest {
             mirror,
-            workspace,
+            clone,
             message: "Fix the README\n\nAs asked.",
             signature: &signature,
         })

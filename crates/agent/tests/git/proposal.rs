@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use sha2::{Digest as _, Sha256};
-use tiltyard_agent::git::{ChangeEnd, FileStatus, Proposal, RefusedCode, Start, Workspaces};
+use tiltyard_agent::git::{ChangeEnd, FileStatus, Proposal, RefusedCode, Start, WorkClones};
 
 use crate::desk::{Attempt, incoming};
 use crate::repository::make_hostile;
@@ -25,8 +25,8 @@ async fn c11_a_clone_stands_on_the_newest_base_and_shares_nothing() {
     mirror.fetch().await.unwrap();
     let newest = world.commit("repos/app", "b", "b", "second");
     let attempt = Attempt::new(&world, &mirror, "task_01jd", Start::Base).await;
-    assert_eq!(attempt.workspace.base.as_str(), newest);
-    assert_eq!(attempt.workspace.branch.as_str(), "tiltyard/task_01jd-fix-the-readme");
+    assert_eq!(attempt.clone.base.as_str(), newest);
+    assert_eq!(attempt.clone.branch.as_str(), "tiltyard/task_01jd-fix-the-readme");
     assert_eq!(attempt.git(&["branch", "--show-current"]), "tiltyard/task_01jd-fix-the-readme");
     assert_eq!(attempt.git(&["log", "--format=%s"]), "second\nfirst");
     assert!(!attempt.file(".git/objects/info/alternates").exists());
@@ -53,7 +53,7 @@ async fn c11_a_proposal_holds_commits_and_leftovers_alike() {
     std::fs::set_permissions(attempt.file("committed.txt"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let proposal = attempt.propose().await.unwrap();
 
-    assert_eq!(proposal.base, attempt.workspace.base);
+    assert_eq!(proposal.base, attempt.clone.base);
     assert_eq!(proposal.merge_base, proposal.base);
     let subjects: Vec<&str> = proposal.commits.iter().map(|commit| commit.subject.as_str()).collect();
     assert_eq!(subjects, ["Fix the README", "the program's own"]);
@@ -129,7 +129,7 @@ async fn c11_the_files_count_and_not_what_the_clones_index_says() {
 async fn c11_nothing_of_a_hostile_clone_is_executed() {
     let world = World::with_app();
     let attempt = Attempt::of_source(&world, "repos/app").await;
-    let clone = attempt.workspace.tree();
+    let clone = attempt.clone.tree();
     let part = clone.strip_prefix(world.path(".")).unwrap().to_str().unwrap().to_owned();
     make_hostile(&world, &part);
     let settings = [
@@ -328,7 +328,7 @@ async fn c18_a_change_sent_back_goes_on_from_its_head() {
     world.commit("repos/app", "meanwhile.txt", "x\n", "the base moves on");
     let earlier = Start::Earlier(incoming("chg_1", &proposal));
     let second = Attempt::new(&world, &first.mirror, "task_2", earlier.clone()).await;
-    assert_eq!(second.workspace.start, proposal.head);
+    assert_eq!(second.clone.start, proposal.head);
     assert!(second.file("one.txt").exists() && !second.file("meanwhile.txt").exists());
     assert_eq!(second.refused().await, RefusedCode::Nothing, "the comments were ignored");
     second.write("two.txt", "two\n");
@@ -354,7 +354,7 @@ async fn c32_a_conflict_is_handed_to_the_program_and_must_be_resolved() {
     let newest = world.commit("repos/app", "README.md", "theirs\n", "a rival");
     let resolve = Start::Resolve(incoming("chg_1", &proposal));
     let second = Attempt::new(&world, &first.mirror, "task_2", resolve).await;
-    assert_eq!(second.workspace.conflicts, ["README.md"]);
+    assert_eq!(second.clone.conflicts, ["README.md"]);
     assert!(std::fs::read_to_string(second.file("README.md")).unwrap().contains("<<<<<<<"));
     assert_eq!(second.refused().await, RefusedCode::ConflictMarkers);
     second.write("README.md", "mine and theirs\n");
@@ -418,7 +418,7 @@ async fn c21_objects_that_attack_git_do_not_get_in() {
     let tree = world.path("outside/tree");
     std::fs::write(&tree, format!("040000 tree {inner}\t.git\n100644 blob {blob}\tREADME.md\n")).unwrap();
     let mktree = std::process::Command::new("git")
-        .current_dir(evil.workspace.tree())
+        .current_dir(evil.clone.tree())
         .arg("mktree")
         .stdin(std::fs::File::open(&tree).unwrap())
         .output()
@@ -454,12 +454,12 @@ async fn c34_what_is_kept_goes_only_after_proof() {
     attempt.write("sealed/file", "x");
     symlink(world.path("outside"), attempt.file("sealed/out")).unwrap();
     std::fs::set_permissions(attempt.file("sealed"), std::fs::Permissions::from_mode(0o500)).unwrap();
-    let workspaces = Workspaces::open(&world.path("agent/clones")).unwrap();
-    let mut elsewhere = attempt.workspace.clone();
+    let clones = WorkClones::open(&world.path("agent/clones")).unwrap();
+    let mut elsewhere = attempt.clone.clone();
     elsewhere.folder = world.path("outside");
-    assert!(workspaces.remove(&elsewhere).is_err());
-    workspaces.remove(&attempt.workspace).unwrap();
-    assert!(!attempt.workspace.folder.exists() && world.path("outside/precious").exists());
+    assert!(clones.remove(&elsewhere).is_err());
+    clones.remove(&attempt.clone).unwrap();
+    assert!(!attempt.clone.folder.exists() && world.path("outside/precious").exists());
 }
 
 // C11: failed clones are kept within a limit; abandoned ones go at the next start.
@@ -467,17 +467,17 @@ async fn c34_what_is_kept_goes_only_after_proof() {
 async fn c11_failed_clones_are_kept_within_a_limit() {
     let world = World::with_app();
     let mirror = world.mirrors().mirror(&world.source("repos/app")).await.unwrap();
-    let workspaces = Workspaces::open(&world.path("agent/clones")).unwrap();
+    let clones = WorkClones::open(&world.path("agent/clones")).unwrap();
     let mut last = None;
     for number in 0..7 {
         let attempt = Attempt::new(&world, &mirror, &format!("task_{number}"), Start::Base).await;
-        last = Some(workspaces.keep(&attempt.workspace).unwrap());
+        last = Some(clones.keep(&attempt.clone).unwrap());
     }
     assert_eq!(std::fs::read_dir(world.path("agent/clones/kept")).unwrap().count(), 5);
     assert!(last.unwrap().join("tree/README.md").exists());
     Attempt::new(&world, &mirror, "task_held", Start::Base).await;
     Attempt::new(&world, &mirror, "task_lost", Start::Base).await;
-    assert_eq!(workspaces.sweep(&[(key("task_held"), 1)]).unwrap(), 1);
+    assert_eq!(clones.sweep(&[(key("task_held"), 1)]).unwrap(), 1);
     assert!(
         world.path("agent/clones/task_held-1").exists() && !world.path("agent/clones/task_lost-1").exists()
     );

@@ -206,6 +206,9 @@ impl<'a> Call<'a> {
         if matches!(self.reach, Reach::Target(_)) {
             command.args(["-c", "protocol.allow=never", "-c", "protocol.file.allow=always"]);
         }
+        if let (Reach::Network, Some(helper)) = (self.reach, &self.inner.credential_helper) {
+            command.arg("-c").arg(format!("credential.helper={helper}"));
+        }
         for setting in &self.config {
             command.arg("-c").arg(setting);
         }

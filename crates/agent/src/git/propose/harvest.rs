@@ -22,14 +22,14 @@ pub(super) struct Harvest<'a> {
 impl<'a> Harvest<'a> {
     /// Takes the clone's commits.
     pub(super) async fn of(request: &'a ProposeRequest<'a>) -> Result<Self, GitError> {
-        let tree = request.workspace.tree();
+        let tree = request.clone.tree();
         genuine(&tree)?;
-        let dir = request.workspace.folder.join("harvest.git");
+        let dir = request.clone.folder.join("harvest.git");
         super::super::cleanup::remove_folder(&dir)?;
         let mirror = request.mirror.repo();
-        let repo = Private::open(mirror.git(), &dir, request.workspace.base.format()).await?;
+        let repo = Private::open(mirror.git(), &dir, request.clone.base.format()).await?;
         repo.borrow_from(mirror)?;
-        repo.set("refs/tiltyard/base", &request.workspace.base).await?;
+        repo.set("refs/tiltyard/base", &request.clone.base).await?;
         let inner = tree.join(".git");
         let refspecs = ["+HEAD:refs/tiltyard/head".to_owned()];
         let (from, reach) = (inner.as_os_str(), Reach::Folder(&inner));
@@ -107,11 +107,11 @@ impl<'a> Harvest<'a> {
 
     /// The base, when we began to merge it (C32) and the program has not committed that yet.
     async fn merged_in(&self, committed: &Oid) -> Result<Option<Oid>, GitError> {
-        let base = &self.request.workspace.base;
+        let base = &self.request.clone.base;
         let file = self.tree.join(".git/MERGE_HEAD");
         let plain = std::fs::symlink_metadata(&file)
             .is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_MERGE_HEAD_BYTES);
-        if !self.request.workspace.merging || !plain {
+        if !self.request.clone.merging || !plain {
             return Ok(None);
         }
         let text = std::fs::read_to_string(&file).map_err(GitError::io("read what is being merged"))?;
@@ -132,7 +132,7 @@ impl<'a> Harvest<'a> {
 
     /// Refused: a file that conflicted still has its markers. Read from the commit, so no link is followed.
     pub(super) async fn no_markers(&self, head: &Oid) -> Result<(), GitError> {
-        let conflicts = &self.request.workspace.conflicts;
+        let conflicts = &self.request.clone.conflicts;
         if conflicts.is_empty() {
             return Ok(());
         }
