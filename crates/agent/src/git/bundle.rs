@@ -60,7 +60,7 @@ impl Mirror {
         };
         verify_file(file, incoming)?;
         self.know_base(&incoming.base).await?;
-        let folder = tempfile::tempdir().map_err(GitError::io("make a quarantine"))?;
+        let folder = self.quarantine()?;
         let quarantine =
             Private::open(self.repo().git(), &folder.path().join("q.git"), incoming.head.format()).await?;
         quarantine.borrow_from(self.repo())?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::bundle::Incoming;
+use super::cleanup::CHECK_PREFIX;
 use super::clone::CLONE_DEPTH_COMMITS;
 use super::combine::{Combine, Combined, Landing, Method};
 use super::command::{GitError, Refused};
@@ -278,8 +279,10 @@ impl Bench<'_> {
             return Ok(Vec::new());
         }
         std::fs::create_dir_all(self.folder).map_err(GitError::io(WHAT))?;
-        let folder =
-            tempfile::Builder::new().prefix("check-").tempdir_in(self.folder).map_err(GitError::io(WHAT))?;
+        let folder = tempfile::Builder::new()
+            .prefix(CHECK_PREFIX)
+            .tempdir_in(self.folder)
+            .map_err(GitError::io(WHAT))?;
         let repo = self.mirror.repo();
         let candidate = candidate_ref(change);
         repo.set(&candidate, &landing.commit).await?;

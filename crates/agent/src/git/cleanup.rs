@@ -13,6 +13,9 @@ use super::name::{Key, Oid};
 /// How many clones of failed attempts are kept.
 pub const MAX_KEPT_CLONES: usize = 5;
 
+/// The folders of check clones begin with this.
+pub(crate) const CHECK_PREFIX: &str = "check-";
+
 /// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "end", rename_all = "snake_case")]
@@ -70,10 +73,7 @@ impl WorkClones {
         if !folder.exists() {
             return Ok(());
         }
-        let left = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("check-"))
-        };
-        folders_in(folder)?.into_iter().filter(left).try_for_each(|path| remove_folder(&path))
+        remove_folders(folder, CHECK_PREFIX)
     }
 
     /// A folder that is named from outside must be one of ours.
@@ -107,6 +107,13 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+/// Removes the folders whose names begin so.
+pub(crate) fn remove_folders(root: &Path, prefix: &str) -> Result<(), GitError> {
+    let named =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    folders_in(root)?.into_iter().filter(named).try_for_each(|path| remove_folder(&path))
 }
 
 fn folders_in(root: &Path) -> Result<Vec<PathBuf>, GitError> {

@@ -19,6 +19,8 @@ use super::{AllowedRoots, Branch, Key, Location, Oid};
 
 /// The largest `.tiltyard.toml` that is read, in bytes.
 pub const MAX_RULES_BYTES: u64 = 256 * 1024;
+/// What a killed process may have left in the folder begins with this.
+const QUARANTINE_PREFIX: &str = "quarantine-";
 /// The file at the root of a repository with its checks and rules.
 pub const RULES_FILE: &str = ".tiltyard.toml";
 
@@ -63,6 +65,7 @@ impl Mirrors {
             return Err(Refused::new(RefusedCode::Busy, reason).into());
         }
         let root = root.canonicalize().map_err(GitError::io(WHAT))?;
+        super::cleanup::remove_folders(&root, QUARANTINE_PREFIX)?;
         Ok(Self { git, root, roots, locks: Mutex::default(), _held: held })
     }
 
@@ -199,6 +202,13 @@ impl Mirror {
     /// Looks at the target itself.
     pub(crate) async fn target(&self) -> Result<Target, GitError> {
         Target::look(self.repo.git(), &self.roots, &self.location, &self.branch).await
+    }
+
+    /// A folder beside the mirrors, where there is room for what may be large; gone when dropped.
+    pub(crate) fn quarantine(&self) -> Result<tempfile::TempDir, GitError> {
+        let beside = self.repo.dir().parent().unwrap_or_else(|| Path::new("/"));
+        let made = tempfile::Builder::new().prefix(QUARANTINE_PREFIX).tempdir_in(beside);
+        made.map_err(GitError::io("make a quarantine"))
     }
 
     /// One merge at a time (C30).

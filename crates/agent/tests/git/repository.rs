@@ -170,8 +170,10 @@ async fn c19_a_mirror_is_kept_up_to_date_and_held_by_one_process() {
     let twice = tiltyard_agent::git::Mirrors::open(world.git_of_agent(), &world.path("agent/mirrors"), roots);
     assert_eq!(code(&twice.unwrap_err()), RefusedCode::Busy);
     drop(mirrors);
+    world.write("agent/mirrors/quarantine-left/by", "a killed agent");
     let again = world.mirrors().mirror(&source).await.unwrap();
     assert_eq!(again.head().await.unwrap().as_str(), second);
+    assert!(!world.path("agent/mirrors/quarantine-left").exists());
     again.tidy().await.unwrap();
     world.git("repos/app", &["checkout", "-q", "--orphan", "new"]);
     let rewritten = world.commit("repos/app", "c", "c", "another history");
