@@ -1,0 +1,58 @@
+//! What to measure, and how much of it.
+
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+
+const ALL: [&str; 7] = ["E30", "E31", "E32", "E33", "E34", "E35", "E36"];
+
+/// What to measure.
+pub(crate) struct Plan {
+    /// The program.
+    pub(crate) server: PathBuf,
+    /// Which figures.
+    pub(crate) figures: Vec<String>,
+    /// How often each; the median counts.
+    pub(crate) runs: usize,
+    /// How much.
+    pub(crate) counts: Counts,
+    /// Whether the counts are too small for the figures to mean anything.
+    pub(crate) quick: bool,
+}
+
+/// How much of it.
+pub(crate) struct Counts {
+    /// Tasks of E30.
+    pub(crate) single: usize,
+    /// Tasks of E31 to E33 and the small backlog of E35.
+    pub(crate) batch: usize,
+    /// Tasks of E34, at 200 a second.
+    pub(crate) latency: usize,
+    /// The large backlog of E35 and E36.
+    pub(crate) backlog: usize,
+}
+
+impl Plan {
+    /// Reads the arguments.
+    pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let (mut server, mut figures, mut runs, mut quick) = (None, Vec::new(), 3, false);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--server" => server = Some(arguments.next().context("--server needs a path")?),
+                "--runs" => runs = arguments.next().context("--runs needs a number")?.parse()?,
+                "--quick" => quick = true,
+                figure if ALL.contains(&figure) => figures.push(figure.to_owned()),
+                other => bail!("{other} is not known"),
+            }
+        }
+        if figures.is_empty() {
+            figures = ALL.map(str::to_owned).to_vec();
+        }
+        let server = PathBuf::from(server.context("--server is missing")?);
+        let counts = if quick {
+            Counts { single: 2_000, batch: 10_000, latency: 100, backlog: 20_000 }
+        } else {
+            Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000 }
+        };
+        Ok(Self { server, figures, runs: if quick { 1 } else { runs.max(1) }, counts, quick })
+    }
+}
