@@ -151,10 +151,8 @@ pub struct Checked {
     pub tree: Oid,
     /// SHA-256 of its diff against the merge base: what an approval binds (D24).
     pub diff_sha256: String,
-    /// Its files; fewer than `files_total` where the answer had to be shortened.
+    /// Its files.
     pub files: Vec<FileChange>,
-    /// How many files it has.
-    pub files_total: usize,
     /// Secrets, looked for again: the proposing agent is not believed.
     pub secrets: Vec<Finding>,
     /// The text of `.tiltyard.toml` at the base.
@@ -225,21 +223,9 @@ async fn checking(bench: &Bench<'_>, job: &CheckJob) -> Result<CheckOutcome, Git
     let checks = bench.run_checks(change, &landing, &job.checks).await?;
     let green = green(&landing.tree, &job.checks, &checks);
     let Landing { commit, tree } = landing;
-    let (head, files_total) = (head.clone(), files.len());
-    let checked = Checked {
-        base,
-        merge_base,
-        head,
-        commit,
-        tree,
-        diff_sha256,
-        files,
-        files_total,
-        secrets,
-        rules,
-        checks,
-        green,
-    };
+    let head = head.clone();
+    let checked =
+        Checked { base, merge_base, head, commit, tree, diff_sha256, files, secrets, rules, checks, green };
     Ok(CheckOutcome::Checked(Box::new(checked)))
 }
 

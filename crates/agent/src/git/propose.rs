@@ -67,10 +67,8 @@ pub struct Proposal {
     pub diff: Stored,
     /// The commits since the base.
     pub bundle: Stored,
-    /// The files; fewer than `files_total` where the answer had to be shortened.
+    /// The files.
     pub files: Vec<FileChange>,
-    /// How many files it has.
-    pub files_total: usize,
     /// The commits, newest first, at most [`MAX_COMMITS_LISTED`].
     pub commits: Vec<CommitLine>,
     /// Secrets in what would leave the machine (C24).
@@ -99,7 +97,6 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
     tracing::debug!(repository = %mirror.branch(), %head, "a proposal was made");
     let files = span.files(repo).await?;
     Ok(Proposal {
-        files_total: files.len(),
         base: clone.base.clone(),
         tree: repo.tree_of(&head).await?,
         branch: clone.branch.clone(),
