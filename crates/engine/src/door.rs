@@ -16,6 +16,7 @@ use crate::act::{Act, Effect, Pass};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::memory::Memory;
+use crate::memory::ready::Want;
 use crate::metric::Metrics;
 use crate::reserve::Reserve;
 use batch::Room;
@@ -100,17 +101,18 @@ impl Door {
     }
 
     /// Does a deed that may find nothing to do yet: it is tried again, inside the transaction of whatever could feed
-    /// it, until it finds something or the caller stops waiting.
+    /// it, until it finds something or the caller stops waiting. `asker` is whom queues may choose among others.
     ///
     /// # Errors
     /// As [`Door::enter`].
     pub fn wait<T: Send + 'static>(
         &self,
         pass: Pass,
+        asker: Option<Want>,
         deed: impl FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
         lost: impl FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<Waiting<T>, Refusal> {
-        let (deed, waiting) = wait::pair(pass, deed, lost);
+        let (deed, waiting) = wait::pair(pass, asker, deed, lost);
         self.put(Urgency::Urgent, deed)?;
         Ok(waiting)
     }

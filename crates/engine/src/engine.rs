@@ -4,6 +4,7 @@ use crate::act::{Act, Pass};
 use crate::clock::Clock;
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
 use crate::memory::boot::rebuild;
+use crate::memory::ready::Want;
 use crate::readers::Readers;
 use crate::reserve::Reserve;
 use parking_lot::Mutex;
@@ -138,7 +139,21 @@ impl Engine {
         deed: impl FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
         lost: impl FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<Waiting<T>, Refusal> {
-        self.door.wait(pass, deed, lost)
+        self.door.wait(pass, None, deed, lost)
+    }
+
+    /// The same for somebody whom queues may choose among others (D6).
+    ///
+    /// # Errors
+    /// 503 when too much waits or the server ends.
+    pub fn wait_as<T: Send + 'static>(
+        &self,
+        pass: Pass,
+        asker: Option<Want>,
+        deed: impl FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
+        lost: impl FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<Waiting<T>, Refusal> {
+        self.door.wait(pass, asker, deed, lost)
     }
 
     /// Reads from one moment of the store.

@@ -3,6 +3,7 @@
 //! Everything here can be rebuilt from the store. Every change pushes its inverse, so that a deed or a whole
 //! transaction that is taken back takes its memory back too.
 
+pub mod assign;
 pub mod boot;
 pub mod count;
 pub mod lease;
@@ -46,6 +47,10 @@ pub struct Parts {
     pub online: HashSet<i64>,
     /// Whether the disk is so full that new work is refused (O15).
     pub storage_low: bool,
+    /// What agents did last.
+    pub turns: assign::Turns,
+    /// At most so many tasks a claim, while a queue chooses among several agents.
+    pub share: Option<usize>,
     /// Heads of the audit chains: last seq and hash.
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }

@@ -215,13 +215,26 @@ impl Room {
             return;
         }
         self.parked_at = self.memory.ready.changes();
-        for mut deed in std::mem::take(&mut self.parked) {
+        for mut deed in self.parked_in_turn() {
             if batch.lost.is_some() || self.memory.ready.is_empty() {
                 self.parked.push(deed);
             } else if deed.still_wanted() {
                 self.one(batch, deed);
             }
         }
+        self.memory.hints().share = None;
+    }
+
+    /// The waiting deeds, in the order in which the queues choose (D6).
+    fn parked_in_turn(&mut self) -> Vec<Box<dyn Deed>> {
+        let mut parked = std::mem::take(&mut self.parked);
+        let chooses = parked.len() > 1 && self.memory.chooses();
+        let share = chooses.then(|| self.memory.share(parked.len()));
+        self.memory.hints().share = share;
+        if chooses {
+            parked.sort_by_cached_key(|deed| deed.asker().map_or(0, |want| self.memory.rank(want)));
+        }
+        parked
     }
 
     fn commit(&mut self, batch: &mut Batch) {

@@ -1,6 +1,7 @@
 //! A deed on its way through the door.
 
 use crate::act::{Act, Pass};
+use crate::memory::ready::Want;
 use tiltyard_model::refusal::{Code, Refusal};
 use tokio::sync::oneshot;
 
@@ -23,6 +24,11 @@ pub(super) trait Deed: Send {
 
     /// Its answer is this refusal, whatever it did: its transaction is lost.
     fn refuse(&mut self, refusal: Refusal);
+
+    /// Who asks for work, where queues choose among those who wait.
+    fn asker(&self) -> Option<&Want> {
+        None
+    }
 
     /// Whether somebody still waits for a deed that is to be tried again; it is then being tried.
     fn still_wanted(&mut self) -> bool {

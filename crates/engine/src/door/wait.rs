@@ -4,6 +4,7 @@
 use super::closed;
 use super::deed::{Deed, Plain, Tried};
 use crate::act::{Act, Pass};
+use crate::memory::ready::Want;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl<T> Drop for Waiting<T> {
 
 struct Parked<T, F, L> {
     pass: Pass,
+    asker: Option<Want>,
     deed: F,
     lost: Option<L>,
     state: Arc<AtomicU8>,
@@ -59,7 +61,7 @@ struct Parked<T, F, L> {
 }
 
 /// Both ends of a waiting deed.
-pub(super) fn pair<T, F, L>(pass: Pass, deed: F, lost: L) -> (Box<dyn Deed>, Waiting<T>)
+pub(super) fn pair<T, F, L>(pass: Pass, asker: Option<Want>, deed: F, lost: L) -> (Box<dyn Deed>, Waiting<T>)
 where
     T: Send + 'static,
     F: FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
@@ -67,7 +69,8 @@ where
 {
     let state = Arc::new(AtomicU8::new(WANTED));
     let (reply, answer) = oneshot::channel();
-    let parked = Parked { pass, deed, lost: Some(lost), state: Arc::clone(&state), answer: None, reply };
+    let parked =
+        Parked { pass, asker, deed, lost: Some(lost), state: Arc::clone(&state), answer: None, reply };
     (Box::new(parked), Waiting { state, answer })
 }
 
@@ -99,6 +102,10 @@ where
 
     fn refuse(&mut self, refusal: Refusal) {
         self.answer = Some(Err(refusal));
+    }
+
+    fn asker(&self) -> Option<&Want> {
+        self.asker.as_ref()
     }
 
     fn still_wanted(&mut self) -> bool {

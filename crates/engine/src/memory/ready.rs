@@ -15,7 +15,7 @@ use limit::Slots;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use tiltyard_model::lane::Lane;
-use tiltyard_model::queue::{Flow, Settings};
+use tiltyard_model::queue::{Assignment, Flow, Settings};
 use tiltyard_model::task::sort_key;
 use tiltyard_model::time::TimeMs;
 
@@ -198,6 +198,14 @@ impl Ready {
     /// key stands for it.
     pub fn head_of(&self, queue: i64) -> Option<Place> {
         self.queues.get(&queue).and_then(|queue| queue.heads.first()).map(|(place, _)| *place)
+    }
+
+    /// Queues with ready work: key, how they choose agents, and the category of their first task.
+    pub fn waiting_queues(&self) -> impl Iterator<Item = (i64, Assignment, Option<&str>)> {
+        self.queues.iter().filter(|(_, queue)| queue.ready > 0).map(|(key, queue)| {
+            let lane = queue.heads.first().and_then(|(_, lane)| self.lanes.get(lane));
+            (*key, queue.settings.assignment, lane.and_then(|lane| lane.lane.category.as_deref()))
+        })
     }
 
     /// Whether a queue hands out work at all.

@@ -1,11 +1,14 @@
 //! Claim: an agent takes work.
 
-use crate::act::{Act, refusal_of};
+use crate::act::{Act, Pass, refusal_of};
+use crate::door::Waiting;
+use crate::engine::Engine;
 use crate::memory::lease::{Lease, Sort};
 use crate::memory::ready::{Pick, Want};
 use crate::memory::unique::hash_of;
 use std::sync::Arc;
 use tiltyard_model::event::TaskLeased;
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
 use tiltyard_model::task::lease::admit;
@@ -54,9 +57,10 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
     if !again.is_empty() || draining {
         return Ok(again);
     }
+    let max = request.max.min(act.memory.share.unwrap_or(usize::MAX));
     let mut taken = Vec::new();
     let mut bytes = 0;
-    while taken.len() < request.max && bytes < MAX_ANSWER_PAYLOAD_BYTES {
+    while taken.len() < max && bytes < MAX_ANSWER_PAYLOAD_BYTES {
         let Some(pick) = act.memory.hints().ready.next(&request.want, act.now.wall) else { break };
         if let Some(claimed) = take(act, pick, agent, claim, request)? {
             bytes += claimed.found.task.spec.payload.len();
@@ -64,6 +68,29 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
         }
     }
     Ok(taken)
+}
+
+/// Takes the next tasks, and waits for them inside the door. A caller that is gone gives back what it got, uncounted.
+///
+/// # Errors
+/// 503 when too many wait or the server ends.
+pub fn wait(engine: &Engine, pass: Pass, request: Request) -> Result<Waiting<Vec<Claimed>>, Refusal> {
+    let asker = request.want.clone();
+    let deed = move |act: &mut Act<'_>| {
+        let taken = claim(act, &request)?;
+        Ok((!taken.is_empty()).then_some(taken))
+    };
+    engine.wait_as(pass, Some(asker), deed, |act, taken| give_back(act, &taken))
+}
+
+/// Gives back what somebody took who did not live to hear of it.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn give_back(act: &mut Act<'_>, taken: &[Claimed]) -> Result<(), Refusal> {
+    let held: Vec<(Id, i64)> =
+        taken.iter().map(|claimed| (claimed.found.task.id, claimed.found.task.generation)).collect();
+    crate::agent::unclaim(act, &held)
 }
 
 /// What the same claim got before, while the leases live (D3).
@@ -105,6 +132,7 @@ fn take(
     act.memory.put_lease(lease(act, &found, agent, claim, request));
     act.memory.count_move(found.queue, Some(State::Ready), Some(State::Running));
     count_start(act, pick.lane)?;
+    act.memory.hints().turns.took(agent, found.task.spec.extras.category.as_deref());
     let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
     act.task_event(pick.scope, pick.task, &event)?;
     Ok(Some(Claimed { found, lease_expires_in_ms: request.lease_ms }))

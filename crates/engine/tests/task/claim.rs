@@ -155,3 +155,46 @@ async fn capabilities_and_assignment_decide_who_may_take_it() {
     assert_eq!(rig.claim_as(able).await[0].found.task.id, gpu);
     assert_eq!(rig.state(gpu).await, State::Running);
 }
+
+// D6: where several agents wait, the queue's assignment decides who is first.
+#[tokio::test]
+async fn d6_a_queue_chooses_among_the_agents_that_wait() {
+    use tiltyard_engine::Pass;
+    use tiltyard_engine::task::claim::wait;
+    use tiltyard_model::queue::Assignment;
+    use tokio::time::Duration;
+    let rig = Rig::new().await;
+    let set = |assignment| {
+        move |act: &mut tiltyard_engine::Act<'_>| {
+            let scope = act.scope_key("default")?;
+            act.save_queue(scope, "default", Settings { assignment, ..Settings::default() })
+        }
+    };
+    let category = |name: &str| {
+        let extras = Extras { category: Some(name.into()), ..Extras::default() };
+        Spec { extras, ..spec(name) }
+    };
+    // `a` has one lease and did `docs` last, `b` has none and did `code` last.
+    rig.submit(category("docs")).await;
+    rig.claim("a").await.expect("is ready");
+    let code = rig.submit(category("code")).await;
+    rig.claim("b").await.expect("is ready");
+    rig.settle(code, 1, Outcome::Succeeded).await.expect("is taken");
+    for (assignment, first) in [
+        (Assignment::LeastLoaded, "b"),
+        (Assignment::Affinity, "a"),
+        (Assignment::RoundRobin, "b"),
+        (Assignment::Fair, "a"),
+    ] {
+        rig.act(set(assignment)).await.expect("is set");
+        let waiting = |agent| wait(&rig.engine, Pass::system(), request(agent)).expect("waits");
+        let (a, b) = (waiting("a"), waiting("b"));
+        let id = rig.submit(category("docs")).await;
+        let (a, b) =
+            tokio::join!(a.at_most(Duration::from_millis(200)), b.at_most(Duration::from_millis(200)));
+        let got = |taken: Option<Vec<_>>| taken.is_some();
+        let (a, b) = (got(a.expect("answers")), got(b.expect("answers")));
+        assert_eq!((a, b), (first == "a", first == "b"), "{assignment:?}");
+        rig.settle(id, 1, Outcome::Succeeded).await.expect("is taken");
+    }
+}

@@ -38,7 +38,8 @@ pub struct Pick {
 }
 
 impl Want {
-    fn names(&self, scope: &str, queue: &str) -> bool {
+    /// Whether it is meant for a queue of a scope.
+    pub fn names(&self, scope: &str, queue: &str) -> bool {
         self.reach.covers(scope)
             && (self.queues.is_empty() || self.queues.iter().any(|name| name == queue))
             && self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == queue))
