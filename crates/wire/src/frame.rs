@@ -15,6 +15,11 @@ use tiltyard_model::id::Id;
 pub const PROTOCOL: u32 = 1;
 /// Largest frame in bytes.
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
+/// How often the server sends `ping`, in milliseconds.
+pub const PING_EVERY_MS: u64 = 10_000;
+/// A side that has heard nothing for so long, in milliseconds, takes the connection for dead: a cut network says
+/// nothing by itself.
+pub const MAX_SILENCE_MS: u64 = 30_000;
 
 /// From the agent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -62,7 +67,7 @@ pub enum ToAgent {
     Cancel(Cancel),
     /// Finish what runs, take nothing new.
     Drain(Drain),
-    /// Say `pong`.
+    /// Say `pong`; sent every [`PING_EVERY_MS`].
     Ping(Ping),
     /// A frame could not be read or taken.
     Error(Error),
@@ -142,6 +147,9 @@ pub struct Renew {
     /// What it holds.
     #[serde(deserialize_with = "read::leases")]
     pub leases: Vec<Lease>,
+    /// Whether it takes nothing new, because its process is about to end: nothing is assigned to it then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draining: bool,
 }
 
 /// How far a task is.
