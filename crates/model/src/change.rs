@@ -3,6 +3,7 @@
 
 pub mod comment;
 pub mod diff;
+pub mod record;
 pub mod step;
 pub mod weigh;
 pub mod work;
@@ -118,6 +119,8 @@ pub enum Move {
     Merge,
     /// The target moved meanwhile, or was out of reach: another turn.
     Requeue,
+    /// Its checks run again: the rules of its base have changed, or they could not run before.
+    Recheck,
     /// It does not fit onto its base.
     Conflict,
     /// The target is proven to hold it, whoever put it there.
@@ -130,13 +133,14 @@ pub enum Move {
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Upload,
         Self::SendBack,
         Self::Ask,
         Self::Queue,
         Self::Merge,
         Self::Requeue,
+        Self::Recheck,
         Self::Conflict,
         Self::Land,
         Self::Reject,
@@ -151,6 +155,7 @@ impl Move {
             Self::Queue => "queued for its merge",
             Self::Merge => "merged",
             Self::Requeue => "queued again",
+            Self::Recheck => "checked again",
             Self::Conflict => "found in conflict",
             Self::Land => "found merged",
             Self::Reject => "rejected",
@@ -218,10 +223,11 @@ impl State {
             (Self::Checking | Self::Review | Self::Merging | Self::Conflicted, Move::SendBack) => {
                 Ok(Self::Open)
             }
-            (Self::Checking | Self::Merging, Move::Ask) => Ok(Self::Review),
+            (Self::Checking | Self::Queued | Self::Merging, Move::Ask) => Ok(Self::Review),
             (Self::Checking | Self::Review, Move::Queue) => Ok(Self::Queued),
             (Self::Queued, Move::Merge) => Ok(Self::Merging),
             (Self::Merging, Move::Requeue) => Ok(Self::Queued),
+            (Self::Review | Self::Merging, Move::Recheck) => Ok(Self::Checking),
             (Self::Checking | Self::Merging, Move::Conflict) => Ok(Self::Conflicted),
             // A person may merge it elsewhere, and a lost answer may hide that the merge was done (C34).
             (Self::Review | Self::Queued | Self::Merging | Self::Conflicted, Move::Land) => Ok(Self::Merged),

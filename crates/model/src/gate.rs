@@ -178,6 +178,8 @@ pub enum Reduction {
 pub enum Block {
     /// A check is red on the subject.
     ChecksFailed,
+    /// The checks have not run on the subject.
+    Unchecked,
     /// The subject does not fit onto its base.
     Conflict,
     /// The target was moved, but does not hold what was checked.
@@ -189,6 +191,7 @@ impl Block {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChecksFailed => "checks_failed",
+            Self::Unchecked => "unchecked",
             Self::Conflict => "conflict",
             Self::Unproven => "unproven",
         }

@@ -10,8 +10,11 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::change::work::{self, RulesFile};
+use crate::id::Id;
 use crate::refusal::Fault;
 use crate::slug::is_slug;
+use crate::time::TimeMs;
 use serde::{Deserialize, Serialize};
 use settings::Settings;
 
@@ -84,7 +87,7 @@ fn holds_password(url: &str) -> bool {
 }
 
 /// A repository as a person registers it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
     /// Its name, a slug.
     pub name: String,
@@ -96,6 +99,80 @@ pub struct Registration {
     pub agent: String,
     /// The server's settings for it; they win over `.tiltyard.toml`.
     pub settings: Settings,
+}
+
+/// Where a registration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RepositoryState")]
+pub enum State {
+    /// Its agent looks at it for the first time.
+    Probing,
+    /// Changes can be made for it.
+    Ready,
+    /// It was ready, and its agent could not use it when it looked again.
+    Unusable,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Probing, Self::Ready, Self::Unusable];
+
+    /// The word on the wire and in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probing => "probing",
+            Self::Ready => "ready",
+            Self::Unusable => "unusable",
+        }
+    }
+
+    /// The state of a word; `None` for another word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// A repository as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repository {
+    /// Its scope.
+    pub scope: String,
+    /// As it is registered.
+    pub registration: Registration,
+    /// Where it stands.
+    pub state: State,
+    /// As it is to be registered once its agent has looked at it; `None` when nobody asked for anything else.
+    pub candidate: Option<Registration>,
+    /// The task that looks at it, or looked last.
+    pub probe: Option<Id>,
+    /// The head of its target branch, when it was last seen.
+    pub head: Option<String>,
+    /// The rules file of its target branch, when it was last seen.
+    pub rules: Option<RulesFile>,
+    /// Why it cannot be used, or why what was asked for last is not so.
+    pub error: Option<String>,
+    /// When it was registered, in milliseconds since 1970.
+    pub created_at: TimeMs,
+    /// When its agent last looked at it, in milliseconds since 1970.
+    pub probed_at: Option<TimeMs>,
+}
+
+impl Repository {
+    /// What its agent needs to know of it.
+    pub fn place(&self) -> work::Repository {
+        place(&self.scope, &self.registration)
+    }
+}
+
+/// What an agent needs to know of a registration.
+pub fn place(scope: &str, registration: &Registration) -> work::Repository {
+    work::Repository {
+        scope: scope.to_owned(),
+        name: registration.name.clone(),
+        source: registration.source.clone(),
+        branch: registration.branch.clone(),
+    }
 }
 
 /// Every failure of a registration, each with its place; empty when it may be probed.

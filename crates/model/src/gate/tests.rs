@@ -1,10 +1,11 @@
 //! Gate rules, built under `#[cfg(test)]` only.
 
 use super::quorum::{Demand, Quorum, Voter, Who};
-use super::vote::{Ballot, Strength, Verdict, vote, waiting_for};
+use super::vote::{self, Ballot, Strength, Verdict, vote, waiting_for};
 use super::*;
 use crate::id::Noun;
 use crate::refusal::{Code, Refusal};
+use crate::repository::rules::Asks;
 use crate::role::Role;
 use proptest::prelude::*;
 
@@ -227,6 +228,7 @@ fn d26_without_a_reduction_a_confirmation_does_not_count() {
 fn c21_what_failed_its_checks_is_rejected_but_not_approved() {
     for (block, expected) in [
         (Block::ChecksFailed, Code::ChecksFailed),
+        (Block::Unchecked, Code::ChecksFailed),
         (Block::Conflict, Code::WrongState),
         (Block::Unproven, Code::WrongState),
     ] {
@@ -326,4 +328,51 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn c23_who_decides_may_send_back_what_they_saw_and_no_vote_is_spent() {
+    let gate = gate("role:operator");
+    let sam = ballot(operator("sam"), Side::Reject);
+    assert_eq!(vote::may_send_back(&gate, &sam, 1), Ok(()), "also who submitted it");
+    let unseen = Ballot { subject_sha256: None, ..sam.clone() };
+    assert_eq!(vote::may_send_back(&gate, &unseen, 1).unwrap_err().code, Code::SubjectRequired);
+    let other = Ballot { subject_sha256: Some(OTHER.to_owned()), ..sam.clone() };
+    assert_eq!(vote::may_send_back(&gate, &other, 1).unwrap_err().code, Code::SubjectChanged);
+    let viewer = Voter { role: Role::Viewer, ..operator("vera") };
+    let viewer = ballot(viewer, Side::Reject);
+    assert_eq!(vote::may_send_back(&gate, &viewer, 1).unwrap_err().code, Code::NotADecider);
+    let mut ended = gate;
+    cast(&mut ended, &approve("ann"), MANY, 1).unwrap();
+    assert_eq!(vote::may_send_back(&ended, &sam, 2).unwrap_err().code, Code::AlreadyDecided);
+}
+
+// D24: a moved base with the same diff keeps the approval, unless the new rules ask for more.
+#[test]
+fn d24_an_approval_is_kept_as_long_as_the_rules_ask_for_no_more() {
+    let asks = |quorum: &str, self_approval, reduction| Asks {
+        quorum: quorum.parse().unwrap(),
+        self_approval,
+        reduction,
+    };
+    let one = asks("role:operator", SelfApproval::Allowed, Reduction::Never);
+    let two = asks("2 of role:operator", SelfApproval::Forbidden, Reduction::WhenAlone);
+    let mut approved = gate("role:operator");
+    cast(&mut approved, &approve("sam"), MANY, 1).unwrap();
+    assert!(vote::still_approves(&approved.votes, &one, Some("sam")));
+    assert!(!vote::still_approves(&approved.votes, &two, Some("sam")));
+    let forbidden = Asks { self_approval: SelfApproval::Forbidden, ..one.clone() };
+    assert!(!vote::still_approves(&approved.votes, &forbidden, Some("sam")));
+    assert!(vote::still_approves(&approved.votes, &forbidden, Some("zoe")));
+    let mut lone = sensitive();
+    cast(&mut lone, &approve("sam"), 1, 1).unwrap();
+    let typed = Ballot { confirm: Some(lone.id.to_string()), ..approve("sam") };
+    assert!(matches!(
+        cast(&mut lone, &typed, 1, 2),
+        Ok(Verdict::Decided(_, End::Approve, Strength::Reduced))
+    ));
+    assert!(vote::still_approves(&lone.votes, &two, Some("sam")));
+    let strict = Asks { reduction: Reduction::Never, ..two };
+    assert!(!vote::still_approves(&lone.votes, &strict, Some("sam")));
+    assert!(!vote::still_approves(&[], &one, None));
 }

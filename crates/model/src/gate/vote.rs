@@ -6,6 +6,7 @@ use super::{
     Block, End, Ended, Gate, MAX_COMMENT_BYTES, MAX_VOTES, Reduction, SelfApproval, Side, State, Vote, due,
 };
 use crate::refusal::{Code, Refusal};
+use crate::repository::rules::Asks;
 use crate::time::{TimeMs, rfc3339};
 
 /// Hex digits of a SHA-256.
@@ -95,6 +96,33 @@ pub fn vote(gate: &Gate, ballot: &Ballot, humans: u32, now: TimeMs) -> Result<Ve
     }
     allowed(gate, ballot, company)?;
     Ok(count(gate, ballot, company, now))
+}
+
+/// Whether this voter may send the subject back for another attempt: that ends the gate without a vote, so it is
+/// free to who submitted it too.
+///
+/// # Errors
+/// `subject_required`, `invalid`, `not_a_decider`, `already_decided`, `subject_changed`.
+pub fn may_send_back(gate: &Gate, ballot: &Ballot, now: TimeMs) -> Result<(), Refusal> {
+    let subject = subject_of(ballot)?;
+    if !gate.quorum.names(&ballot.voter) {
+        return Err(not_a_decider(gate, &ballot.voter));
+    }
+    open_and_seen(gate, &subject, now)
+}
+
+/// Whether these votes would still decide under what is asked for now: an approval is kept as long as the subject
+/// stays and the rules ask for no more (D24).
+pub fn still_approves(votes: &[Vote], asks: &Asks, submitter: Option<&str>) -> bool {
+    let barred = if asks.self_approval == SelfApproval::Forbidden { submitter } else { None };
+    let approving = votes.iter().filter(|vote| vote.side == Side::Approve);
+    if approving.clone().any(|vote| vote.confirmed) {
+        // A lone person who was asked twice; whoever they are, they must still be one of those who decide.
+        return asks.reduction == Reduction::WhenAlone
+            && approving.clone().all(|vote| asks.quorum.names(&vote.voter));
+    }
+    let voters = approving.map(|vote| &vote.voter).filter(|voter| Some(voter.identity.as_str()) != barred);
+    asks.quorum.missing(&voters).is_empty()
 }
 
 fn company(gate: &Gate, humans: u32) -> Company {
@@ -233,6 +261,9 @@ fn blocked(block: Block) -> Refusal {
     let (code, message) = match block {
         Block::ChecksFailed => {
             (Code::ChecksFailed, "a check failed on it: read its log, then reject it or send it back")
+        }
+        Block::Unchecked => {
+            (Code::ChecksFailed, "its checks have not run: retry their task, send it back or reject it")
         }
         Block::Conflict => (
             Code::WrongState,

@@ -5,6 +5,7 @@ use super::builtin::{self, CHECK_PROGRAM};
 use super::pattern::Patterns;
 use super::settings::{AutoMerge, Check, MergeMethod, Protected, RiskRule, Settings};
 use crate::change::Tier;
+use crate::change::work::{MAX_RULES_BYTES, RulesFile};
 use crate::gate::quorum::Quorum;
 use crate::gate::{Reduction, SelfApproval};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,22 @@ pub enum BaseFile {
     Read(Settings),
     /// It has one that cannot be read, for this reason.
     Broken(String),
+}
+
+impl BaseFile {
+    /// What an agent read at the base. A text that is too long to travel counts as one that cannot be read.
+    pub fn of(found: Option<&RulesFile>) -> Self {
+        match found.map(|file| file.text.as_deref()) {
+            None => Self::Absent,
+            Some(None) => {
+                Self::Broken(format!("{} has more than {MAX_RULES_BYTES} bytes", super::file::NAME))
+            }
+            Some(Some(text)) => match super::file::parse(text) {
+                Ok(settings) => Self::Read(settings),
+                Err(bad) => Self::Broken(bad.to_string()),
+            },
+        }
+    }
 }
 
 /// The rules in force.
