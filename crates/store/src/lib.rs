@@ -4,15 +4,21 @@
 //! private to their file: a face takes and gives words of `model`.
 
 pub mod agent;
+pub mod artifact;
 pub mod audit;
 mod backend;
+pub mod blob;
+pub mod change;
 pub mod error;
 pub mod event;
 pub mod forge;
+pub mod gate;
 pub mod idempotency;
+pub mod log;
 pub mod meta;
 pub mod migration;
 pub mod name;
+pub mod repository;
 pub mod rows;
 pub mod sqlite;
 pub mod task;

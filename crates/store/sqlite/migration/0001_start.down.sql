@@ -1,5 +1,7 @@
 DROP TABLE gate_vote;
 DROP TABLE gate;
+DROP TABLE change_check;
+DROP TABLE change_proposal;
 DROP TABLE change;
 DROP TABLE repository;
 DROP TABLE artifact;

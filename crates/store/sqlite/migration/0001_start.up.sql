@@ -240,19 +240,23 @@ CREATE TABLE dead_letter (
 CREATE INDEX dead_letter_by_status ON dead_letter (scope, status, id);
 CREATE INDEX dead_letter_by_cause ON dead_letter (scope, fingerprint, status);
 
+-- The bytes lie in the folder `artifacts`, by their digest; many rows may name the same bytes.
 CREATE TABLE artifact (
     id         INTEGER PRIMARY KEY,
     scope      INTEGER NOT NULL,
     sha256     TEXT    NOT NULL,
-    size       INTEGER NOT NULL,
+    size       INTEGER NOT NULL CHECK (size >= 0),
     media_type TEXT    NOT NULL,
     name       TEXT,
     task       INTEGER,
-    generation INTEGER
+    generation INTEGER,
+    CHECK ((task IS NULL) = (generation IS NULL))
 ) STRICT;
 CREATE INDEX artifact_by_digest ON artifact (sha256);
 CREATE INDEX artifact_by_task ON artifact (task) WHERE task IS NOT NULL;
 
+-- `candidate` is what somebody wants it to be, `probe` the task that looks whether it can; `rules` is the file that
+-- the target branch has.
 CREATE TABLE repository (
     scope      INTEGER NOT NULL,
     name       TEXT    NOT NULL,
@@ -261,7 +265,9 @@ CREATE TABLE repository (
     branch     TEXT    NOT NULL,
     agent      TEXT    NOT NULL,
     settings   TEXT    NOT NULL,
-    state      TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('probing', 'ready', 'unusable')),
+    candidate  TEXT,
+    probe      INTEGER,
     head       TEXT,
     rules      TEXT,
     error      TEXT,
@@ -271,20 +277,38 @@ CREATE TABLE repository (
     CHECK ((url IS NULL) <> (path IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- `record` holds what the rules decide by and the page shows, as one document (model/src/change.rs).
+-- States: 0 open, 1 checking, 2 review, 3 queued, 4 merging, 5 merged, 6 rejected, 7 conflicted, 8 closed.
+-- `record` holds what the rules decide by and the page shows, as one document (model/src/change/record.rs).
 CREATE TABLE change (
     id         INTEGER PRIMARY KEY,
     scope      INTEGER NOT NULL,
-    task       INTEGER NOT NULL UNIQUE,
+    task       INTEGER NOT NULL,
     repository TEXT    NOT NULL,
-    state      TEXT    NOT NULL,
+    state      INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
     gate       INTEGER,
     subject    TEXT,
+    tier       INTEGER CHECK (tier BETWEEN 1 AND 3),
     record     TEXT    NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX change_by_state ON change (state, id);
 CREATE INDEX change_by_repository ON change (scope, repository, id);
+CREATE INDEX change_by_task ON change (task);
+
+-- What each attempt proposed, and each run of the checks, by the task that ran them.
+CREATE TABLE change_proposal (
+    change     INTEGER NOT NULL REFERENCES change (id),
+    generation INTEGER NOT NULL,
+    record     TEXT    NOT NULL,
+    PRIMARY KEY (change, generation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE change_check (
+    change INTEGER NOT NULL REFERENCES change (id),
+    task   INTEGER NOT NULL,
+    record TEXT    NOT NULL,
+    PRIMARY KEY (change, task)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE gate (
     id         INTEGER PRIMARY KEY,
@@ -295,18 +319,17 @@ CREATE TABLE gate (
     record     TEXT    NOT NULL,
     opened_at  INTEGER NOT NULL,
     expires_at INTEGER,
-    decided_at INTEGER
+    decided_at INTEGER,
+    CHECK ((state = 'open') = (decided_at IS NULL))
 ) STRICT;
 CREATE INDEX gate_by_state ON gate (state, id);
+CREATE INDEX gate_by_change ON gate (change, id) WHERE change IS NOT NULL;
 CREATE INDEX gate_by_expiry ON gate (expires_at) WHERE state = 'open' AND expires_at IS NOT NULL;
 
 CREATE TABLE gate_vote (
     gate     INTEGER NOT NULL REFERENCES gate (id),
     seq      INTEGER NOT NULL,
     identity TEXT    NOT NULL,
-    vote     TEXT    NOT NULL,
-    comment  TEXT,
-    time     INTEGER NOT NULL,
     record   TEXT    NOT NULL,
     PRIMARY KEY (gate, seq)
 ) STRICT, WITHOUT ROWID;

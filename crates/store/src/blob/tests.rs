@@ -1,0 +1,75 @@
+use super::*;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+
+const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+fn open() -> (tempfile::TempDir, Blobs) {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    (folder, blobs)
+}
+
+fn keep(blobs: &Blobs, bytes: &[u8], expected: Option<&str>) -> Result<Kept, BlobError> {
+    let mut writer = blobs.writer(1_000)?;
+    bytes.chunks(2).try_for_each(|part| writer.write(part))?;
+    writer.finish(expected)
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files_below(&entry.path()) } else { 1 }).sum()
+}
+
+// D21: files are content-addressed by SHA-256 and immutable.
+#[test]
+fn d21_bytes_are_found_by_their_digest() {
+    let (folder, blobs) = open();
+    let kept = keep(&blobs, b"hello", Some(HELLO)).unwrap();
+    assert_eq!(kept, Kept { sha256: HELLO.to_owned(), size: 5 });
+    let (mut file, size) = blobs.open_read(HELLO).unwrap().expect("is there");
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!((text.as_str(), size), ("hello", 5));
+    assert_eq!(keep(&blobs, b"hello", None).unwrap(), kept);
+    assert_eq!(files_below(folder.path()), 1);
+    blobs.remove(HELLO).unwrap();
+    blobs.remove(HELLO).unwrap();
+    assert!(blobs.open_read(HELLO).unwrap().is_none());
+}
+
+#[test]
+fn what_is_refused_or_given_up_leaves_nothing() {
+    let (folder, blobs) = open();
+    assert!(matches!(keep(&blobs, b"hullo", Some(HELLO)), Err(BlobError::Digest { .. })));
+    assert!(matches!(keep(&blobs, &[0; 1_001], None), Err(BlobError::TooLarge { limit: 1_000 })));
+    let mut given_up = blobs.writer(10).unwrap();
+    given_up.write(b"half").unwrap();
+    drop(given_up);
+    assert_eq!(files_below(folder.path()), 0);
+}
+
+#[test]
+fn what_a_crash_left_half_written_is_gone_at_the_next_start() {
+    let (folder, blobs) = open();
+    let mut writer = blobs.writer(10).unwrap();
+    writer.write(b"half").unwrap();
+    std::mem::forget(writer);
+    assert_eq!(files_below(folder.path()), 1);
+    Blobs::open(folder.path()).unwrap();
+    assert_eq!(files_below(folder.path()), 0);
+}
+
+// SEC16: a name cannot leave its folder, and nobody else may look.
+#[test]
+fn sec16_only_a_digest_names_a_blob() {
+    let (folder, blobs) = open();
+    keep(&blobs, b"hello", None).unwrap();
+    for name in ["", "../../etc/passwd", &HELLO.to_uppercase(), &format!("{}/", &HELLO[..63]), &HELLO[..63]] {
+        assert!(blobs.open_read(name).unwrap().is_none(), "{name}");
+    }
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let root = folder.path().join(FOLDER_NAME);
+    assert_eq!(mode(root.clone()), 0o700);
+    assert_eq!(mode(root.join("2c").join(HELLO)), 0o600);
+}

@@ -1,0 +1,60 @@
+//! The databases that are examined, each empty but for one scope.
+
+use tempfile::TempDir;
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::scope::Scope;
+use tiltyard_store::sqlite::{Durability, Options, Store, Writer};
+use tiltyard_store::{Rows, Tx, name};
+
+/// When every test begins.
+pub(crate) const NOW: i64 = 1_790_000_000_000;
+
+/// One database.
+pub(crate) struct Body {
+    writer: Writer,
+    _store: Store,
+    _folder: TempDir,
+}
+
+/// Says the same to every database.
+pub(crate) fn each(test: impl Fn(&Body)) {
+    test(&Body::sqlite());
+}
+
+impl Body {
+    fn sqlite() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let options = Options {
+            folder: folder.path().to_owned(),
+            durability: Durability::Relaxed,
+            seed: [7; 16],
+            now: NOW,
+        };
+        let (store, writer) = Store::open(&options).expect("opens");
+        Self { writer, _store: store, _folder: folder }
+    }
+
+    /// Writes in a transaction of its own.
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&Tx) -> tiltyard_store::Result<T>) -> T {
+        self.writer.begin().expect("begins");
+        let found = write(self.writer.tx()).expect("is written");
+        self.writer.commit().expect("commits");
+        found
+    }
+
+    /// Reads what was committed.
+    pub(crate) fn rows(&self) -> &Rows {
+        self.writer.tx()
+    }
+
+    /// The key of a scope, made when it is new.
+    pub(crate) fn scope(&self, name: &str) -> i64 {
+        let scope = Scope { name: name.to_owned(), description: String::new(), created_at: NOW };
+        self.write(|tx| name::put_scope(tx, &scope))
+    }
+
+    /// The `n`th id of a noun.
+    pub(crate) fn id(&self, noun: Noun, n: u16) -> Id {
+        self.rows().id(noun, Id::key_at(NOW, n))
+    }
+}

@@ -1,0 +1,9 @@
+//! One examination for every database: what a face of the store promises, whatever lies below it.
+//!
+//! Each test asks [`body::each`] for the databases that there are, and says the same to all of them.
+
+mod artifact;
+mod body;
+mod change;
+mod gate;
+mod repository;
