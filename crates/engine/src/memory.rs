@@ -9,6 +9,7 @@ pub mod count;
 pub mod lease;
 pub mod name;
 pub mod ready;
+mod summary;
 pub mod unique;
 
 use count::Counts;

@@ -12,7 +12,7 @@ pub use pick::{Block, Pick, Want};
 
 use super::{Memory, Parts};
 use limit::Slots;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::{Assignment, Flow, Settings};
@@ -206,6 +206,18 @@ impl Ready {
             let lane = queue.heads.first().and_then(|(_, lane)| self.lanes.get(lane));
             (*key, queue.settings.assignment, lane.and_then(|lane| lane.lane.category.as_deref()))
         })
+    }
+
+    /// Its parts as text, for the comparison with a rebuild.
+    pub(super) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for (key, lane) in self.lanes.iter().filter(|(_, lane)| !lane.places.is_empty()) {
+            all.insert(format!("ready {key}"), format!("{:?}", lane.places));
+        }
+        for (key, queue) in &self.queues {
+            let text = format!("running {} ready {} heads {:?}", queue.running, queue.ready, queue.heads);
+            all.insert(format!("order {key}"), text);
+        }
+        self.slots.summary(all);
     }
 
     /// Whether a queue hands out work at all.

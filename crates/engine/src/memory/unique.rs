@@ -31,6 +31,11 @@ impl Holds {
         over.map(|(task, _)| *task).take(limit).collect()
     }
 
+    /// Every hold: task, hash, end.
+    pub fn all(&self) -> impl Iterator<Item = (i64, i64, Option<TimeMs>)> {
+        self.by_hash.iter().map(|(hash, (task, until))| (*task, *hash, *until))
+    }
+
     /// Knows a hold.
     pub fn put(&mut self, hash: i64, task: i64, until: Option<TimeMs>) -> Option<(i64, Option<TimeMs>)> {
         self.by_task.insert(task, hash);

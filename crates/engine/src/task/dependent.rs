@@ -61,10 +61,12 @@ fn wake(act: &mut Act<'_>, found: &Found, succeeded: bool) -> Result<AfterDepend
     Ok(what)
 }
 
-/// A pending task goes on.
+/// A pending or scheduled task goes on.
 pub(crate) fn go(act: &mut Act<'_>, found: &Found, to: State, cause: &str) -> Result<(), Refusal> {
     act.shift(found, Step::to(found, to))?;
-    stop_waiting(act, found)?;
+    if found.task.state == State::Pending {
+        stop_waiting(act, found)?;
+    }
     if to == State::Ready {
         let run_at = found.task.spec.run_at.map(rfc3339);
         return act.task_event(found.scope, found.key, &TaskReady { cause: cause.to_owned(), run_at });

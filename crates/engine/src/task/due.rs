@@ -16,7 +16,8 @@ pub const MAX_DUE: u32 = 500;
 pub fn start_scheduled(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let keys = list::due(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
     for key in &keys {
-        if let Some(found) = by_key(act.tx, *key).map_err(refusal_of)? {
+        let found = by_key(act.tx, *key).map_err(refusal_of)?;
+        if let Some(found) = found.filter(|found| found.task.state == State::Scheduled) {
             dependent::go(act, &found, State::Ready, "time")?;
         }
     }
@@ -30,7 +31,9 @@ pub fn start_scheduled(act: &mut Act<'_>) -> Result<usize, Refusal> {
 pub fn end_overdue(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let keys = list::overdue(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
     for key in &keys {
-        if let Some(found) = by_key(act.tx, *key).map_err(refusal_of)? {
+        // One that was cancelled takes its dependents along, and they may be on the same list.
+        let found = by_key(act.tx, *key).map_err(refusal_of)?;
+        if let Some(found) = found.filter(|found| !found.task.state.is_final()) {
             cancel::call_off(act, &found, "deadline")?;
         }
     }

@@ -55,10 +55,10 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     if let Some(first) = hash.map(|hash| holder(act, spec, hash)).transpose()?.flatten() {
         return Ok(duplicate(first));
     }
-    let (awaited, waits_for) = dependencies(act, spec)?;
+    let (named, waits_for) = dependencies(act, spec)?;
     let state = first_state(waits_for as usize, spec.run_at, act.now.wall);
     let key = write(act, spec, scope, state, waits_for)?;
-    for on in awaited {
+    for on in named.into_iter().filter(|_| state == State::Pending) {
         act.memory.await_more(on, 1);
     }
     if let (Some(hash), Some(unique)) = (hash, &spec.unique) {
@@ -109,9 +109,9 @@ fn holder(act: &Act<'_>, spec: &Spec, hash: i64) -> Result<Option<Found>, Refusa
     Ok(found.filter(same))
 }
 
-/// The unfinished dependencies of a new task, and how many they are.
+/// The dependencies of a new task, and how many of them are unfinished.
 fn dependencies(act: &Act<'_>, spec: &Spec) -> Result<(Vec<i64>, u32), Refusal> {
-    let mut awaited = Vec::new();
+    let (mut named, mut waits_for) = (Vec::new(), 0);
     for (index, id) in spec.depends_on.iter().enumerate() {
         if spec.depends_on[..index].contains(id) {
             continue;
@@ -128,11 +128,11 @@ fn dependencies(act: &Act<'_>, spec: &Spec) -> Result<(Vec<i64>, u32), Refusal> 
         match found.task.state {
             State::Succeeded => {}
             State::Dead | State::Cancelled => bad_end(spec.extras.on_dependency_failure, field, *id)?,
-            _ => awaited.push(found.key),
+            _ => waits_for += 1,
         }
+        named.push(found.key);
     }
-    let waits_for = awaited.len() as u32;
-    Ok((awaited, waits_for))
+    Ok((named, waits_for))
 }
 
 fn bad_end(rule: OnDependencyFailure, field: String, id: Id) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! Limits: how many of a key run, and how many started in the last minute.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How far back a rate looks.
 pub const SECONDS_OF_A_RATE: i64 = 60;
@@ -14,6 +14,12 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn running(&self, scope: &str, key: &str) -> u32 {
         self.running.get(&(scope.to_owned(), key.to_owned())).copied().unwrap_or_default()
+    }
+
+    pub(super) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for ((scope, key), running) in &self.running {
+            all.insert(format!("slots {scope} {key}"), running.to_string());
+        }
     }
 
     pub(super) fn take(&mut self, scope: &str, key: &str) {

@@ -1,0 +1,298 @@
+//! What can happen in a world.
+
+use crate::world::World;
+use tiltyard_engine::agent::{Hello, hello};
+use tiltyard_engine::memory::ready::Want;
+use tiltyard_engine::task::claim::{Request, claim};
+use tiltyard_engine::task::edit::{Patch, add_dependency, edit, remove_dependency};
+use tiltyard_engine::task::heartbeat::{Held, renew_all};
+use tiltyard_engine::task::retry::{Edit, retry};
+use tiltyard_engine::task::settle::{Report, settle};
+use tiltyard_engine::task::submit::{submit, submit_batch};
+use tiltyard_engine::task::{cancel, due, rescue};
+use tiltyard_model::agent::Profile;
+use tiltyard_model::queue::{Flow, Settings};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::Reach;
+use tiltyard_model::task::attempt::{Outcome, Stop};
+use tiltyard_model::task::{Concurrency, Extras, OnDependencyFailure, Rate, Spec, Unique};
+
+const QUEUES: [&str; 3] = ["default", "builds", "docs"];
+const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+
+/// One step, whatever chance says.
+pub(crate) async fn take(world: &mut World) {
+    let what = world.chance.below(24);
+    if std::env::var_os("SIMULATE_TELL").is_some() {
+        eprintln!("step {what}");
+    }
+    match what {
+        0..=4 => one(world).await,
+        5 => many(world).await,
+        6..=9 => claims(world).await,
+        10..=13 => settles(world).await,
+        14 => beats(world).await,
+        15 => cancels(world).await,
+        16 => retries(world).await,
+        17 => edits(world).await,
+        18 => depends(world).await,
+        19 => switches(world).await,
+        20 => reconnects(world).await,
+        21 => taken_back(world).await,
+        22 => passes(world).await,
+        _ => world.restart().await,
+    }
+}
+
+fn spec(world: &mut World) -> Spec {
+    let now = tiltyard_engine::clock::Clock::Virtual(world.clock.clone()).now().wall;
+    let chance = &mut world.chance;
+    let concurrency = chance.once_in(4).then(|| Concurrency { key: "db".into(), limit: 1 });
+    let rate = chance.once_in(6).then(|| Rate { key: "api".into(), per_minute: 2 });
+    let rule = if chance.once_in(3) { OnDependencyFailure::Run } else { OnDependencyFailure::Cancel };
+    let for_ms = chance.once_in(2).then_some(20_000);
+    let unique = chance.once_in(4).then(|| Unique { key: format!("k{}", chance.below(3)), for_ms });
+    let run_at = chance.once_in(5).then(|| now + 1_000 * chance.below(60) as i64);
+    let deadline = chance.once_in(6).then(|| now + 60_000 + 1_000 * chance.below(300) as i64);
+    let mut spec = Spec {
+        scope: "default".into(),
+        queue: QUEUES[chance.below(3)].into(),
+        kind: "work".into(),
+        title: "some work".into(),
+        payload: "{}".into(),
+        priority: 1 + chance.below(10) as u8,
+        extras: Extras { concurrency, rate, on_dependency_failure: rule, ..Extras::default() },
+        depends_on: Vec::new(),
+        run_at,
+        deadline,
+        timeout_ms: 20_000 + 10_000 * chance.below(10) as i64,
+        max_attempts: 1 + chance.below(3) as u32,
+        unique,
+    };
+    while world.chance.once_in(3) {
+        spec.depends_on.extend(world.any_task());
+    }
+    spec
+}
+
+async fn one(world: &mut World) {
+    let spec = spec(world);
+    let submitted = world.act(move |act| submit(act, &spec)).await;
+    if let Ok(submitted) = submitted.filter_new() {
+        world.tasks.push(submitted);
+    }
+}
+
+/// The id of a task that is new.
+trait FilterNew {
+    fn filter_new(self) -> Result<tiltyard_model::id::Id, ()>;
+}
+
+impl FilterNew for Result<tiltyard_engine::task::submit::Submitted, Code> {
+    fn filter_new(self) -> Result<tiltyard_model::id::Id, ()> {
+        match self {
+            Ok(submitted) if submitted.first.is_none() => Ok(submitted.id),
+            _ => Err(()),
+        }
+    }
+}
+
+async fn many(world: &mut World) {
+    let mut specs: Vec<Spec> = (0..1 + world.chance.below(6)).map(|_| spec(world)).collect();
+    if world.chance.once_in(3) {
+        specs.push(Spec { priority: 0, ..spec(world) });
+        assert!(
+            world.act(move |act| submit_batch(act, &specs)).await.is_err(),
+            "one is wrong, so all are refused"
+        );
+    } else if let Ok(taken) = world.act(move |act| submit_batch(act, &specs)).await {
+        world.tasks.extend(taken.into_iter().filter_map(|one| Ok(one).filter_new().ok()));
+    }
+}
+
+async fn claims(world: &mut World) {
+    let agent = world.chance.below(3);
+    let instance = world.instances[agent];
+    let request = Request {
+        want: Want {
+            agent: AGENTS[agent].into(),
+            capabilities: Vec::new(),
+            queues: QUEUES.iter().map(|queue| (*queue).to_owned()).collect(),
+            reach: Reach::All,
+            allowed: None,
+        },
+        instance: Some(format!("i{instance}")),
+        claim_id: None,
+        max: 1 + world.chance.below(3),
+        lease_ms: 30_000,
+    };
+    let lost = world.chance.once_in(8);
+    for claimed in world.act(move |act| claim(act, &request)).await.expect("claims") {
+        let (id, generation) = (claimed.found.task.id, claimed.found.task.generation);
+        let before = world.generations.insert(id, generation);
+        assert!(before.is_none_or(|before| generation > before), "E3: generations only rise");
+        if !lost {
+            world.held.push((id, generation, agent, instance));
+        }
+    }
+}
+
+async fn settles(world: &mut World) {
+    let place = world.chance.below(world.held.len());
+    let Some((id, generation, _, _)) = world.held.get(place).copied() else { return };
+    let outcome =
+        world.chance.of(&[Outcome::Succeeded, Outcome::Succeeded, Outcome::Failed, Outcome::Released]);
+    let outcome = outcome.expect("one of four");
+    let stale = if world.chance.once_in(6) { generation - 1 } else { generation };
+    let error = (outcome == Outcome::Failed).then(|| "it broke".to_owned());
+    let report =
+        Report { id, generation: stale, outcome, result: None, error, retryable: !world.chance.once_in(5) };
+    let twice = report.clone();
+    let first = world.act(move |act| settle(act, &report)).await;
+    if let Ok(verdict) = &first
+        && !verdict.replayed
+        && outcome != Outcome::Released
+    {
+        assert!(world.accepted.insert((id, stale)), "no generation is accepted twice");
+    }
+    if first.is_ok() {
+        let again = world.act(move |act| settle(act, &twice)).await;
+        let state_of_stop = matches!(again, Ok(ref verdict) if !verdict.replayed);
+        assert!(
+            again.is_ok() && (!state_of_stop || outcome == Outcome::Released),
+            "E8: the same again is the same"
+        );
+    }
+    if world.chance.once_in(2) {
+        world.held.swap_remove(place);
+    }
+}
+
+async fn beats(world: &mut World) {
+    let agent = world.chance.below(3);
+    let instance = world.instances[agent];
+    let held: Vec<Held> = world
+        .held
+        .iter()
+        .filter(|(_, _, of, in_)| (*of, *in_) == (agent, instance))
+        .map(|(id, generation, _, _)| Held { id: *id, generation: *generation })
+        .collect();
+    if held.is_empty() {
+        return;
+    }
+    let name = format!("i{instance}");
+    let standing =
+        world.act(move |act| renew_all(act, AGENTS[agent], Some(&name), None, &held)).await.expect("renews");
+    let dropped: Vec<_> = standing.drop.iter().map(|(held, _)| (held.id, held.generation)).collect();
+    world.held.retain(|(id, generation, _, _)| !dropped.contains(&(*id, *generation)));
+}
+
+async fn cancels(world: &mut World) {
+    let Some(id) = world.any_task() else { return };
+    let _ = world.act(move |act| cancel::cancel(act, id, "requested")).await;
+    let generation = world.generations.get(&id).copied().unwrap_or_default();
+    let stop = world.chance.of(&[Stop::Acknowledged, Stop::Stopped]).expect("one of two");
+    if world.chance.once_in(2) {
+        world.act(move |act| cancel::report_stop(act, id, generation, stop)).await.expect("is taken");
+    }
+}
+
+async fn retries(world: &mut World) {
+    let Some(id) = world.any_task() else { return };
+    let priority = world.chance.once_in(2).then_some(7);
+    let edit = Edit { priority, ..Edit::default() };
+    let _ = world.act(move |act| retry(act, id, &edit)).await;
+}
+
+async fn edits(world: &mut World) {
+    let Some(id) = world.any_task() else { return };
+    let now = tiltyard_engine::clock::Clock::Virtual(world.clock.clone()).now().wall;
+    let priority = Some(1 + world.chance.below(10) as u8);
+    let run_at = world.chance.once_in(3).then_some(Some(now + 5_000));
+    let patch = Patch { priority, run_at, ..Patch::default() };
+    let _ = world.act(move |act| edit(act, id, &patch)).await;
+}
+
+async fn depends(world: &mut World) {
+    let (Some(id), Some(on)) = (world.any_task(), world.any_task()) else { return };
+    if world.chance.once_in(3) {
+        let _ = world.act(move |act| remove_dependency(act, id, on)).await;
+    } else {
+        let _ = world.act(move |act| add_dependency(act, id, on)).await;
+    }
+}
+
+async fn switches(world: &mut World) {
+    let queue = QUEUES[world.chance.below(3)];
+    let flow = world.chance.of(&[Flow::Open, Flow::Open, Flow::Paused, Flow::Draining]).expect("one of four");
+    let concurrency_limit = world.chance.once_in(3).then_some(2);
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        let scope = act.scope_key("default")?;
+        act.save_queue(scope, queue, Settings { flow, concurrency_limit, ..Settings::default() })
+    };
+    world.act(deed).await.expect("is set");
+}
+
+/// An agent connects again: the same process, or a new one that holds nothing.
+async fn reconnects(world: &mut World) {
+    let agent = world.chance.below(3);
+    if world.chance.once_in(2) {
+        world.instances[agent] += 1;
+        world.held.retain(|(_, _, of, _)| *of != agent);
+    }
+    let instance = world.instances[agent];
+    let holds = world.held.iter().filter(|(_, _, of, _)| *of == agent);
+    let holds = holds.map(|(id, generation, _, _)| Held { id: *id, generation: *generation }).collect();
+    let name = AGENTS[agent].to_owned();
+    let word = Hello { name, instance: format!("i{instance}"), profile: Profile::default(), holds };
+    world.act(move |act| hello(act, &word)).await.expect("is welcome");
+}
+
+/// A deed that does much and is taken back.
+async fn taken_back(world: &mut World) {
+    let (spec, id) = (spec(world), world.any_task());
+    let request = Request {
+        want: Want {
+            agent: "nobody".into(),
+            capabilities: Vec::new(),
+            queues: Vec::new(),
+            reach: Reach::All,
+            allowed: None,
+        },
+        instance: None,
+        claim_id: None,
+        max: 5,
+        lease_ms: 30_000,
+    };
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| -> Result<(), Refusal> {
+        let _ = submit(act, &spec);
+        claim(act, &request)?;
+        if let Some(id) = id {
+            let _ = cancel::cancel(act, id, "requested");
+        }
+        rescue::rescue(act)?;
+        Err(Refusal::new(Code::Invalid, "after all, no"))
+    };
+    assert_eq!(world.act(deed).await, Err(Code::Invalid));
+}
+
+async fn passes(world: &mut World) {
+    let by_ms = world.chance.of(&[10, 1_000, 10_000, 31_000, 120_000]).expect("one of five");
+    world.clock.advance(by_ms);
+    if world.chance.once_in(4) {
+        let jump = world.chance.of(&[-3_600_000, 3_600_000, -1]).expect("one of three");
+        world.clock.jump(jump);
+    }
+    for (what, deed) in [
+        ("rescue", rescue::rescue as fn(&mut tiltyard_engine::Act<'_>) -> _),
+        ("overdue", due::end_overdue),
+        ("scheduled", due::start_scheduled),
+        ("prune", due::prune),
+    ] {
+        world.act(deed).await.expect(what);
+        if std::env::var_os("SIMULATE_TELL").is_some() {
+            eprintln!("  {what}");
+            crate::check::memory(world).await;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The world: an engine on a folder, a clock, and what the world outside remembers.
+
+use crate::chance::Chance;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tiltyard_engine::act::Act;
+use tiltyard_engine::clock::{Clock, VirtualClock};
+use tiltyard_engine::{Engine, Options, Pass, Urgency};
+use tiltyard_model::id::Id;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::sqlite::Durability;
+
+/// When every world begins.
+pub(crate) const START: i64 = 1_790_000_000_000;
+
+pub(crate) struct World {
+    pub(crate) engine: Option<Arc<Engine>>,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) chance: Chance,
+    folder: TempDir,
+    /// Every task whose submission was acknowledged.
+    pub(crate) tasks: Vec<Id>,
+    /// Leases that agents believe to hold: task, generation, agent, instance.
+    pub(crate) held: Vec<(Id, i64, usize, usize)>,
+    /// The present process of each agent.
+    pub(crate) instances: [usize; 3],
+    /// Settles that were accepted, not replayed.
+    pub(crate) accepted: HashSet<(Id, i64)>,
+    /// The highest generation that was handed out.
+    pub(crate) generations: HashMap<Id, i64>,
+}
+
+impl World {
+    pub(crate) async fn new(seed: u64) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let clock = VirtualClock::at(START);
+        let mut world = Self {
+            engine: None,
+            clock,
+            chance: Chance(seed),
+            folder,
+            tasks: Vec::new(),
+            held: Vec::new(),
+            instances: [0; 3],
+            accepted: HashSet::new(),
+            generations: HashMap::new(),
+        };
+        world.open().await;
+        world
+    }
+
+    async fn open(&mut self) {
+        let options = Options {
+            clock: Clock::Virtual(Arc::clone(&self.clock)),
+            durability: Durability::Relaxed,
+            ..Options::new(self.folder.path())
+        };
+        self.engine = Some(Engine::open(options).await.expect("opens"));
+    }
+
+    /// The server dies and comes back: its memory is gone, the store is not.
+    pub(crate) async fn restart(&mut self) {
+        let engine = self.engine.take().expect("an engine");
+        engine.close().await.expect("closes");
+        drop(engine);
+        self.open().await;
+    }
+
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Code> {
+        let engine = self.engine.as_ref().expect("an engine");
+        engine.enter(Pass::system(), Urgency::Normal, deed).await.map_err(|refusal| {
+            assert_ne!(refusal.code, Code::Internal, "a fault of ours: {refusal}");
+            refusal.code
+        })
+    }
+
+    pub(crate) fn any_task(&mut self) -> Option<Id> {
+        self.chance.of(&self.tasks)
+    }
+}
