@@ -239,6 +239,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     tiltyard_store::agent::delete(act.tx, key, act.now.wall).map_err(refusal_of)?;
     act.memory.forget_agent(key);
     act.memory.hints().online.remove(&key);
+    crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))
 }

@@ -7,6 +7,7 @@ use crate::memory::boot::rebuild;
 use crate::memory::ready::Want;
 use crate::readers::Readers;
 use crate::reserve::Reserve;
+use crate::token::Tokens;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ pub struct Engine {
     store: Arc<Store>,
     readers: Readers,
     clock: Clock,
+    tokens: Tokens,
     folder: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -94,6 +96,7 @@ impl Engine {
         };
         let (store, writer) = Store::open(&how)?;
         let memory = rebuild(writer.tx(), now)?;
+        let tokens = memory.tokens.clone();
         let readers = Readers::open(&store)?;
         let parts = Parts {
             writer,
@@ -111,6 +114,7 @@ impl Engine {
             store: Arc::new(store),
             readers,
             clock: options.clock,
+            tokens,
             folder: options.folder,
             thread,
         })
@@ -180,6 +184,11 @@ impl Engine {
     /// Where time comes from.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Who calls with which token, without a look into the store.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// The data folder.

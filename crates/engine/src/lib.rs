@@ -17,6 +17,7 @@ pub mod scope;
 pub mod service;
 pub mod task;
 pub mod template;
+pub mod token;
 
 pub use act::{Act, Effect, Pass};
 pub use door::Urgency;

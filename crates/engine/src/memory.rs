@@ -52,6 +52,8 @@ pub struct Parts {
     pub turns: assign::Turns,
     /// At most so many tasks a claim, while a queue chooses among several agents.
     pub share: Option<usize>,
+    /// Who calls with which token; shared with whoever authenticates.
+    pub tokens: crate::token::Tokens,
     /// Heads of the audit chains: last seq and hash.
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }

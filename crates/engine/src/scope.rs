@@ -115,6 +115,7 @@ fn holds(act: &Act<'_>, tx: &Tx, key: i64) -> Result<Vec<String>, Refusal> {
         (templates, "templates"),
         (repositories, "repositories"),
         (dead_letters, "dead letters"),
+        (act.memory.tokens.naming(act.memory.names.scope_name(key)) as i64, "tokens"),
     ];
     let some = all.into_iter().filter(|(count, _)| *count > 0);
     Ok(some.map(|(count, what)| format!("{count} {what}")).collect())

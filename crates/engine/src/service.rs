@@ -7,6 +7,7 @@ mod move_log;
 mod presence;
 mod prune;
 mod rescue;
+mod retire;
 
 use crate::Engine;
 use std::future::Future;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(expire::Expire),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
+        Box::new(retire::Retire::default()),
         Box::new(disk::Disk),
         Box::new(move_log::MoveLog::default()),
     ]

@@ -21,4 +21,5 @@ pub mod slug;
 pub mod task;
 pub mod template;
 pub mod time;
+pub mod token;
 pub mod visible;

@@ -23,6 +23,7 @@ pub mod rows;
 pub mod sqlite;
 pub mod task;
 pub mod template;
+pub mod token;
 pub mod unique;
 
 pub use error::{Error, Result};

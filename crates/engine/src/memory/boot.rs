@@ -35,6 +35,7 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     for (scope, key, at, starts) in boot::rate_starts(rows, second - SECONDS_OF_A_RATE)? {
         parts.ready.rates_mut().count(scope, &key, at, starts);
     }
+    parts.tokens = crate::token::Tokens::load(rows)?;
     parts.last_seq = event::bounds(rows)?.1;
     parts.last_key = boot::last_key(rows)?;
     parts.audit = audit::heads(rows)?;

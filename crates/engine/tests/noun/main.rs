@@ -7,3 +7,4 @@ mod queue;
 mod rig;
 mod scope;
 mod template;
+mod token;

@@ -329,7 +329,7 @@ events! {
     }
     /// A token ended.
     TokenRevoked = 85, "token.revoked" {
-        /// `revoked` or `rotated`.
+        /// `revoked`, `rotated` or `expired`.
         reason: String,
     }
     /// The server began to answer.

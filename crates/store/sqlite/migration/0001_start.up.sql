@@ -185,6 +185,7 @@ CREATE TABLE audit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_by_time ON audit (time);
 
+-- `ended_at` is when its end was recorded, whatever the end: revoked, rotated, expired.
 CREATE TABLE token (
     id        INTEGER PRIMARY KEY,
     digest    BLOB    NOT NULL UNIQUE,
@@ -197,7 +198,8 @@ CREATE TABLE token (
     agent     TEXT,
     expires   INTEGER,
     last_used INTEGER,
-    revoked   INTEGER
+    revoked   INTEGER,
+    ended_at  INTEGER
 ) STRICT;
 
 -- Answers to requests with an Idempotency-Key, in a window a day.

@@ -1,0 +1,267 @@
+//! The live tokens in memory, so that authentication costs no SQL. The door's deeds change the table, with a way back
+//! as everything in its memory; everybody else only looks.
+
+use crate::memory::{Memory, Parts};
+use parking_lot::RwLock;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use subtle::ConstantTimeEq;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::{Caller, Role};
+use tiltyard_model::time::{MINUTE_MS, TimeMs};
+use tiltyard_model::token::{ADMIN_OWNER, Digest, MAX_TEXT_BYTES, MIN_ADMIN_TOKEN_CHARS, Token, digest_of};
+use tiltyard_store::Rows;
+
+/// A live token.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: i64,
+    digest: Digest,
+    pub(super) caller: Arc<Caller>,
+    /// When it was used last, to the minute; 0 for never.
+    used: AtomicI64,
+    /// What of that the store knows.
+    kept: AtomicI64,
+}
+
+impl Entry {
+    pub(super) fn new(token: &Token, digest: Digest) -> Arc<Self> {
+        let used = token.last_used.unwrap_or_default();
+        Arc::new(Self {
+            key: token.id.key(),
+            digest,
+            caller: Arc::new(token.caller()),
+            used: AtomicI64::new(used),
+            kept: AtomicI64::new(used),
+        })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    /// By the first bytes of the digest: the rest is compared in constant time.
+    by_start: HashMap<u64, Arc<Entry>>,
+    by_key: BTreeMap<i64, Arc<Entry>>,
+    by_expiry: BTreeSet<(TimeMs, i64)>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    live: RwLock<Live>,
+    admin: RwLock<Option<Digest>>,
+}
+
+/// The table: cheap to clone, the same for all.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    inner: Arc<Inner>,
+}
+
+impl Tokens {
+    /// The live tokens of a store. One that expired while nobody looked is among them until its end is recorded; it
+    /// authenticates nobody.
+    ///
+    /// # Errors
+    /// When the store is broken.
+    pub fn load(rows: &Rows) -> tiltyard_store::Result<Self> {
+        let tokens = Self::default();
+        for (token, digest) in tiltyard_store::token::live(rows)? {
+            tokens.put(Entry::new(&token, digest));
+        }
+        Ok(tokens)
+    }
+
+    /// Takes `ADMIN_TOKEN` as an admin beside the store, for as long as the program runs (SEC2).
+    ///
+    /// # Errors
+    /// 422 when it is too short to be a secret.
+    pub fn take_admin(&self, text: &str) -> Result<(), Refusal> {
+        if text.chars().count() < MIN_ADMIN_TOKEN_CHARS {
+            let error = "ADMIN_TOKEN must have at least 16 characters: make a longer one, or unset it";
+            return Err(Refusal::field("", error));
+        }
+        *self.inner.admin.write() = Some(digest_of(text));
+        Ok(())
+    }
+
+    /// Who calls with this text at `now`.
+    ///
+    /// # Errors
+    /// 401 for a token that is not known, was revoked, or has expired.
+    pub fn verify(&self, text: &str, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(unknown());
+        }
+        let digest = digest_of(text);
+        if let Some(entry) = self.entry(&digest) {
+            return entry.admit(now);
+        }
+        if self.inner.admin.read().is_some_and(|admin| admin.ct_eq(&digest).into()) {
+            return Ok(Arc::new(admin()));
+        }
+        Err(unknown())
+    }
+
+    fn entry(&self, digest: &Digest) -> Option<Arc<Entry>> {
+        let live = self.inner.live.read();
+        let entry = live.by_start.get(&start_of(digest))?;
+        bool::from(entry.digest.ct_eq(digest)).then(|| Arc::clone(entry))
+    }
+
+    /// When the next token expires.
+    pub fn next_expiry(&self) -> Option<TimeMs> {
+        self.inner.live.read().by_expiry.first().map(|(at, _)| *at)
+    }
+
+    /// How many people can decide in a scope at `now`: identities with a live operator or admin token that covers it
+    /// (SEC1), however many tokens each has.
+    pub fn humans(&self, scope: &str, now: TimeMs) -> usize {
+        self.owners(scope, now).len()
+    }
+
+    /// Whether an identity is one of them.
+    pub fn is_human(&self, owner: &str, scope: &str, now: TimeMs) -> bool {
+        self.owners(scope, now).contains(owner)
+    }
+
+    fn owners(&self, scope: &str, now: TimeMs) -> HashSet<String> {
+        let live = self.inner.live.read();
+        let personal = live.by_key.values().map(|entry| &entry.caller).filter(|caller| {
+            caller.role.is_personal()
+                && caller.reach.covers(scope)
+                && caller.expires.is_none_or(|expires| expires > now)
+        });
+        let mut owners: HashSet<String> = personal.map(|caller| caller.owner.clone()).collect();
+        if self.inner.admin.read().is_some() {
+            owners.insert(ADMIN_OWNER.to_owned());
+        }
+        owners
+    }
+
+    /// How many tokens are live.
+    pub fn len(&self) -> usize {
+        self.inner.live.read().by_key.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keys of live tokens that `wanted` wants.
+    pub(super) fn keys(&self, wanted: impl Fn(&Caller) -> bool) -> Vec<i64> {
+        let live = self.inner.live.read();
+        live.by_key.values().filter(|entry| wanted(&entry.caller)).map(|entry| entry.key).collect()
+    }
+
+    /// How many live tokens name a scope.
+    pub(crate) fn naming(&self, scope: &str) -> usize {
+        use tiltyard_model::role::Reach;
+        self.keys(|caller| matches!(&caller.reach, Reach::Only(_)) && caller.reach.covers(scope)).len()
+    }
+
+    /// Keys of tokens that have expired at `now`, at most `limit`.
+    pub(super) fn expired(&self, now: TimeMs, limit: usize) -> Vec<i64> {
+        let live = self.inner.live.read();
+        live.by_expiry.iter().take_while(|(at, _)| *at <= now).take(limit).map(|(_, key)| *key).collect()
+    }
+
+    /// Tokens that were used since the store was told last, at most `limit`: key and minute.
+    pub fn used(&self, limit: usize) -> Vec<(i64, TimeMs)> {
+        let live = self.inner.live.read();
+        let last = |entry: &Arc<Entry>| (entry.key, entry.used.load(Ordering::Relaxed));
+        let newer = live
+            .by_key
+            .values()
+            .filter(|entry| entry.used.load(Ordering::Relaxed) > entry.kept.load(Ordering::Relaxed));
+        newer.take(limit).map(last).collect()
+    }
+
+    /// The store knows of these.
+    pub fn kept(&self, used: &[(i64, TimeMs)]) {
+        let live = self.inner.live.read();
+        for (key, at) in used {
+            if let Some(entry) = live.by_key.get(key) {
+                entry.kept.store(*at, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether a digest that begins so is taken: two that agree in 64 bits mean that the randomness is none.
+    pub(super) fn knows(&self, digest: &Digest) -> bool {
+        self.inner.live.read().by_start.contains_key(&start_of(digest))
+    }
+
+    pub(super) fn put(&self, entry: Arc<Entry>) {
+        let mut live = self.inner.live.write();
+        if let Some(expires) = entry.caller.expires {
+            live.by_expiry.insert((expires, entry.key));
+        }
+        live.by_start.insert(start_of(&entry.digest), Arc::clone(&entry));
+        live.by_key.insert(entry.key, entry);
+    }
+
+    fn remove(&self, key: i64) -> Option<Arc<Entry>> {
+        let mut live = self.inner.live.write();
+        let entry = live.by_key.remove(&key)?;
+        live.by_start.remove(&start_of(&entry.digest));
+        if let Some(expires) = entry.caller.expires {
+            live.by_expiry.remove(&(expires, key));
+        }
+        Some(entry)
+    }
+}
+
+impl Entry {
+    fn admit(&self, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
+        if self.caller.expires.is_some_and(|expires| expires <= now) {
+            let text = "the token has expired: ask an admin for a new one";
+            return Err(Refusal::new(Code::Unauthenticated, text));
+        }
+        self.used.fetch_max(now - now.rem_euclid(MINUTE_MS), Ordering::Relaxed);
+        Ok(Arc::clone(&self.caller))
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(Code::Unauthenticated, "the token is not known, or was revoked: ask an admin for a new one")
+}
+
+fn start_of(digest: &Digest) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(start)
+}
+
+/// Who calls with `ADMIN_TOKEN`, and with no token at all where none is asked for.
+pub fn admin() -> Caller {
+    Caller { owner: ADMIN_OWNER.to_owned(), role: Role::Admin, ..Caller::system() }
+}
+
+impl Memory {
+    /// A token is live from now on. It is known a moment before it is on disk, but nobody has its text yet.
+    pub(super) fn know_token(&mut self, entry: Arc<Entry>) {
+        self.change(move |parts| {
+            let key = entry.key;
+            parts.tokens.put(entry);
+            let inverse = move |parts: &mut Parts| {
+                parts.tokens.remove(key);
+            };
+            ((), Box::new(inverse))
+        });
+    }
+
+    /// A token is live no more.
+    pub(super) fn forget_token(&mut self, key: i64) {
+        self.change(move |parts| {
+            let before = parts.tokens.remove(key);
+            let inverse = move |parts: &mut Parts| {
+                if let Some(before) = before {
+                    parts.tokens.put(before);
+                }
+            };
+            ((), Box::new(inverse))
+        });
+    }
+}
