@@ -94,7 +94,7 @@ impl Door {
     ) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
         let came = Instant::now();
-        self.put(urgency, Box::new(Plain::new(pass, deed, reply)))?;
+        self.put(urgency, Box::new(Plain::new(Arc::new(pass), deed, reply)))?;
         let answer = answer.await.unwrap_or_else(|_| Err(closed()));
         self.metrics.door_us.see(came.elapsed().as_micros() as u64);
         answer

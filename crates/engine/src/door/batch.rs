@@ -170,7 +170,7 @@ impl Room {
 
     fn perform(&mut self, batch: &mut Batch, deed: &mut dyn Deed) -> Result<Tried, Refusal> {
         let chance = self.chance();
-        let pass = deed.pass().clone();
+        let pass = deed.pass();
         let mut act = Act {
             tx: self.writer.tx(),
             memory: &mut self.memory,

@@ -2,6 +2,7 @@
 
 use crate::act::{Act, Pass};
 use crate::memory::ready::Want;
+use std::sync::Arc;
 use tiltyard_model::refusal::{Code, Refusal};
 use tokio::sync::oneshot;
 
@@ -17,7 +18,7 @@ pub(super) enum Tried {
 /// What the door does with a deed, whatever its answer's type.
 pub(super) trait Deed: Send {
     /// Who enters.
-    fn pass(&self) -> &Pass;
+    fn pass(&self) -> Arc<Pass>;
 
     /// Does it. An error is kept as the answer and takes back what was written.
     fn perform(&mut self, act: &mut Act<'_>) -> Result<Tried, Refusal>;
@@ -41,14 +42,14 @@ pub(super) trait Deed: Send {
 
 /// A deed that is done at once.
 pub(super) struct Plain<T, F> {
-    pass: Pass,
+    pass: Arc<Pass>,
     deed: Option<F>,
     answer: Option<Result<T, Refusal>>,
     reply: oneshot::Sender<Result<T, Refusal>>,
 }
 
 impl<T, F> Plain<T, F> {
-    pub(super) fn new(pass: Pass, deed: F, reply: oneshot::Sender<Result<T, Refusal>>) -> Self {
+    pub(super) fn new(pass: Arc<Pass>, deed: F, reply: oneshot::Sender<Result<T, Refusal>>) -> Self {
         Self { pass, deed: Some(deed), answer: None, reply }
     }
 }
@@ -58,8 +59,8 @@ where
     T: Send,
     F: FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send,
 {
-    fn pass(&self) -> &Pass {
-        &self.pass
+    fn pass(&self) -> Arc<Pass> {
+        Arc::clone(&self.pass)
     }
 
     fn perform(&mut self, act: &mut Act<'_>) -> Result<Tried, Refusal> {

@@ -51,7 +51,7 @@ impl<T> Drop for Waiting<T> {
 }
 
 struct Parked<T, F, L> {
-    pass: Pass,
+    pass: Arc<Pass>,
     asker: Option<Want>,
     deed: F,
     lost: Option<L>,
@@ -69,8 +69,15 @@ where
 {
     let state = Arc::new(AtomicU8::new(WANTED));
     let (reply, answer) = oneshot::channel();
-    let parked =
-        Parked { pass, asker, deed, lost: Some(lost), state: Arc::clone(&state), answer: None, reply };
+    let parked = Parked {
+        pass: Arc::new(pass),
+        asker,
+        deed,
+        lost: Some(lost),
+        state: Arc::clone(&state),
+        answer: None,
+        reply,
+    };
     (Box::new(parked), Waiting { state, answer })
 }
 
@@ -80,8 +87,8 @@ where
     F: FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
     L: FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
 {
-    fn pass(&self) -> &Pass {
-        &self.pass
+    fn pass(&self) -> Arc<Pass> {
+        Arc::clone(&self.pass)
     }
 
     fn perform(&mut self, act: &mut Act<'_>) -> Result<Tried, Refusal> {
