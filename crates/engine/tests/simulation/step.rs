@@ -1,5 +1,7 @@
 //! What can happen in a world.
 
+#![expect(clippy::print_stderr, reason = "SIMULATE_TELL tells the steps")]
+
 use crate::world::World;
 use tiltyard_engine::agent::{Hello, hello};
 use tiltyard_engine::memory::ready::Want;
