@@ -1,10 +1,10 @@
 //! The edge: all that stands between a socket and a handler, in one column that no route can leave (SEC18).
 //!
 //! ```text
-//! listener    accepts, counts, TLS                    slots, tls
+//! listener    accepts, counts, TLS                    slots, descriptor, tls
 //! connection  reads heads, watches the clock          link
 //! guard       Host, Origin, who, may they             host, origin, proxy, place, failures, close_code
-//! body        size, pace, type, depth, JSON           intake, depth, pointer
+//! body        size, pace, type, depth, JSON           intake, depth, pointer; query for parameters
 //! house       the floor above: caller, routes, counters (a trait)
 //! ```
 
@@ -13,6 +13,7 @@ pub mod body;
 pub mod close_code;
 mod connection;
 pub mod depth;
+pub mod descriptor;
 pub mod failures;
 pub mod guard;
 pub mod host;
@@ -24,6 +25,7 @@ pub mod origin;
 pub mod place;
 pub mod pointer;
 pub mod proxy;
+pub mod query;
 pub mod request_id;
 pub mod slots;
 pub mod stop;
@@ -32,6 +34,7 @@ pub mod visit;
 
 use crate::edge::host::{DEFAULT_NAMES, Scheme};
 use crate::edge::intake::PACE_WINDOW_MS;
+use crate::edge::place::BodyLimits;
 use crate::edge::proxy::Network;
 use crate::edge::slots::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
 use std::time::Duration;
@@ -60,6 +63,8 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// How requests arrive.
     pub scheme: Scheme,
+    /// How large bodies may be.
+    pub bodies: BodyLimits,
     /// Connections in all.
     pub max_connections: usize,
     /// Connections of one address outside loopback.
@@ -81,6 +86,7 @@ impl Default for Settings {
             origins: Vec::new(),
             proxies: Vec::new(),
             scheme: Scheme::Http,
+            bodies: BodyLimits::default(),
             max_connections: MAX_CONNECTIONS,
             max_connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
             head_read: Duration::from_millis(HEAD_READ_MS),

@@ -5,6 +5,7 @@ use super::origin::BadSetting;
 use tiltyard_server::edge;
 use tiltyard_server::edge::bind::{Admission, BindRefused, Binding, External, Front, permit};
 use tiltyard_server::edge::host::Scheme;
+use tiltyard_server::edge::place::BodyLimits;
 use tiltyard_server::edge::proxy::Network;
 
 /// The edge of a server with these settings.
@@ -28,6 +29,11 @@ pub fn edge(loaded: &Loaded) -> Result<edge::Settings, BadSetting> {
         origins: settings.origins.clone(),
         proxies: if settings.behind_proxy { proxies } else { Vec::new() },
         scheme,
+        bodies: BodyLimits {
+            body_bytes: settings.limits.body_bytes,
+            batch_bytes: settings.limits.batch_body_bytes,
+            artifact_bytes: settings.limits.artifact_bytes,
+        },
         max_connections: settings.limits.connections as usize,
         max_connections_per_address: settings.limits.connections_per_address as usize,
         ..edge::Settings::default()

@@ -90,7 +90,6 @@ impl<H: House> Edge<H> {
 
     async fn column(&self, entry: &mut Entry, request: Request<Incoming>) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
-        check_head(&parts)?;
         self.hosts.check(&parts.uri, &parts.headers)?;
         entry.visitor = self.origins.check(&parts.method, &parts.headers)?;
         if let Some(answer) = entry.visitor.preflight(&parts.method, &parts.headers) {
@@ -108,7 +107,7 @@ impl<H: House> Edge<H> {
             Err(refusal) => return Err(refusal),
         };
         let (place, params) = found?;
-        let max_bytes = place.max_body_bytes();
+        let max_bytes = place.max_body_bytes(&self.settings.bodies);
         check_length(&parts.headers, max_bytes)?;
         let visit = self.visit(entry, place, params, caller, &parts.headers);
         let asked = Request::from_parts(
@@ -201,19 +200,11 @@ impl<H: House> Edge<H> {
     }
 }
 
-fn check_head(parts: &Parts) -> Result<(), Refusal> {
-    let uri_bytes = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
-    let line_bytes =
-        |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 4;
-    let head_bytes = uri_bytes + parts.headers.iter().map(line_bytes).sum::<usize>();
-    if head_bytes <= MAX_HEAD_BYTES { Ok(()) } else { Err(head_too_large()) }
-}
-
 /// What is said of a request line and headers beyond the limit.
 pub(crate) fn head_too_large() -> Refusal {
     let said =
         format!("the request line and headers are larger than {MAX_HEAD_BYTES} bytes; send fewer or shorter");
-    Refusal::new(Code::HeadTooLarge, said).with("max_bytes", MAX_HEAD_BYTES)
+    Refusal::new(Code::HeadTooLarge, said).with("limit_bytes", MAX_HEAD_BYTES)
 }
 
 /// Refuses a body that says itself that it is too large, before a byte of it is read.

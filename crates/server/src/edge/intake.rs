@@ -46,7 +46,7 @@ impl<B> Intake<B> {
 /// What is said of a body beyond its limit, announced or found out.
 pub(crate) fn too_large(max_bytes: u64) -> Refusal {
     let said = format!("the body is larger than the {max_bytes} bytes that are read here; send less at once");
-    Refusal::new(Code::TooLarge, said).with("max_bytes", max_bytes)
+    Refusal::new(Code::TooLarge, said).with("limit_bytes", max_bytes)
 }
 
 impl<B> Body for Intake<B>

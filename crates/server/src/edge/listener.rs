@@ -1,6 +1,7 @@
 //! The listener: takes connections, as many as it may, and ends them when the server stops (SEC13, O2).
 
 use crate::edge::connection;
+use crate::edge::descriptor;
 use crate::edge::guard::Edge;
 use crate::edge::house::House;
 use crate::edge::link::{Link, Stream, Wire};
@@ -75,8 +76,11 @@ impl Listener {
     /// connections closed; after `settings.drain`, or at `Ended`, what is left is cut.
     pub async fn serve<H: House>(self, edge: Arc<Edge<H>>, stop: Stop) -> Drained {
         let settings = edge.settings.clone();
-        let slots =
-            Slots::new(settings.max_connections, settings.max_connections_per_address, settings.proxies);
+        let max_connections = descriptor::room_for(settings.max_connections);
+        if max_connections < settings.max_connections {
+            tracing::warn!(target: "api", max_connections, "fewer connections than set: raise the limit of open files");
+        }
+        let slots = Slots::new(max_connections, settings.max_connections_per_address, settings.proxies);
         // The connections hear this one, so that they end with this call, whoever else lives on in the process.
         let (stopper, heard) = stop::stop();
         let door =

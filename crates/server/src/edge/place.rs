@@ -6,7 +6,30 @@ use matchit::Router;
 use percent_encoding::percent_decode_str;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Right;
-use tiltyard_wire::endpoint::{Endpoint, Form, Tier};
+use tiltyard_wire::endpoint::{
+    Endpoint, Form, MAX_ARTIFACT_BYTES, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, Tier,
+};
+
+/// The most bytes of a body (API9), by the sort of endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Most endpoints.
+    pub body_bytes: u64,
+    /// `tasks/batch` and `tasks/settle`.
+    pub batch_bytes: u64,
+    /// One artifact, which is streamed and never held.
+    pub artifact_bytes: u64,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: MAX_BODY_BYTES as u64,
+            batch_bytes: MAX_BATCH_BODY_BYTES as u64,
+            artifact_bytes: MAX_ARTIFACT_BYTES as u64,
+        }
+    }
+}
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,11 +104,16 @@ impl Place {
         }
     }
 
-    /// The most bytes of a body; nothing is read where none is expected.
-    pub const fn max_body_bytes(self) -> u64 {
+    /// The most bytes of a body; nothing is read where none is expected. The table says of which sort a row is,
+    /// the settings how much that is.
+    pub const fn max_body_bytes(self, limits: &BodyLimits) -> u64 {
         match self {
-            Self::Api(endpoint) => endpoint.row().max_body_bytes as u64,
             Self::Outside(_) => 0,
+            Self::Api(endpoint) => match endpoint.row().max_body_bytes {
+                MAX_BATCH_BODY_BYTES => limits.batch_bytes,
+                MAX_ARTIFACT_BYTES => limits.artifact_bytes,
+                _ => limits.body_bytes,
+            },
         }
     }
 
@@ -220,6 +248,16 @@ mod tests {
             (refusal.code, &refusal.extra["allow"]),
             (Code::MethodNotAllowed, &"POST, GET, HEAD".into())
         );
+    }
+
+    #[test]
+    fn api9_the_settings_say_how_large_a_body_may_be() {
+        let limits = BodyLimits { body_bytes: 1, batch_bytes: 2, artifact_bytes: 3 };
+        let max = |endpoint| Place::Api(endpoint).max_body_bytes(&limits);
+        assert_eq!(Endpoint::ALL.iter().filter(|endpoint| max(**endpoint) == 2).count(), 2);
+        assert_eq!((max(Endpoint::TaskSubmitBatch), max(Endpoint::TaskSettle)), (2, 2));
+        assert_eq!((max(Endpoint::ArtifactPut), max(Endpoint::TaskSubmit)), (3, 1));
+        assert_eq!(Place::Outside(Outside::Docs).max_body_bytes(&limits), 0);
     }
 
     // API1: what needs no token is this list and no more.
