@@ -13,6 +13,7 @@ pub mod events;
 pub mod group;
 pub mod logs;
 pub mod man;
+pub mod migrate;
 pub mod queues;
 pub mod reject;
 pub mod repo;
@@ -75,6 +76,7 @@ pub enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Token(token::Token),
+    Migrate(migrate::Migrate),
     Audit(audit::Audit),
     Doctor(doctor::Doctor),
     Config(config::Config),
@@ -128,6 +130,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Events(command)) => command.run(context),
         Some(Command::Logs(command)) => command.run(context),
         Some(Command::Token(command)) => command.run(context),
+        Some(Command::Migrate(command)) => command.run(context),
         Some(Command::Audit(command)) => command.run(context),
         Some(Command::Doctor(command)) => command.run(context),
         Some(Command::Config(command)) => command.run(context),

@@ -10,6 +10,7 @@ pub mod door;
 pub mod engine;
 pub mod memory;
 pub mod metric;
+pub mod migrate;
 pub mod queue;
 pub mod readers;
 pub mod reserve;

@@ -59,4 +59,12 @@ impl Error {
         }
         Self::Broken { statement, reason: error.to_string() }
     }
+
+    /// Whether the file or its disk is at fault, and not who asked or when.
+    pub fn is_storage(&self) -> bool {
+        match self {
+            Self::Full(_) | Self::Constraint { .. } | Self::Unreadable { .. } | Self::Broken { .. } => true,
+            Self::Busy(_) | Self::Newer { .. } | Self::Locked(_) => false,
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod fake;
 mod golden;
 mod keep;
 mod log;
+mod migrate;
 mod sample;
 mod settings;
 mod work;
