@@ -98,25 +98,25 @@ async fn head_is_get_without_its_body() {
 #[tokio::test]
 async fn sec13_an_idle_connection_is_closed_and_not_before() {
     let idle = Duration::from_millis(300);
-    let server =
-        Server::start(Settings { idle, head_read: Duration::from_millis(50), ..Settings::default() });
+    let server = Server::start(Settings { idle, ..Settings::default() });
     let mut raw = server.connect().await;
     raw.ask(HEALTH, &[]).await;
     assert_eq!(raw.answer().await.status, 200);
     let begin = std::time::Instant::now();
     assert_eq!(raw.rest().await, b"");
-    assert!(begin.elapsed() >= idle - Duration::from_millis(5), "{:?}", begin.elapsed());
+    let (soon, late) = (idle - Duration::from_millis(5), Duration::from_secs(4));
+    assert!((soon..late).contains(&begin.elapsed()), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
 async fn sec13_a_slow_handler_is_not_an_idle_connection() {
-    let short = Duration::from_millis(50);
-    let server = Server::start(Settings { idle: short, head_read: short, ..Settings::default() });
+    let idle = Duration::from_millis(100);
+    let server = Server::start(Settings { idle, ..Settings::default() });
     let mut raw = server.connect().await;
     raw.ask("GET /api/v1/board", &[TOKEN]).await;
     server.house.begun().await;
-    // Longer than every limit of a connection that nobody is at work for.
-    tokio::time::sleep(short * 4).await;
+    // Longer than a connection may do nothing.
+    tokio::time::sleep(idle * 3).await;
     server.house.release.notify_one();
     assert_eq!(raw.answer().await.body, b"slow");
 }

@@ -9,7 +9,7 @@ const TOKEN: &str = "Authorization: Bearer operator";
 const HEALTH: &str = "GET /api/v1/health";
 
 fn hasty() -> Settings {
-    let (head_read, idle) = (Duration::from_millis(150), Duration::from_millis(400));
+    let (head_read, idle) = (Duration::from_millis(500), Duration::from_secs(5));
     Settings { head_read, idle, ..Settings::default() }
 }
 
@@ -104,7 +104,7 @@ async fn sec13_a_slow_head_is_cut_and_told_so() {
 
 #[tokio::test]
 async fn sec13_a_slow_head_is_cut_on_a_used_connection_too() {
-    let server = Server::start(Settings { head_read: Duration::from_millis(150), ..Settings::default() });
+    let server = Server::start(Settings { head_read: Duration::from_millis(500), ..Settings::default() });
     let mut raw = server.connect().await;
     raw.ask(HEALTH, &[]).await;
     assert_eq!(raw.answer().await.status, 200);
