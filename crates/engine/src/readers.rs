@@ -4,7 +4,8 @@ use crate::act::refusal_of;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_store::Rows;
+/// A reading connection, at one moment of the store.
+pub use tiltyard_store::Rows;
 use tiltyard_store::sqlite::{Reader, Store};
 use tokio::sync::Semaphore;
 

@@ -19,7 +19,9 @@ use crate::act::{Act, refusal_of};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
-use tiltyard_store::task::{Found, Move};
+/// A task as it was found.
+pub use tiltyard_store::task::Found;
+use tiltyard_store::task::Move;
 
 impl Act<'_> {
     /// A task that the caller may see.

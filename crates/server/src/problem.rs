@@ -10,7 +10,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICA
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
-use tiltyard_wire::problem::{self as sentence, Fault, PROBLEM_MEDIA_TYPE};
+use tiltyard_wire::problem::{self as wire, Fault, PROBLEM_MEDIA_TYPE};
 
 /// When to try again where a 429 or 503 does not say, in milliseconds.
 pub const DEFAULT_RETRY_AFTER_MS: i64 = 1_000;
@@ -52,7 +52,7 @@ pub struct Request<'a> {
 
 /// The HTTP status of a kind.
 pub fn status(kind: Kind) -> StatusCode {
-    StatusCode::from_u16(sentence::status(kind)).expect("the table holds only HTTP statuses")
+    StatusCode::from_u16(wire::status(kind)).expect("the table holds only HTTP statuses")
 }
 
 /// A refusal for an answer that came with a bare status, from a library below the handlers.
@@ -144,13 +144,19 @@ fn retry_after_s(refusal: &Refusal) -> i64 {
 }
 
 fn document(refusal: &Refusal, request: Request<'_>) -> Vec<u8> {
+    serde_json::to_vec(&sentence(refusal, request))
+        .expect("strings, numbers and JSON values always serialise")
+}
+
+/// A refusal as a sentence.
+pub(crate) fn sentence(refusal: &Refusal, request: Request<'_>) -> wire::Problem {
     let (code, kind) = (refusal.code.as_str(), refusal.kind());
     let faults = refusal.faults.iter();
     let details = faults.map(|fault| Fault { field: fault.field.clone(), error: fault.error.clone() });
-    let document = sentence::Problem {
+    wire::Problem {
         kind: format!("/docs/problem/{code}"),
         title: refusal.code.title().to_owned(),
-        status: sentence::status(kind),
+        status: wire::status(kind),
         detail: refusal.message.clone(),
         error: refusal.message.clone(),
         code: code.to_owned(),
@@ -159,8 +165,7 @@ fn document(refusal: &Refusal, request: Request<'_>) -> Vec<u8> {
         details: details.collect(),
         path: (kind == Kind::Missing).then(|| request.path.to_owned()),
         extra: refusal.extra.clone(),
-    };
-    serde_json::to_vec(&document).expect("strings, numbers and JSON values always serialise")
+    }
 }
 
 #[cfg(test)]

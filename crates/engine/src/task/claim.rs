@@ -51,6 +51,7 @@ pub struct Claimed {
 pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refusal> {
     admit(request.lease_ms)?;
     let agent = act.agent_key(&request.want.agent)?;
+    crate::agent::seen(act, agent);
     let claim = request.claim_id.as_ref().map(|id| hash_of(agent, id));
     let again = replay(act, agent, claim)?;
     let draining = act.memory.names.agent(agent).is_some_and(|known| known.draining);

@@ -8,7 +8,8 @@ use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::task::State;
 use tiltyard_model::task::attempt::Attempt;
 use tiltyard_store::Rows;
-use tiltyard_store::task::list::{Filter, Window};
+/// Which tasks, and which part of them.
+pub use tiltyard_store::task::list::{Filter, Window};
 use tiltyard_store::task::{self, Found};
 
 /// Up to here the total of a list is exact.

@@ -33,9 +33,22 @@ where
     T: DeserializeOwned,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    check_media_type(request.headers())?;
+    let (parts, body) = request.into_parts();
+    read_from(&parts.headers, body, budget).await
+}
+
+/// The same of a request that was taken apart.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_from<T, B>(headers: &HeaderMap, body: B, budget: &Budget) -> Result<T, Refusal>
+where
+    T: DeserializeOwned,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    check_media_type(headers)?;
     let mut share = Share { budget: budget.clone(), bytes: 0 };
-    let json = collect(request.into_body(), &mut share).await?;
+    let json = collect(body, &mut share).await?;
     parse(&json)
 }
 

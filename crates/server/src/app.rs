@@ -1,0 +1,77 @@
+//! The house behind the edge: the engine, who is let in, and everything that lives longer than a request.
+
+use crate::ask::{Ask, covered};
+use crate::caller::{Porter, parameters};
+use crate::count::Counts;
+use crate::edge::house::{Answered, House};
+use crate::edge::place::Place;
+use crate::edge::stop::Stop;
+use crate::edge::visit::{Asked, Knock, Visit};
+use crate::problem::Problem;
+use crate::route::route;
+use crate::taken::Giver;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use tiltyard_engine::{Engine, Pass};
+use tiltyard_model::refusal::Refusal;
+use tiltyard_model::role::Caller;
+use tiltyard_model::time::DurationMs;
+use tiltyard_wire::endpoint::Endpoint;
+use tokio::runtime::Handle;
+
+/// What all requests share.
+pub(crate) struct App {
+    /// Where everything is done.
+    pub(crate) engine: Arc<Engine>,
+    /// Who looks at tokens.
+    pub(crate) porter: Porter,
+    /// How long a lease lasts whose claim does not say.
+    pub(crate) default_lease_ms: DurationMs,
+    /// Hears that the server is to end.
+    pub(crate) stop: Stop,
+    /// What came in, by place and code.
+    pub(crate) counts: Counts,
+    /// Where work goes on that no request waits for.
+    pub(crate) runtime: Handle,
+}
+
+impl App {
+    /// Who gives back what this caller claims and does not get.
+    pub(crate) fn taken(&self, pass: &Pass) -> Giver {
+        Giver::new(&self.engine, self.runtime.clone(), pass.clone())
+    }
+}
+
+/// The house as the edge sees it.
+#[derive(Clone)]
+pub(crate) struct Front(pub(crate) Arc<App>);
+
+impl House for Front {
+    async fn authenticate(&self, knock: &Knock<'_>) -> Result<Arc<Caller>, Refusal> {
+        self.0.porter.let_in(knock)
+    }
+
+    /// A scope that is named must be the token's, wherever it is named (SEC4).
+    fn permit(&self, knock: &Knock<'_>, caller: &Caller) -> Result<(), Refusal> {
+        for scope in knock.uri.query().into_iter().flat_map(|query| parameters(query, "scope")) {
+            covered(caller, &scope)?;
+        }
+        match (knock.place, knock.params.get("name")) {
+            (
+                Some(Place::Api(Endpoint::ScopeGet | Endpoint::ScopePut | Endpoint::ScopeDelete)),
+                Some(scope),
+            ) => covered(caller, scope).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    async fn answer(&self, visit: Arc<Visit>, request: Asked) -> Response {
+        let place = visit.place;
+        let answered = route(place, Ask::new(Arc::clone(&self.0), visit, request)).await;
+        answered.unwrap_or_else(|refusal| Problem::from(refusal).into_response())
+    }
+
+    fn answered(&self, answered: &Answered<'_>) {
+        self.0.counts.see(answered.place, answered.status, answered.took);
+    }
+}

@@ -1,0 +1,214 @@
+//! One request as a handler sees it: who asks, what for, and the ways to an answer.
+
+use crate::app::App;
+use crate::edge::body;
+use crate::edge::intake::Intake;
+use crate::edge::query;
+use crate::edge::visit::{Asked, Visit};
+use crate::reply::{Answer, Precondition, Reply};
+use http::request::Parts;
+use hyper::body::{Body, Incoming};
+use serde::de::DeserializeOwned;
+use std::sync::{Arc, LazyLock};
+use tiltyard_engine::act::Act;
+use tiltyard_engine::readers::Rows;
+use tiltyard_engine::{Pass, Urgency};
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::{Caller, Reach, Role};
+
+/// Who asks where no token is needed and none was shown: nobody, with nothing.
+static NOBODY: LazyLock<Arc<Caller>> = LazyLock::new(|| {
+    let reach = Reach::Only(Vec::new());
+    Arc::new(Caller { owner: "nobody".to_owned(), role: Role::Viewer, reach, ..Caller::system() })
+});
+
+/// A request and the house it was let into.
+pub(crate) struct Ask {
+    /// The house.
+    pub(crate) app: Arc<App>,
+    /// What the edge knows of it.
+    pub(crate) visit: Arc<Visit>,
+    /// Method, path, headers.
+    pub(crate) parts: Parts,
+    /// Who asks.
+    pub(crate) caller: Arc<Caller>,
+    body: Option<Intake<Incoming>>,
+}
+
+impl Ask {
+    /// A request that the edge let in.
+    pub(crate) fn new(app: Arc<App>, visit: Arc<Visit>, request: Asked) -> Self {
+        let (parts, body) = request.into_parts();
+        let caller = visit.caller.clone().unwrap_or_else(|| Arc::clone(&NOBODY));
+        Self { app, visit, parts, caller, body: Some(body) }
+    }
+
+    #[allow(dead_code, reason = "health is next")]
+    /// Whether the caller showed a valid token.
+    pub(crate) fn is_known(&self) -> bool {
+        self.visit.caller.is_some()
+    }
+
+    /// Who enters the engine.
+    pub(crate) fn pass(&self) -> Pass {
+        Pass {
+            caller: Caller::clone(&self.caller),
+            request_id: Some(self.visit.request_id.as_str().to_owned()),
+            client: Some(self.visit.client.to_string()),
+        }
+    }
+
+    /// What stood in a `{…}` of the path.
+    pub(crate) fn place(&self, name: &str) -> &str {
+        self.visit.params.get(name).unwrap_or_default()
+    }
+
+    /// The id in the path.
+    ///
+    /// # Errors
+    /// 404 for a text that is no id of that noun: nothing has it.
+    pub(crate) fn id(&self, noun: Noun) -> Result<Id, Refusal> {
+        self.id_at("id", noun)
+    }
+
+    /// The id at a place of the path.
+    ///
+    /// # Errors
+    /// As [`Ask::id`].
+    pub(crate) fn id_at(&self, place: &str, noun: Noun) -> Result<Id, Refusal> {
+        let text = self.place(place);
+        let shown: String = text.chars().take(64).collect();
+        Id::parse_as(noun, text).map_err(|_| Refusal::missing(word(noun), shown))
+    }
+
+    /// The parameters.
+    ///
+    /// # Errors
+    /// 400 `bad_parameter` for one that is unknown or has a wrong value.
+    pub(crate) fn query<Q: DeserializeOwned>(&self) -> Result<Q, Refusal> {
+        query::read(&self.parts.uri)
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// As [`body::read`].
+    pub(crate) async fn body<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
+        let body = self.take_body()?;
+        body::read_from(&self.parts.headers, body, &self.visit.budget).await
+    }
+
+    /// A body that may be left out.
+    ///
+    /// # Errors
+    /// As [`body::read`].
+    pub(crate) async fn optional_body<T: DeserializeOwned + Default>(&mut self) -> Result<T, Refusal> {
+        if self.body.as_ref().is_none_or(Body::is_end_stream) {
+            return Ok(T::default());
+        }
+        self.body().await
+    }
+
+    /// The body as it comes.
+    ///
+    /// # Errors
+    /// When it was taken already, which is a fault of ours.
+    pub(crate) fn take_body(&mut self) -> Result<Intake<Incoming>, Refusal> {
+        self.body.take().ok_or_else(|| Refusal::new(Code::Internal, "a body was read twice"))
+    }
+
+    /// What `If-Match` demands.
+    pub(crate) fn precondition(&self) -> Precondition {
+        Precondition::of(&self.parts.headers)
+    }
+
+    #[allow(dead_code, reason = "templates are next")]
+    /// The scope in which a thing is made, or named by slug.
+    ///
+    /// # Errors
+    /// 403 for a scope that is not the token's, 422 `scope_required` where it must be named.
+    pub(crate) fn scope(&self, named: Option<&str>) -> Result<String, Refusal> {
+        scope_of(&self.caller, named).map(str::to_owned)
+    }
+
+    /// The scopes that a list covers: the named one, or all of the token's (`None`: all there are).
+    ///
+    /// # Errors
+    /// 403 for a scope that is not the token's.
+    pub(crate) fn scopes(&self, named: Option<&str>) -> Result<Option<Vec<String>>, Refusal> {
+        match (named, &self.caller.reach) {
+            (Some(named), _) => Ok(Some(vec![covered(&self.caller, named)?.to_owned()])),
+            (None, Reach::All) => Ok(None),
+            (None, Reach::Only(own)) => Ok(Some(own.clone())),
+        }
+    }
+
+    /// Does a deed and shows what came of it.
+    ///
+    /// # Errors
+    /// What the deed says.
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        urgency: Urgency,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+        show: impl FnOnce(T) -> Reply + Send + 'static,
+    ) -> Answer {
+        let done = self.app.engine.enter(self.pass(), urgency, deed).await?;
+        Ok(show(done).into_response())
+    }
+
+    /// Reads, as far as the caller may see.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Rows, &Caller) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let caller = Arc::clone(&self.caller);
+        self.app.engine.read(move |rows| read(rows, &caller)).await
+    }
+}
+
+/// The scope that a caller names, or the only one it can mean.
+///
+/// # Errors
+/// As [`Ask::scope`].
+pub(crate) fn scope_of<'a>(caller: &'a Caller, named: Option<&'a str>) -> Result<&'a str, Refusal> {
+    match named {
+        Some(named) => covered(caller, named),
+        None => caller.reach.only().ok_or_else(|| {
+            let said = "the token has several scopes: say which one by `scope` in the body or `?scope=`";
+            Refusal::fault(Code::ScopeRequired, "/scope", said)
+        }),
+    }
+}
+
+/// A scope that the caller names, where the token covers it (SEC4).
+///
+/// # Errors
+/// 403 `scope_forbidden`.
+pub(crate) fn covered<'a>(caller: &Caller, named: &'a str) -> Result<&'a str, Refusal> {
+    if caller.reach.covers(named) {
+        return Ok(named);
+    }
+    let shown: String = named.chars().take(64).collect();
+    let said = format!("the token does not cover the scope `{shown}`; use one of its own, or another token");
+    Err(Refusal::new(Code::ScopeForbidden, said))
+}
+
+/// What a thing is called in a sentence.
+fn word(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Task => "task",
+        Noun::Run => "run",
+        Noun::Gate => "gate",
+        Noun::Artifact => "artifact",
+        Noun::Change => "change",
+        Noun::Token => "token",
+        Noun::DeadLetter => "dead letter",
+        Noun::Act => "act",
+        Noun::Backup => "backup",
+    }
+}

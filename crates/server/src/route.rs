@@ -1,0 +1,66 @@
+//! From a place to its handler: one match that names every row of the table, so that a row without a handler does
+//! not build. Handlers are thin: sentence to words, one deed, words to sentence. One file a noun.
+
+pub(crate) mod agent;
+pub(crate) mod task;
+
+use crate::ask::Ask;
+use crate::edge::place::{Outside, Place};
+use crate::reply::Answer;
+use std::future::Future;
+use std::pin::Pin;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_wire::endpoint::Endpoint;
+
+/// A handler at work. Boxed: the largest of them would otherwise set the size of every connection.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// Starts the handler of a place.
+pub(crate) fn route(place: Place, ask: Ask) -> Work {
+    match place {
+        Place::Api(endpoint) => api(endpoint, ask),
+        Place::Outside(page) => outside(page, ask),
+    }
+}
+
+fn outside(page: Outside, _: Ask) -> Work {
+    match page {
+        Outside::Alive | Outside::Ready | Outside::Metrics | Outside::Docs => Box::pin(absent()),
+    }
+}
+
+async fn absent() -> Answer {
+    Err(Refusal::new(Code::NoSuchPath, "this part of the server is not built yet"))
+}
+
+fn api(endpoint: Endpoint, ask: Ask) -> Work {
+    use Endpoint as E;
+    match endpoint {
+        E::TaskSubmit => Box::pin(task::submit::one(ask)),
+        E::TaskSubmitBatch => Box::pin(task::submit::batch(ask)),
+        E::TaskList => Box::pin(task::list(ask)),
+        E::TaskBulk => Box::pin(task::bulk::bulk(ask)),
+        E::TaskGraph => Box::pin(task::graph(ask)),
+        E::TaskClaim => Box::pin(task::work::claim(ask)),
+        E::TaskSettle => Box::pin(task::work::settle(ask)),
+        E::TaskGet => Box::pin(task::get(ask)),
+        E::TaskPatch => Box::pin(task::patch(ask)),
+        E::TaskCancel => Box::pin(task::cancel(ask)),
+        E::TaskRetry => Box::pin(task::retry(ask)),
+        E::TaskWhy => Box::pin(task::why(ask)),
+        E::TaskAttempts => Box::pin(task::attempts(ask)),
+        E::TaskHeartbeat => Box::pin(task::work::heartbeat(ask)),
+        E::TaskComplete => Box::pin(task::work::complete(ask)),
+        E::TaskFail => Box::pin(task::work::fail(ask)),
+        E::TaskRelease => Box::pin(task::work::release(ask)),
+        E::DependencyPut => Box::pin(task::add_dependency(ask)),
+        E::DependencyDelete => Box::pin(task::remove_dependency(ask)),
+        E::AgentList => Box::pin(agent::list(ask)),
+        E::AgentGet => Box::pin(agent::get(ask)),
+        E::AgentHeartbeat => Box::pin(agent::heartbeat(ask)),
+        E::AgentDrain => Box::pin(agent::drain(ask)),
+        E::AgentResume => Box::pin(agent::resume(ask)),
+        E::AgentDelete => Box::pin(agent::delete(ask)),
+        _ => Box::pin(absent()),
+    }
+}

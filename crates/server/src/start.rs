@@ -1,0 +1,275 @@
+//! A server from its first moment to its last.
+
+use crate::app::{App, Front};
+use crate::caller::{Door, Porter, QueryTokens};
+use crate::count::Counts;
+use crate::edge::Settings;
+use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Before, permit};
+use crate::edge::guard::Edge;
+use crate::edge::listener::{Drained, Listener};
+use crate::edge::stop::{Stage, Stop, Stopper, stop};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tiltyard_engine::engine::{OpenError, Options};
+use tiltyard_engine::service::{Supervisor, all};
+use tiltyard_engine::{Engine, Pass, Urgency, token};
+use tiltyard_model::refusal::Refusal;
+use tiltyard_model::secret::Secret;
+use tiltyard_model::task::lease::DEFAULT_LEASE_MS;
+use tiltyard_model::time::DurationMs;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// How a server is to be.
+pub struct ServeOptions {
+    /// The engine's part: folder, durability, clock, limits. Its `on_broken` is called too when the store breaks.
+    pub engine: Options,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether addresses that other machines reach are allowed.
+    pub external: External,
+    /// Whether proxies stand in front; they are named in `edge.proxies`.
+    pub behind_proxy: bool,
+    /// TLS of the server's own port.
+    pub tls: Option<TlsAcceptor>,
+    /// Names, limits and times of the edge.
+    pub edge: Settings,
+    /// Who is let in.
+    pub door: Door,
+    /// Where `?token=` may carry a token.
+    pub query_tokens: QueryTokens,
+    /// `ADMIN_TOKEN`.
+    pub admin_token: Option<Secret<String>>,
+    /// How long a lease lasts whose claim does not say.
+    pub default_lease_ms: DurationMs,
+}
+
+impl ServeOptions {
+    /// The defaults, for a data folder: loopback, a free port, tokens.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            engine: Options::new(folder),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            external: External::Forbidden,
+            behind_proxy: false,
+            tls: None,
+            edge: Settings::default(),
+            door: Door::Tokens,
+            query_tokens: QueryTokens::Loopback,
+            admin_token: None,
+            default_lease_ms: DEFAULT_LEASE_MS,
+        }
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings forbid the address.
+    #[error(transparent)]
+    Bind(#[from] BindRefused),
+    /// The system does not give the address.
+    #[error("cannot listen on {address}: {error}; is another server running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The data folder cannot be made.
+    #[error("the data folder {} cannot be made: {error}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The engine does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// `ADMIN_TOKEN` cannot be one, or the first token cannot be made.
+    #[error("{0}")]
+    Token(Refusal),
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It was stopped.
+    Stopped,
+    /// The store can no longer be trusted (E2): the program is to end with code 5, and its restart recovers.
+    Broken(String),
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stopper: Stopper,
+    first_token: Option<Secret<String>>,
+    served: JoinHandle<End>,
+}
+
+impl Running {
+    /// Where it answers, with the port that was picked.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The text of the first token, where this start made it: to be shown once (SEC2).
+    pub const fn first_token(&self) -> Option<&Secret<String>> {
+        self.first_token.as_ref()
+    }
+
+    /// Asks it to end in order: nothing new is taken, what is in flight is finished, agents and streams are told.
+    /// [`Running::join`] waits for it.
+    pub fn stop(&self) {
+        self.stopper.reach(Stage::Draining);
+    }
+
+    /// Asks it to end at once.
+    pub fn end(&self) {
+        self.stopper.reach(Stage::Ended);
+    }
+
+    /// What can ask it to end, from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Waits until it has ended, by itself or because it was asked to.
+    pub async fn join(self) -> End {
+        let Self { stopper, served, .. } = self;
+        let ended = served.await;
+        drop(stopper);
+        ended.unwrap_or_else(|error| End::Broken(format!("the server's own task broke off: {error}")))
+    }
+}
+
+/// Starts a server: opens the store, begins to answer, and runs the services.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
+    let listener = listen(&options)?;
+    let address = listener.address();
+    make_folder(&options.engine.folder)?;
+    let (broken, breakage) = watch::channel(None);
+    let engine = Engine::open(telling(options.engine, broken)).await?;
+    let first_token = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
+    let services = Supervisor::start(&engine, all());
+    let (stopper, heard) = stop();
+    let porter = Porter::new(options.door, options.query_tokens, &engine);
+    let app = Arc::new(App {
+        engine: Arc::clone(&engine),
+        porter,
+        default_lease_ms: options.default_lease_ms,
+        stop: heard.clone(),
+        counts: Counts::new(),
+        runtime: tokio::runtime::Handle::current(),
+    });
+    let edge = Arc::new(Edge::new(options.edge, address.port(), Front(app)));
+    let serving = tokio::spawn(listener.serve(edge, heard.clone()));
+    let house = House { engine, services, serving, breakage, stopper: stopper.clone(), stop: heard };
+    tracing::info!(target: "api", %address, "the server answers");
+    Ok(Running { address, stopper, first_token, served: tokio::spawn(house.live()) })
+}
+
+/// Takes `ADMIN_TOKEN`; without one, a store that never had a token gets its first (SEC2).
+async fn tokens(
+    engine: &Engine,
+    admin: Option<&Secret<String>>,
+    door: Door,
+) -> Result<Option<Secret<String>>, StartError> {
+    if let Some(admin) = admin {
+        engine.tokens().take_admin(admin.expose()).map_err(StartError::Token)?;
+    }
+    if admin.is_some() || door == Door::Open {
+        return Ok(None);
+    }
+    let random = token::random().map_err(StartError::Token)?;
+    let first = engine.enter(Pass::system(), Urgency::Urgent, move |act| token::first(act, &random)).await;
+    Ok(first.map_err(StartError::Token)?.map(|minted| minted.text.into()))
+}
+
+fn listen(options: &ServeOptions) -> Result<Listener, StartError> {
+    let front = match (options.behind_proxy, &options.tls) {
+        (true, _) => Before::Proxy(&options.edge.proxies),
+        (false, Some(_)) => Before::Tls,
+        (false, None) => Before::Plain,
+    };
+    let admission = match options.door {
+        Door::Tokens => Admission::Tokens,
+        Door::Open => Admission::Everyone,
+    };
+    permit(&Binding { address: options.listen, external: options.external, front, admission })?;
+    let address = options.listen;
+    let listener = Listener::bind(address).map_err(|error| StartError::Listen { address, error })?;
+    Ok(match &options.tls {
+        Some(tls) => listener.with_tls(tls.clone()),
+        None => listener,
+    })
+}
+
+/// The data folder is its owner's alone (SEC16).
+fn make_folder(folder: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| StartError::Folder { folder: folder.to_owned(), error })
+}
+
+/// The engine's options, with somebody who hears when the store breaks.
+fn telling(options: Options, broken: watch::Sender<Option<String>>) -> Options {
+    let also = options.on_broken;
+    let on_broken = Box::new(move |why: &str| {
+        also(why);
+        broken.send_replace(Some(why.to_owned()));
+    });
+    Options { on_broken, ..options }
+}
+
+/// What must end in order.
+struct House {
+    engine: Arc<Engine>,
+    services: Supervisor,
+    serving: JoinHandle<Drained>,
+    breakage: watch::Receiver<Option<String>>,
+    stopper: Stopper,
+    stop: Stop,
+}
+
+impl House {
+    async fn live(mut self) -> End {
+        let end = tokio::select! {
+            why = broken(&mut self.breakage) => End::Broken(why),
+            _ = self.stop.reached(Stage::Draining) => End::Stopped,
+        };
+        if let End::Broken(why) = &end {
+            tracing::error!(target: "store", "{why}");
+            // Nothing can be finished any more; whoever waits is told so by the door.
+            self.stopper.reach(Stage::Ended);
+        }
+        match self.serving.await {
+            Ok(Drained { cut: 0 }) => {}
+            Ok(Drained { cut }) => tracing::warn!(target: "api", cut, "connections were cut at the end"),
+            Err(error) => tracing::error!(target: "api", %error, "the listener broke off"),
+        }
+        drop(self.services);
+        if let Err(error) = self.engine.close().await {
+            tracing::error!(target: "store", %error, "the store was not closed in order");
+        }
+        end
+    }
+}
+
+/// Why the store broke, once it does.
+async fn broken(breakage: &mut watch::Receiver<Option<String>>) -> String {
+    let heard = breakage.wait_for(Option::is_some).await.map(|why| why.clone().unwrap_or_default());
+    match heard {
+        Ok(why) => why,
+        // Nobody is left to say so: the engine ended in order.
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,4 @@
+//! Words as sentences: one file a noun.
+
+pub(crate) mod agent;
+pub(crate) mod task;

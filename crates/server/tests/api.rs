@@ -1,0 +1,9 @@
+//! The API as its callers see it: stories on real servers at port 0, over real HTTP.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test's helper does not expect fails the test")]
+
+#[path = "api/support.rs"]
+mod support;
+
+#[path = "api/task.rs"]
+mod task;
