@@ -6,6 +6,7 @@ pub mod caller;
 #[allow(dead_code, reason = "metrics are next")]
 mod count;
 pub mod edge;
+mod live;
 mod pen;
 pub mod problem;
 mod reply;

@@ -6,6 +6,7 @@ pub(crate) mod task;
 
 use crate::ask::Ask;
 use crate::edge::place::{Outside, Place};
+use crate::live;
 use crate::reply::Answer;
 use std::future::Future;
 use std::pin::Pin;
@@ -61,6 +62,11 @@ fn api(endpoint: Endpoint, ask: Ask) -> Work {
         E::AgentDrain => Box::pin(agent::drain(ask)),
         E::AgentResume => Box::pin(agent::resume(ask)),
         E::AgentDelete => Box::pin(agent::delete(ask)),
+        E::AgentConnect => Box::pin(live::agent::connect(ask)),
+        E::AgentViolations => Box::pin(live::agent::violations(ask)),
+        E::AgentDisconnects => Box::pin(live::agent::disconnects(ask)),
+        E::EventStream => Box::pin(live::event::stream(ask)),
+        E::EventSocket => Box::pin(live::event::socket(ask)),
         _ => Box::pin(absent()),
     }
 }
