@@ -3,8 +3,10 @@
 use crate::act::{Act, Pass};
 use crate::clock::Clock;
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
+use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
 use crate::memory::boot::rebuild;
 use crate::memory::ready::Want;
+use crate::once;
 use crate::readers::Readers;
 use crate::reserve::Reserve;
 use crate::token::Tokens;
@@ -69,6 +71,9 @@ pub struct Engine {
     readers: Readers,
     clock: Clock,
     tokens: Tokens,
+    tail: Tail,
+    _tail: tail::Running,
+    once: once::Running,
     folder: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -109,12 +114,16 @@ impl Engine {
         };
         let (door, thread) = Door::open(parts).map_err(|error| OpenError::System(error.to_string()))?;
         let thread = Mutex::new(Some(thread));
+        let (tail, running) = Tail::start(store.reader()?, door.bell().clone());
         Ok(Self {
             door,
             store: Arc::new(store),
             readers,
             clock: options.clock,
             tokens,
+            tail,
+            _tail: running,
+            once: once::Running::default(),
             folder: options.folder,
             thread,
         })
@@ -189,6 +198,24 @@ impl Engine {
     /// Who calls with which token, without a look into the store.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Follows the log from `start`, with events that pass any of the filters.
+    ///
+    /// # Errors
+    /// 410 `cursor_compacted` or `epoch_changed` for a cursor that cannot be followed; 503 when too many reads wait.
+    pub async fn follow(&self, start: Start, filters: Vec<Filter>, slow: Slow) -> Result<Follower, Refusal> {
+        Follower::start(&self.tail, &self.readers, self.store.epoch(), start, filters, slow).await
+    }
+
+    /// The newest events, for those who follow.
+    pub fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// Requests with an `Idempotency-Key` that are under way.
+    pub fn once(&self) -> &once::Running {
+        &self.once
     }
 
     /// The data folder.

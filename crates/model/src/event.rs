@@ -1,6 +1,8 @@
 //! Events: immutable facts in one ordered, gap-free log (D50). This is the registry: one type of event, one
 //! Rust type, one JSON Schema; what is not in it cannot be written.
 
+pub mod cursor;
+
 use crate::id::Id;
 use crate::queue::{Assignment, Flow};
 use crate::task::State;

@@ -62,7 +62,7 @@ pub struct Append<'a> {
 }
 
 /// Which events to read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Scopes by name; `None` for all.
     pub scopes: Option<Vec<String>>,
@@ -123,11 +123,20 @@ pub fn epoch_of(rows: &Rows, seq: i64) -> Result<Option<i64>> {
     rows.one(sql!("event/epoch"), &[seq.into()], |row| row.int(0))
 }
 
-/// At most `limit` events after `seq`, oldest first, and the seq up to which was looked.
+/// At most `limit` events after `seq`, oldest first.
 ///
 /// # Errors
 /// When the store is broken.
 pub fn after(rows: &Rows, seq: i64, filter: &Filter, limit: usize) -> Result<Vec<Event>> {
+    between(rows, (seq, i64::MAX), filter, limit)
+}
+
+/// At most `limit` events after the first seq and up to the second, oldest first: a bound on how far a filter that
+/// finds little is made to look.
+///
+/// # Errors
+/// When the store is broken.
+pub fn between(rows: &Rows, (seq, upto): (i64, i64), filter: &Filter, limit: usize) -> Result<Vec<Event>> {
     let scopes = filter.scopes.as_ref().map(crate::name::json);
     let types = filter.types.as_ref().map(|types| {
         let codes: Vec<i64> = types.iter().map(|kind| kind.code()).collect();
@@ -146,6 +155,7 @@ pub fn after(rows: &Rows, seq: i64, filter: &Filter, limit: usize) -> Result<Vec
         noun.into(),
         thing.into(),
         name.into(),
+        upto.into(),
     ];
     rows.all(sql!("event/after"), &parameters, |row| event_of(rows, row))
 }

@@ -2,8 +2,8 @@ SELECT e.seq, e.epoch, s.name, e.scope_seq, e.type, e.time, a.name, e.request, e
 FROM event e
 CROSS JOIN scope s ON s.id = e.scope
 CROSS JOIN actor a ON a.id = e.actor
-WHERE e.seq > ?1
-  AND (?3 IS NULL OR s.name IN (SELECT value FROM json_each(?3)))
+WHERE e.seq > ?1 AND e.seq <= ?8
+  AND (?3 IS NULL OR e.scope IN (SELECT id FROM scope WHERE name IN (SELECT value FROM json_each(?3))))
   AND (?4 IS NULL OR e.type IN (SELECT value FROM json_each(?4)))
   AND (?5 IS NULL OR (e.noun = ?5 AND e.thing = ?6) OR (?5 = 0 AND e.task = ?6))
   AND (?7 IS NULL OR e.name = ?7)

@@ -1,0 +1,157 @@
+//! Once (API5): a request with an `Idempotency-Key` is done once; asked again, it gets the answer that it got.
+//!
+//! The answer is kept in the transaction of the deed, so that there is never one without the other. Only what was done
+//! is kept: a request that was refused changed nothing, and may be sent again.
+
+use crate::act::{Act, refusal_of};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::Caller;
+use tiltyard_store::idempotency::{self, Kept};
+
+/// Longest `Idempotency-Key` in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
+
+/// What a key stands for: digests, so that neither the key nor the body is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    key: [u8; 32],
+    body: [u8; 32],
+}
+
+impl Key {
+    /// The key of a caller at an endpoint. `request` is what must be the same when it is asked again: path, query, body.
+    ///
+    /// # Errors
+    /// 400 `bad_parameter` for a key that is empty, too long, or not printable ASCII.
+    pub fn of(caller: &Caller, endpoint: &str, key: &str, request: &[&[u8]]) -> Result<Self, Refusal> {
+        let printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if key.trim().is_empty() || key.len() > MAX_KEY_BYTES || !printable {
+            let text = "Idempotency-Key must be 1 to 255 printable ASCII characters";
+            return Err(Refusal::new(Code::BadParameter, text));
+        }
+        let token = caller.token.map(|id| id.to_string());
+        let who = token.as_deref().unwrap_or(&caller.owner);
+        let kind = if token.is_some() { "token" } else { "owner" };
+        let parts = [kind, who, endpoint, key].map(str::as_bytes);
+        Ok(Self { key: digest_of(&parts), body: digest_of(request) })
+    }
+}
+
+/// Each part with its length before it, so that no two lists of parts look alike.
+fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+/// What is kept of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// All of it.
+    Whole {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// It held a secret, which is shown once and stored nowhere (SEC1): asked again, the caller hears what was made.
+    ShownOnce {
+        /// The id or name of what was made.
+        made: String,
+    },
+}
+
+/// The status in the row of an answer that was shown once.
+const SHOWN_ONCE: u16 = 0;
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Once<T> {
+    /// It was done now.
+    Done(T),
+    /// It had been done before, and was answered like this.
+    Replayed {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+}
+
+/// Does a deed, or gives the answer that it got before. `render` says what is to be kept.
+///
+/// # Errors
+/// 422 `idempotency_mismatch` when the key was used with another request; 409 `already_exists` when the answer held a
+/// secret that is not shown again; what the deed says.
+pub fn once<T>(
+    act: &mut Act<'_>,
+    key: Option<&Key>,
+    render: impl FnOnce(&T) -> Answer,
+    deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal>,
+) -> Result<Once<T>, Refusal> {
+    let Some(key) = key else { return deed(act).map(Once::Done) };
+    if let Some(kept) = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)? {
+        return replay(key, kept);
+    }
+    let done = deed(act)?;
+    let (status, answer) = match render(&done) {
+        Answer::Whole { status, body } => (status, body),
+        Answer::ShownOnce { made } => (SHOWN_ONCE, made),
+    };
+    let kept = Kept { body: key.body.to_vec(), status, answer };
+    idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)?;
+    Ok(Once::Done(done))
+}
+
+fn replay<T>(key: &Key, kept: Kept) -> Result<Once<T>, Refusal> {
+    if kept.body != key.body {
+        let text = "this Idempotency-Key was used with another request within 24 h: use a fresh key";
+        return Err(Refusal::new(Code::IdempotencyMismatch, text));
+    }
+    if kept.status == SHOWN_ONCE {
+        let text = format!("this was done before and made {}, whose secret was shown that once", kept.answer);
+        return Err(Refusal::new(Code::AlreadyExists, text).with("made", kept.answer));
+    }
+    Ok(Once::Replayed { status: kept.status, body: kept.answer })
+}
+
+/// Requests with a key that are under way, one at most for each connection.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    keys: Arc<Mutex<HashSet<[u8; 32]>>>,
+}
+
+/// Says that a request is under way, until it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    running: Running,
+    key: [u8; 32],
+}
+
+impl Running {
+    /// Begins a request.
+    ///
+    /// # Errors
+    /// 409 `idempotency_running` while another with the same key is under way.
+    pub fn begin(&self, key: &Key) -> Result<Guard, Refusal> {
+        if self.keys.lock().insert(key.key) {
+            return Ok(Guard { running: self.clone(), key: key.key });
+        }
+        let text =
+            "a request with this Idempotency-Key is under way: wait for its answer, or ask again in a moment";
+        Err(Refusal::new(Code::IdempotencyRunning, text))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.running.keys.lock().remove(&self.key);
+    }
+}
