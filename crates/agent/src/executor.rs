@@ -12,6 +12,7 @@ use crate::attempt::AttemptKey;
 use crate::log::LogWriter;
 use crate::outcome::Verdict;
 use crate::process::{Graces, Launcher, RunAs, Stop};
+use crate::progress::Reporter;
 use crate::stop::StopSignal;
 use crate::workspace::AttemptFolder;
 use serde_json::value::RawValue;
@@ -30,6 +31,8 @@ pub struct Assignment {
     pub key: AttemptKey,
     /// The kind of its task; names its executor.
     pub kind: String,
+    /// The task's one line for people.
+    pub title: String,
     /// What the executor is told, as JSON.
     pub payload: Box<RawValue>,
     /// The longest it may take (`timeout_ms`); `None` for as long as it likes.
@@ -60,6 +63,8 @@ pub struct Job<'a> {
     pub folder: &'a AttemptFolder,
     /// The attempt's log.
     pub log: &'a mut LogWriter,
+    /// Takes word of how far it is.
+    pub progress: Reporter,
     /// Says when to stop.
     pub stop: StopSignal,
     /// When the time is up.

@@ -12,12 +12,14 @@ use crate::log::{self, LogLimits, LogReader, LogSummary};
 use crate::outbox::{Damage, Outbox, OutboxError};
 use crate::outcome::Outcome;
 use crate::process::{Graces, Launcher, RunAs, Stop};
+use crate::progress::{Progress, progress_pair};
 use crate::slots::{SlotRefusal, Slots};
 use crate::workspace::{Workspace, WorkspaceError};
 use parking_lot::Mutex;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What a host is made of.
@@ -79,6 +81,8 @@ pub enum AcceptError {
 pub struct Running {
     /// Its log, to be handed on; ends when the attempt has.
     pub log: LogReader,
+    /// How far it is.
+    pub progress: watch::Receiver<Progress>,
     /// How it ended. Dropping this ends nothing.
     pub done: JoinHandle<Done>,
 }
@@ -182,9 +186,10 @@ impl Host {
         });
         let (seat, folder, writer, reader) = made.await.map_err(io::Error::other)??;
         let surroundings = self.surroundings.lock().clone();
-        let attempt = attempt::Attempt { assignment, executor, surroundings, folder, writer };
+        let (reporter, progress) = progress_pair();
+        let attempt = attempt::Attempt { assignment, executor, surroundings, folder, writer, reporter };
         let done = tokio::spawn(attempt::carry_out(Arc::clone(self), attempt, seat));
-        Ok(Running { log: reader, done })
+        Ok(Running { log: reader, progress, done })
     }
 
     /// The log of an attempt that has ended, also of one that an earlier process ended.
@@ -193,6 +198,12 @@ impl Host {
     /// When it is there and cannot be read.
     pub fn log_of(&self, key: &AttemptKey) -> io::Result<Option<LogReader>> {
         log::reopen(self.workspace.folder(key).path())
+    }
+
+    /// Whether something of an attempt may still be alive, though it is not held: an earlier process of this agent
+    /// started it, and its shim has not let go.
+    pub fn may_be_alive(&self, key: &AttemptKey) -> bool {
+        self.workspace.folder(key).is_alive()
     }
 
     /// Forgets an attempt that has ended: the server has taken its outcome, refused it for good, or does not want

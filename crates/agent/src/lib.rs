@@ -8,6 +8,8 @@ pub mod log;
 pub mod outbox;
 pub mod outcome;
 pub mod process;
+pub mod progress;
+pub mod session;
 pub mod shim;
 pub mod slots;
 pub mod stop;

@@ -6,6 +6,7 @@ use crate::log::{LogSummary, LogWriter};
 use crate::outbox::OutboxError;
 use crate::outcome::{Outcome, Verdict};
 use crate::process::Stop;
+use crate::progress::Reporter;
 use crate::slots::Seat;
 use crate::stop::StopSignal;
 use crate::workspace::AttemptFolder;
@@ -26,6 +27,7 @@ pub(super) struct Attempt {
     pub(super) surroundings: Surroundings,
     pub(super) folder: AttemptFolder,
     pub(super) writer: LogWriter,
+    pub(super) reporter: Reporter,
 }
 
 /// Carries an attempt out. Its slot is free when this returns, and not before its outcome is kept.
@@ -53,6 +55,7 @@ async fn perform(mut attempt: Attempt, stop: StopSignal) -> (Performed, io::Resu
         surroundings: &attempt.surroundings,
         folder: &attempt.folder,
         log: &mut attempt.writer,
+        progress: attempt.reporter,
         stop,
         deadline: attempt.assignment.timeout.map(|timeout| Instant::now() + timeout),
     };

@@ -120,6 +120,11 @@ impl AttemptFolder {
         }
     }
 
+    /// Whether something of its program still lives; what cannot be found out counts as alive.
+    pub(crate) fn is_alive(&self) -> bool {
+        !matches!(self.holder(), Ok(None))
+    }
+
     /// Removes the folder with all that is in it; links in it are removed, not followed. Nothing of the program
     /// must be alive. A folder that is not there is no error.
     ///

@@ -192,6 +192,7 @@ pub(crate) fn command(task: &str, payload: &serde_json::Value) -> Assignment {
     Assignment {
         key: AttemptKey::new(task, 1).expect("is a key"),
         kind: COMMAND_KIND.to_owned(),
+        title: "A command".to_owned(),
         payload: serde_json::value::to_raw_value(payload).expect("is JSON"),
         timeout: None,
     }

@@ -2,11 +2,13 @@
 //! `agent-stub hold LOCK HIDE SCRIPT` runs a shell script as an agent would and says on standard output what
 //! the script says, then how it ended. With `ADOPT` in its environment it takes in orphans.
 //! `agent-stub work FOLDER SCRIPT` is a host with one task; it says `done` when its outcome is kept, and stays.
+//! `agent-stub talk URL FOLDER` is a whole agent, until it is killed.
 //! `agent-stub put OUTBOX WORD` fills an outbox until it is killed and says what it has put.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tiltyard_agent::attempt::AttemptKey;
 use tiltyard_agent::executor::command::{COMMAND_KIND, CommandExecutor};
 use tiltyard_agent::executor::{Assignment, Executors};
@@ -17,7 +19,11 @@ use tiltyard_agent::outcome::{Outcome, Verdict};
 use tiltyard_agent::process::{
     Confinement, Graces, Launcher, OutputSink, Program, Request, Run, Voice, environment,
 };
+use tiltyard_agent::session::{Identity, Session, SessionSettings, Shutdown, Times};
 use tiltyard_agent::stop::stop_pair;
+use tiltyard_client::Client;
+use tiltyard_client::connection::Destination;
+use tokio::sync::watch;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -25,14 +31,14 @@ fn main() -> ExitCode {
         Some("exec-shim") => tiltyard_agent::shim::run_shim(args),
         Some("hold") => hold(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         Some("work") => work(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
+        Some("talk") => talk(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         Some("put") => put(&args.filter_map(|arg| arg.into_string().ok()).collect::<Vec<_>>()),
         _ => ExitCode::from(2),
     }
 }
 
-fn work(args: &[String]) -> ExitCode {
-    let [folder, script] = args else { return ExitCode::from(2) };
-    let settings = HostSettings {
+fn settings(folder: &str) -> HostSettings {
+    HostSettings {
         folder: PathBuf::from(folder),
         slots: 1,
         launcher: Launcher::new(
@@ -44,17 +50,45 @@ fn work(args: &[String]) -> ExitCode {
         graces: Graces { orphan_ms: 300, ..Graces::default() },
         log_limits: LogLimits::default(),
         executors: Executors::default().with(COMMAND_KIND, CommandExecutor),
+    }
+}
+
+fn talk(args: &[String]) -> ExitCode {
+    let [url, folder] = args else { return ExitCode::from(2) };
+    let client =
+        Client::new(&Destination { url: url.clone(), ..Destination::default() }).expect("is an address");
+    let identity = Identity {
+        name: "builder".to_owned(),
+        version: "1.2.3".to_owned(),
+        host: "workbench".to_owned(),
+        capabilities: Vec::new(),
+        queues: Vec::new(),
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (host, _) = Host::open(settings(folder)).expect("opens");
+        host.recover(Duration::from_secs(60)).await.expect("recovers");
+        let settings = SessionSettings { identity, folder: PathBuf::from(folder), times: Times::default() };
+        let session = Session::new(client, host, settings).expect("has randomness");
+        let (_wish, shutdown) = watch::channel(Shutdown::No);
+        session.run(shutdown).await;
+    });
+    ExitCode::SUCCESS
+}
+
+fn work(args: &[String]) -> ExitCode {
+    let [folder, script] = args else { return ExitCode::from(2) };
     let payload = serde_json::json!({ "argv": script, "shell": true });
     let assignment = Assignment {
         key: AttemptKey::new("task_kept", 3).expect("is a key"),
         kind: COMMAND_KIND.to_owned(),
+        title: "A command".to_owned(),
         payload: serde_json::value::to_raw_value(&payload).expect("is JSON"),
         timeout: None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let (host, _) = Host::open(settings).expect("opens");
+        let (host, _) = Host::open(settings(folder)).expect("opens");
         let running = host.accept(assignment).await.expect("takes it");
         running.done.await.expect("ends");
         writeln!(io::stdout(), "done").expect("the test listens");
