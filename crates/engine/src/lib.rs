@@ -18,6 +18,7 @@ pub mod readers;
 pub mod reserve;
 pub mod scope;
 pub mod service;
+pub mod system;
 pub mod task;
 pub mod template;
 pub mod token;

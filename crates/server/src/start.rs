@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tiltyard_engine::engine::{OpenError, Options};
 use tiltyard_engine::service::{Supervisor, all};
-use tiltyard_engine::{Engine, Pass, Urgency, token};
+use tiltyard_engine::{Act, Engine, Pass, Urgency, system, token};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::secret::Secret;
 use tiltyard_model::task::lease::DEFAULT_LEASE_MS;
@@ -159,6 +159,8 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     let (broken, breakage) = watch::channel(None);
     let engine = Engine::open(telling(options.engine, broken)).await?;
     let first_token = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
+    let began = |act: &mut Act<'_>| system::started(act, env!("CARGO_PKG_VERSION"));
+    engine.enter(Pass::system(), Urgency::Urgent, began).await.map_err(OpenError::from)?;
     let services = Supervisor::start(&engine, all());
     let (stopper, heard) = stop();
     let porter = Porter::new(options.door, options.query_tokens, &engine);
@@ -257,6 +259,11 @@ impl House {
             Err(error) => tracing::error!(target: "api", %error, "the listener broke off"),
         }
         drop(self.services);
+        if end == End::Stopped
+            && let Err(error) = self.engine.enter(Pass::system(), Urgency::Urgent, system::stopped).await
+        {
+            tracing::error!(target: "store", %error, "the end of the server is not on record");
+        }
         if let Err(error) = self.engine.close().await {
             tracing::error!(target: "store", %error, "the store was not closed in order");
         }
