@@ -3,6 +3,7 @@
 pub mod act;
 pub mod agent;
 pub mod bell;
+pub mod board;
 pub mod change;
 pub mod clock;
 pub mod dead_letter;

@@ -1,6 +1,7 @@
 //! Tasks through the real door, on a real store, with a clock that is moved by hand.
 
 mod attempt;
+mod board;
 mod claim;
 mod dependency;
 mod lease;
