@@ -7,6 +7,7 @@ use crate::edge::house::{Answered, House};
 use crate::edge::place::Place;
 use crate::edge::stop::Stop;
 use crate::edge::visit::{Asked, Knock, Visit};
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::route::route;
 use crate::taken::Giver;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) default_lease_ms: DurationMs,
     /// Hears that the server is to end.
     pub(crate) stop: Stop,
+    /// Who is connected.
+    pub(crate) live: Arc<Live>,
     /// What came in, by place and code.
     pub(crate) counts: Counts,
     /// Where work goes on that no request waits for.

@@ -1,4 +1,183 @@
-//! Sockets and streams: what lives longer than one answer. One file a noun.
+//! What lives longer than a request: sockets of agents, streams of events. The registry knows who is connected, and
+//! carries what the door says to those whom it concerns.
 
 pub(crate) mod agent;
 pub(crate) mod event;
+pub(crate) mod leash;
+pub(crate) mod record;
+pub(crate) mod session;
+
+use leash::Leash;
+use parking_lot::Mutex;
+use record::{MAX_RECORDS, Record};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tiltyard_engine::token::Tokens;
+use tiltyard_engine::{Effect, Engine};
+use tiltyard_model::id::Id;
+use tiltyard_model::role::Caller;
+use tiltyard_model::time::TimeMs;
+use tiltyard_wire::agent::Resources;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+
+/// Orders that may wait for one agent's socket. One that does not fit is not lost: the agent hears of it by the
+/// answer to its next renewal.
+const MAX_WAITING_ORDERS: usize = 1_024;
+/// Ends of tokens that may wait for a stream; one that lags asks the table of tokens.
+const MAX_WAITING_ENDS: usize = 256;
+
+/// What an agent's socket is to pass on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Stop an attempt.
+    Cancel {
+        /// The task.
+        task: Id,
+        /// The generation.
+        generation: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Take nothing new, or take work again.
+    Drain(bool),
+}
+
+/// The socket of an agent.
+struct Link {
+    number: u64,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What is known of an agent beside the engine.
+#[derive(Default)]
+struct Known {
+    link: Option<Link>,
+    resources: Option<Resources>,
+    record: Record,
+}
+
+/// Who is connected.
+pub(crate) struct Live {
+    agents: Mutex<HashMap<String, Known>>,
+    numbers: AtomicU64,
+    ended: broadcast::Sender<Id>,
+    tokens: Tokens,
+}
+
+/// A place in the registry. When another connection of the name takes it, the orders end.
+pub(crate) struct Seat {
+    /// Its number, for leaving.
+    pub(crate) number: u64,
+    /// What the door says; ends when the seat is another's.
+    pub(crate) orders: mpsc::Receiver<Order>,
+}
+
+impl Live {
+    /// Nobody yet.
+    pub(crate) fn new(engine: &Engine) -> Self {
+        let tokens = engine.tokens().clone();
+        Self {
+            agents: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            ended: broadcast::Sender::new(MAX_WAITING_ENDS),
+            tokens,
+        }
+    }
+
+    /// Takes the seat of an agent; whoever had it is superseded.
+    pub(crate) fn take_seat(&self, agent: &str) -> Seat {
+        let number = self.numbers.fetch_add(1, Relaxed);
+        let (sender, orders) = mpsc::channel(MAX_WAITING_ORDERS);
+        let mut agents = self.agents.lock();
+        if agents.len() >= MAX_RECORDS && !agents.contains_key(agent) {
+            agents.retain(|_, known| known.link.is_some());
+        }
+        let known = agents.entry(agent.to_owned()).or_default();
+        known.link = Some(Link { number, orders: sender });
+        known.resources = None;
+        Seat { number, orders }
+    }
+
+    /// Leaves a seat, where it is still held.
+    pub(crate) fn leave(&self, agent: &str, number: u64) {
+        if let Some(known) = self.agents.lock().get_mut(agent)
+            && known.link.as_ref().is_some_and(|link| link.number == number)
+        {
+            known.link = None;
+        }
+    }
+
+    /// Whether an agent is connected, and what it last said of its machine.
+    pub(crate) fn look(&self, agent: &str) -> crate::view::agent::Live {
+        let agents = self.agents.lock();
+        let known = agents.get(agent);
+        let connected = known.is_some_and(|known| known.link.is_some());
+        crate::view::agent::Live { connected, resources: known.and_then(|known| known.resources) }
+    }
+
+    /// What an agent says of its machine.
+    pub(crate) fn keep_resources(&self, agent: &str, resources: Resources) {
+        if let Some(known) = self.agents.lock().get_mut(agent) {
+            known.resources = Some(resources);
+        }
+    }
+
+    /// Notes something about an agent's connections.
+    pub(crate) fn note<T>(&self, agent: &str, note: impl FnOnce(&mut Record) -> T) -> Option<T> {
+        self.agents.lock().get_mut(agent).map(|known| note(&mut known.record))
+    }
+
+    #[allow(dead_code, reason = "metrics are next")]
+    /// How many agents are connected.
+    pub(crate) fn connected(&self) -> usize {
+        self.agents.lock().values().filter(|known| known.link.is_some()).count()
+    }
+
+    #[allow(dead_code, reason = "health is next")]
+    /// Invalid messages of all agents since `since`, as far as they are kept.
+    pub(crate) fn violations_since(&self, since: TimeMs) -> usize {
+        self.agents.lock().values().map(|known| known.record.violations_since(since)).sum()
+    }
+
+    /// What ends when the caller's token does.
+    pub(crate) fn leash(&self, caller: &Caller) -> Leash {
+        Leash::new(caller.token, self.ended.subscribe(), self.tokens.clone())
+    }
+
+    fn tell(&self, agent: &str, order: Order) {
+        let agents = self.agents.lock();
+        let Some(link) = agents.get(agent).and_then(|known| known.link.as_ref()) else { return };
+        if link.orders.try_send(order).is_err() {
+            tracing::warn!(target: "agent", agent, "too many orders wait: it hears of this one when it renews");
+        }
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::StopAttempt { agent, task, generation, reason } => {
+                self.tell(&agent, Order::Cancel { task, generation, reason });
+            }
+            Effect::AgentDrain { agent, draining } => self.tell(&agent, Order::Drain(draining)),
+            Effect::TokenEnded { token } => {
+                // Without a stream there is nobody to tell.
+                let _ = self.ended.send(token);
+            }
+        }
+    }
+}
+
+/// Carries what the door wants done outside to those whom it concerns, for as long as the door stands.
+pub(crate) async fn carry(live: Arc<Live>, mut effects: broadcast::Receiver<Effect>) {
+    loop {
+        match effects.recv().await {
+            Ok(effect) => live.carry_out(effect),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(target: "agent", missed, "orders were passed over: every agent connects anew");
+                live.agents.lock().values_mut().for_each(|known| known.link = None);
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

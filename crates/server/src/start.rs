@@ -8,6 +8,7 @@ use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Befo
 use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
+use crate::live::{Live, carry};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -164,11 +165,14 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     let services = Supervisor::start(&engine, all());
     let (stopper, heard) = stop();
     let porter = Porter::new(options.door, options.query_tokens, &engine);
+    let live = Arc::new(Live::new(&engine));
+    tokio::spawn(carry(Arc::clone(&live), engine.door().effects()));
     let app = Arc::new(App {
         engine: Arc::clone(&engine),
         porter,
         default_lease_ms: options.default_lease_ms,
         stop: heard.clone(),
+        live,
         counts: Counts::new(),
         runtime: tokio::runtime::Handle::current(),
     });

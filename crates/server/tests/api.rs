@@ -5,5 +5,7 @@
 #[path = "api/support.rs"]
 mod support;
 
+#[path = "api/agent.rs"]
+mod agent;
 #[path = "api/task.rs"]
 mod task;

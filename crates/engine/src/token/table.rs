@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Role};
 use tiltyard_model::time::{MINUTE_MS, TimeMs};
@@ -137,6 +138,11 @@ impl Tokens {
             owners.insert(ADMIN_OWNER.to_owned());
         }
         owners
+    }
+
+    /// Whether a token is live.
+    pub fn is_live(&self, token: Id) -> bool {
+        self.inner.live.read().by_key.contains_key(&token.key())
     }
 
     /// How many tokens are live.

@@ -1,16 +1,22 @@
 //! Agents: who is there, and what they are told.
 
 use crate::ask::Ask;
+use crate::live::Live;
+use crate::live::record::Record;
 use crate::reply::{Answer, Reply};
 use crate::route::task::filter::Span;
 use crate::view;
-use crate::view::agent::Live;
+use http::StatusCode;
+use std::sync::Arc;
 use tiltyard_engine::agent::{self as agents, Seen};
 use tiltyard_engine::task::heartbeat;
-use tiltyard_engine::{Act, Urgency};
+use tiltyard_engine::{Act, Urgency, token};
+use tiltyard_model::agent::Profile;
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_wire::agent as wire;
+use tiltyard_wire::endpoint::BASE_PATH;
 use tiltyard_wire::page::{Page, PageQuery};
-use tiltyard_wire::task::work as wire;
+use tiltyard_wire::task::work::AgentHeartbeat;
 
 /// Most leases that one heartbeat may name.
 const MAX_LEASES: usize = 10_000;
@@ -27,19 +33,26 @@ pub(crate) async fn list(ask: Ask) -> Answer {
     let more = items.len() > span.limit as usize;
     items.truncate(span.limit as usize);
     let next_cursor = items.last().filter(|_| more).map(|seen| seen.agent.name.clone());
-    let items = items.into_iter().map(|seen| view::agent::view(seen, Live::default())).collect();
+    let items = items.into_iter().map(|seen| view(&ask, seen)).collect();
     Ok(Reply::ok(&Page::new(items, next_cursor, total)).into_response())
 }
 
-fn shown(seen: Seen) -> Reply {
-    Reply::ok(&view::agent::view(seen, Live::default())).one()
+fn view(ask: &Ask, seen: Seen) -> wire::View {
+    let live = ask.app.live.look(&seen.agent.name);
+    view::agent::view(seen, live)
+}
+
+/// How an agent is shown alone.
+fn shown(live: &Live, seen: Seen) -> Reply {
+    let beside = live.look(&seen.agent.name);
+    Reply::ok(&view::agent::view(seen, beside)).one()
 }
 
 /// `GET /agents/{name}`.
 pub(crate) async fn get(ask: Ask) -> Answer {
     let name = ask.place("name").to_owned();
     let seen = ask.app.engine.enter(ask.pass(), Urgency::Normal, move |act| agents::get(act, &name)).await?;
-    Ok(shown(seen).unless_known(&ask.parts.headers))
+    Ok(shown(&ask.app.live, seen).unless_known(&ask.parts.headers))
 }
 
 /// `POST /agents/{name}/drain`.
@@ -54,16 +67,18 @@ pub(crate) async fn resume(ask: Ask) -> Answer {
 
 async fn order(ask: Ask, draining: bool) -> Answer {
     let name = ask.place("name").to_owned();
-    ask.act(Urgency::Normal, move |act| agents::drain(act, &name, draining), shown).await
+    let live = Arc::clone(&ask.app.live);
+    let deed = move |act: &mut Act<'_>| agents::drain(act, &name, draining);
+    ask.act(Urgency::Normal, deed, move |seen| shown(&live, seen)).await
 }
 
 /// `DELETE /agents/{name}`.
 pub(crate) async fn delete(ask: Ask) -> Answer {
     let name = ask.place("name").to_owned();
-    let demanded = ask.precondition();
+    let (demanded, live) = (ask.precondition(), Arc::clone(&ask.app.live));
     let deed = move |act: &mut Act<'_>| {
         let now = agents::get(act, &name)?;
-        demanded.check(|| Some(shown(now).body))?;
+        demanded.check(|| Some(shown(&live, now).body))?;
         agents::delete(act, &name)
     };
     ask.act(Urgency::Normal, deed, |()| Reply::empty()).await
@@ -72,7 +87,7 @@ pub(crate) async fn delete(ask: Ask) -> Answer {
 /// `POST /agents/{name}/heartbeat`.
 pub(crate) async fn heartbeat(mut ask: Ask) -> Answer {
     let name = ask.place("name").to_owned();
-    let wire::AgentHeartbeat { instance, lease_ms, leases } = ask.body().await?;
+    let AgentHeartbeat { instance, lease_ms, leases } = ask.body().await?;
     if leases.len() > MAX_LEASES {
         return Err(Refusal::fault(Code::Invalid, "/leases", "at most 10,000 leases"));
     }
@@ -80,4 +95,42 @@ pub(crate) async fn heartbeat(mut ask: Ask) -> Answer {
     let deed =
         move |act: &mut Act<'_>| heartbeat::renew_all(act, &name, instance.as_deref(), lease_ms, &held);
     ask.act(Urgency::Urgent, deed, |standing| Reply::ok(&view::agent::standing(standing))).await
+}
+
+/// `POST /agents`.
+pub(crate) async fn register(mut ask: Ask) -> Answer {
+    let wire::Register { name, capabilities, scopes } = ask.body().await?;
+    let scopes = scopes.unwrap_or_else(|| ask.caller.reach.to_list());
+    let profile = Profile { capabilities, ..Profile::default() };
+    let random = token::random()?;
+    let deed = move |act: &mut Act<'_>| {
+        let seen = agents::register(act, &name, profile)?;
+        Ok((seen, token::mint_for_agent(act, &name, &scopes, &random)?))
+    };
+    let show = |(seen, minted): (Seen, token::Minted)| {
+        let at = format!("{BASE_PATH}/agents/{}", seen.agent.name);
+        let agent = view::agent::view(seen, view::agent::Live::default());
+        Reply::json(StatusCode::CREATED, &wire::Registered { agent, token: minted.text }).at(at)
+    };
+    ask.act(Urgency::Normal, deed, show).await
+}
+
+/// `GET /agents/{name}/violations`.
+pub(crate) async fn violations(ask: Ask) -> Answer {
+    let items = remembered(&ask, |record| record.violations()).await?;
+    Ok(Reply::ok(&wire::Violations { items }).into_response())
+}
+
+/// `GET /agents/{name}/disconnects`.
+pub(crate) async fn disconnects(ask: Ask) -> Answer {
+    let items = remembered(&ask, |record| record.disconnects()).await?;
+    Ok(Reply::ok(&wire::Disconnects { items }).into_response())
+}
+
+/// What is remembered of an agent that is there; nothing where it never connected.
+async fn remembered<T: Default>(ask: &Ask, read: impl FnOnce(&mut Record) -> T) -> Result<T, Refusal> {
+    let name = ask.place("name").to_owned();
+    let asked = name.clone();
+    ask.app.engine.enter(ask.pass(), Urgency::Normal, move |act| agents::get(act, &asked).map(drop)).await?;
+    Ok(ask.app.live.note(&name, read).unwrap_or_default())
 }

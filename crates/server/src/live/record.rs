@@ -1,0 +1,155 @@
+//! What is remembered of an agent's connections: its last invalid messages and the ends of its connections (C2).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tiltyard_model::time::TimeMs;
+use tiltyard_wire::agent::{Disconnect, Violation};
+use tiltyard_wire::time::Time;
+
+/// Invalid messages that are kept of one agent.
+pub(crate) const MAX_VIOLATIONS: usize = 50;
+/// Ends of connections that are kept of one agent.
+pub(crate) const MAX_DISCONNECTS: usize = 20;
+/// Agents that are remembered; beyond them those that are not connected are forgotten.
+pub(crate) const MAX_RECORDS: usize = 10_000;
+
+/// So many invalid messages are only warned of.
+const MAX_WARNED: u32 = 10;
+/// The message that closes the connection.
+const CLOSING: u32 = 20;
+/// How long the next message waits, for each invalid one beyond the warned, in milliseconds.
+const SLOW_MS: [u64; 5] = [1_000, 2_000, 5_000, 10_000, 30_000];
+/// So long without an invalid message, and the counting begins anew.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What one agent's connections left behind.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    violations: VecDeque<Violation>,
+    disconnects: VecDeque<Disconnect>,
+}
+
+impl Record {
+    /// Keeps an invalid message.
+    pub(crate) fn violated(&mut self, at: TimeMs, error: &str, verdict: Verdict) {
+        if self.violations.len() == MAX_VIOLATIONS {
+            self.violations.pop_back();
+        }
+        let action = verdict.as_str().to_owned();
+        self.violations.push_front(Violation { at: Time(at), error: error.to_owned(), action });
+    }
+
+    /// Keeps the end of a connection.
+    pub(crate) fn disconnected(&mut self, at: TimeMs, instance: Option<String>, reason: &str) {
+        if self.disconnects.len() == MAX_DISCONNECTS {
+            self.disconnects.pop_back();
+        }
+        self.disconnects.push_front(Disconnect { at: Time(at), instance, reason: reason.to_owned() });
+    }
+
+    /// The last invalid messages, newest first.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        self.violations.iter().cloned().collect()
+    }
+
+    /// The last ends of connections, newest first.
+    pub(crate) fn disconnects(&self) -> Vec<Disconnect> {
+        self.disconnects.iter().cloned().collect()
+    }
+
+    #[allow(dead_code, reason = "health is next")]
+    /// How many invalid messages came since then.
+    pub(crate) fn violations_since(&self, since: TimeMs) -> usize {
+        self.violations.iter().take_while(|violation| violation.at.0 >= since).count()
+    }
+}
+
+/// What is done about an invalid message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The sender is told.
+    Warned,
+    /// And its next message waits so long, in milliseconds.
+    Slowed(u64),
+    /// And the connection is closed with 4422.
+    Closed,
+}
+
+impl Verdict {
+    /// The word on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warned => "warned",
+            Self::Slowed(_) => "slowed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Counts the invalid messages of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl Patience {
+    /// What is done about one more, at `now`.
+    pub(crate) fn tried(&mut self, now: Instant) -> Verdict {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= QUIET) {
+            self.count = 0;
+        }
+        self.last = Some(now);
+        self.count += 1;
+        match self.count {
+            ..=MAX_WARNED => Verdict::Warned,
+            count if count < CLOSING => {
+                let step = (count - MAX_WARNED - 1) as usize;
+                Verdict::Slowed(SLOW_MS[step.min(SLOW_MS.len() - 1)])
+            }
+            _ => Verdict::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // C2: ten in a minute warned, then slowed by 1, 2, 5, 10, 30 s, the twentieth closes.
+    #[test]
+    fn c2_patience_ends_by_steps() {
+        let (mut patience, now) = (Patience::default(), Instant::now());
+        let verdicts: Vec<_> = (0..20).map(|_| patience.tried(now)).collect();
+        assert!(verdicts[..10].iter().all(|verdict| *verdict == Verdict::Warned));
+        let slowed =
+            [1_000, 2_000, 5_000, 10_000, 30_000, 30_000, 30_000, 30_000, 30_000].map(Verdict::Slowed);
+        assert_eq!(verdicts[10..19], slowed);
+        assert_eq!(verdicts[19], Verdict::Closed);
+    }
+
+    // C2: reset after 60 s quiet.
+    #[test]
+    fn c2_a_quiet_minute_is_forgiveness() {
+        let (mut patience, now) = (Patience::default(), Instant::now());
+        for _ in 0..15 {
+            patience.tried(now);
+        }
+        assert_eq!(patience.tried(now + Duration::from_secs(59)), Verdict::Slowed(30_000));
+        assert_eq!(patience.tried(now + Duration::from_secs(119)), Verdict::Warned);
+    }
+
+    // C2: the last 50 violations and 20 disconnects can be looked up, newest first.
+    #[test]
+    fn c2_the_record_is_bounded() {
+        let mut record = Record::default();
+        for at in 0..60 {
+            record.violated(at, "x", Verdict::Warned);
+            record.disconnected(at, None, "gone");
+        }
+        let (violations, disconnects) = (record.violations(), record.disconnects());
+        assert_eq!((violations.len(), violations[0].at.0), (50, 59));
+        assert_eq!((disconnects.len(), disconnects[19].at.0), (20, 40));
+        assert_eq!(record.violations_since(55), 5);
+    }
+}
