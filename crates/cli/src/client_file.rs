@@ -11,6 +11,9 @@ use tiltyard_model::secret::Secret;
 /// Name of the file in the folder for state.
 pub const FILE_NAME: &str = "client.toml";
 
+/// Name beside it of the last one that was for another server.
+pub const ASIDE_NAME: &str = "client.before.toml";
+
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +58,24 @@ impl ClientFile {
             ))
         })?;
         Ok(Some(file))
+    }
+
+    /// Puts this file in the place of the one that is there. One for another server is kept aside under
+    /// [`ASIDE_NAME`]: its token was shown once, and may stand nowhere else.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old one stays then.
+    pub fn replace(&self, path: &Path) -> std::io::Result<()> {
+        // One that cannot be read is kept aside too: it may be worth mending.
+        let other = match Self::read(path) {
+            Ok(Some(old)) => trim(&old.url) != trim(&self.url),
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        if other {
+            std::fs::copy(path, path.with_file_name(ASIDE_NAME))?;
+        }
+        self.write(path)
     }
 
     /// Writes the file, 0600.
@@ -142,6 +163,22 @@ mod tests {
 
     fn token(destination: &Destination) -> Option<&str> {
         destination.token.as_ref().map(|token| token.expose().as_str())
+    }
+
+    // SEC2: a token is shown once, so a new first token does not push out the one of another server.
+    #[test]
+    fn sec2_the_file_of_another_server_is_kept_aside() {
+        let (_folder, environment) = home(&[]);
+        let path = write(&environment);
+        let aside = path.with_file_name(ASIDE_NAME);
+        let file = |url: &str, token: &str| ClientFile { url: url.into(), token: Secret::new(token.into()) };
+        file("http://127.0.0.1:9", "jst_newer").replace(&path).expect("writes");
+        assert!(!aside.exists(), "the same server has one token here");
+        file("http://127.0.0.1:10", "jst_other").replace(&path).expect("writes");
+        let kept = ClientFile::read(&aside).expect("reads").expect("is there");
+        assert_eq!((kept.url.as_str(), kept.token.expose().as_str()), ("http://127.0.0.1:9", "jst_newer"));
+        let now = ClientFile::read(&path).expect("reads").expect("is there");
+        assert_eq!(now.token.expose(), "jst_other");
     }
 
     #[test]

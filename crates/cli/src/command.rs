@@ -18,6 +18,7 @@ pub mod queues;
 pub mod reject;
 pub mod repo;
 pub mod retry;
+pub mod server;
 pub mod submit;
 pub mod tasks;
 pub mod token;
@@ -61,6 +62,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a doc comment here would take the place of the command's own")]
 pub enum Command {
+    Server(server::Server),
     Submit(Box<submit::Submit>),
     Batch(batch::Batch),
     Tasks(tasks::Tasks),
@@ -115,6 +117,7 @@ impl FromArgMatches for Cli {
 pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
     match command {
         None => context.output.line(WELCOME),
+        Some(Command::Server(command)) => command.run(context),
         Some(Command::Submit(command)) => command.run(context),
         Some(Command::Batch(command)) => command.run(context),
         Some(Command::Tasks(command)) => command.run(context),

@@ -1,6 +1,7 @@
 //! How a command ends: the only map from failures to exit codes (O3).
 
 pub mod call;
+pub mod store;
 
 use std::process::ExitCode;
 

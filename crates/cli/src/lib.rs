@@ -13,9 +13,11 @@ pub mod list;
 pub mod log;
 pub mod moment;
 pub mod output;
+pub mod parent;
 pub mod place;
 pub mod ready_file;
 pub mod settings;
+pub mod signal;
 pub mod version;
 
 use clap::{CommandFactory, FromArgMatches};

@@ -11,6 +11,7 @@ pub mod load;
 pub mod origin;
 pub mod reload;
 pub mod rule;
+pub mod serve;
 pub mod template;
 pub mod view;
 

@@ -136,6 +136,11 @@ impl Door {
         &self.metrics
     }
 
+    /// From now on so much new work may wait (E7); what waits already stays.
+    pub fn set_max_queued(&self, max_queued: usize) {
+        self.inbox.set_max_normal(max_queued);
+    }
+
     /// How many deeds wait.
     pub fn queued(&self) -> usize {
         self.inbox.len()

@@ -27,3 +27,4 @@ pub mod token;
 pub use act::{Act, Effect, Pass};
 pub use door::Urgency;
 pub use engine::{Engine, OpenError, Options};
+pub use tiltyard_store::sqlite::Durability;

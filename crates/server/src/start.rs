@@ -105,18 +105,29 @@ pub enum End {
 }
 
 /// A server that answers.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    engine: Arc<Engine>,
     stopper: Stopper,
     first_token: Option<Secret<String>>,
     served: JoinHandle<End>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Running {
     /// Where it answers, with the port that was picked.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its engine: for what can be set while it runs.
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// The text of the first token, where this start made it: to be shown once (SEC2).
@@ -178,9 +189,16 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     });
     let edge = Arc::new(Edge::new(options.edge, address.port(), Front(app)));
     let serving = tokio::spawn(listener.serve(edge, heard.clone()));
-    let house = House { engine, services, serving, breakage, stopper: stopper.clone(), stop: heard };
+    let house = House {
+        engine: Arc::clone(&engine),
+        services,
+        serving,
+        breakage,
+        stopper: stopper.clone(),
+        stop: heard,
+    };
     tracing::info!(target: "api", %address, "the server answers");
-    Ok(Running { address, stopper, first_token, served: tokio::spawn(house.live()) })
+    Ok(Running { address, engine, stopper, first_token, served: tokio::spawn(house.live()) })
 }
 
 /// Takes `ADMIN_TOKEN`; without one, a store that never had a token gets its first (SEC2).

@@ -1,7 +1,7 @@
 //! `tiltyard migrate`
 
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::flag::SettingsFlags;
 use crate::moment::short;
 use crate::output::style::Colour;
@@ -10,7 +10,7 @@ use crate::place::make_private_folder;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
-use tiltyard_engine::migrate::{self, MigrateError, Step};
+use tiltyard_engine::migrate::{self, Step};
 use tiltyard_wire::system::{Migration, Migrations};
 use tiltyard_wire::time::Time;
 
@@ -170,11 +170,4 @@ fn tell(context: &Context, direction: Move, writing: Writing, steps: &[Step]) ->
         return context.output.line("nothing to do");
     }
     steps.iter().try_for_each(|step| context.output.line(&format!("{}  {}  {word}", step.version, step.name)))
-}
-
-impl From<MigrateError> for Failure {
-    fn from(error: MigrateError) -> Self {
-        let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
-        Self::new(exit, error.to_string())
-    }
 }

@@ -4,6 +4,7 @@ use super::closed;
 use super::deed::Deed;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 
@@ -23,7 +24,7 @@ pub enum Urgency {
 pub(super) struct Inbox {
     lines: Mutex<Lines>,
     came: Condvar,
-    max_normal: usize,
+    max_normal: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -36,7 +37,12 @@ struct Lines {
 
 impl Inbox {
     pub(super) fn new(max_normal: usize) -> Self {
-        Self { lines: Mutex::default(), came: Condvar::new(), max_normal }
+        Self { lines: Mutex::default(), came: Condvar::new(), max_normal: AtomicUsize::new(max_normal) }
+    }
+
+    /// From now on so many normal deeds may wait; those that wait already stay.
+    pub(super) fn set_max_normal(&self, max_normal: usize) {
+        self.max_normal.store(max_normal, Ordering::Relaxed);
     }
 
     /// Stands in line, or is turned away.
@@ -47,7 +53,7 @@ impl Inbox {
         }
         let (line, limit) = match urgency {
             Urgency::Urgent => (&mut lines.urgent, MAX_URGENT),
-            Urgency::Normal => (&mut lines.normal, self.max_normal),
+            Urgency::Normal => (&mut lines.normal, self.max_normal.load(Ordering::Relaxed)),
         };
         if line.len() >= limit {
             return Err(overloaded(limit));
