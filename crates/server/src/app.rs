@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) stop: Stop,
     /// Who is connected.
     pub(crate) live: Arc<Live>,
+    /// The store's name in its events (D50).
+    pub(crate) source: Arc<str>,
     /// What came in, by place and code.
     pub(crate) counts: Counts,
     /// Where work goes on that no request waits for.

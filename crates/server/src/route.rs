@@ -2,6 +2,7 @@
 //! not build. Handlers are thin: sentence to words, one deed, words to sentence. One file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod event;
 pub(crate) mod task;
 
 use crate::ask::Ask;
@@ -65,6 +66,7 @@ fn api(endpoint: Endpoint, ask: Ask) -> Work {
         E::AgentDelete => Box::pin(agent::delete(ask)),
         E::AgentRegister => Box::pin(agent::register(ask)),
         E::AgentViolations => Box::pin(agent::violations(ask)),
+        E::EventList => Box::pin(event::list(ask)),
         E::EventStream => Box::pin(live::event::stream(ask)),
         E::EventSocket => Box::pin(live::event::socket(ask)),
         E::AgentDisconnects => Box::pin(agent::disconnects(ask)),

@@ -9,6 +9,7 @@ use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
 use crate::live::{Live, carry};
+use crate::view;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -184,6 +185,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         default_lease_ms: options.default_lease_ms,
         stop: heard.clone(),
         live,
+        source: view::event::source_of(&engine).into(),
         counts: Counts::new(),
         runtime: tokio::runtime::Handle::current(),
     });

@@ -1,4 +1,5 @@
 //! Words as sentences: one file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod event;
 pub(crate) mod task;
