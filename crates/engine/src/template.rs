@@ -7,7 +7,9 @@ use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
 use tiltyard_model::template::{Template, admit_another, faults};
 use tiltyard_store::Rows;
-use tiltyard_store::template::{self, Kept, Window};
+use tiltyard_store::template;
+/// Which part of a list, and what it lists.
+pub use tiltyard_store::template::{Kept, Window};
 
 /// Up to here the total of a list is exact.
 const MAX_EXACT_TOTAL: u32 = 10_000;

@@ -18,7 +18,9 @@ use tiltyard_model::token::{
     ADMIN_OWNER, AGENT_OWNER_PREFIX, MAX_NAMES, Mint, RANDOM_BYTES, Token, admit, digest_of, text_of,
 };
 use tiltyard_store::Rows;
-use tiltyard_store::token::{self, Window};
+use tiltyard_store::token;
+/// Which part of a list.
+pub use tiltyard_store::token::Window;
 
 /// Most live tokens of a store.
 pub const MAX_LIVE_TOKENS: usize = 100_000;

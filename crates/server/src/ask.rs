@@ -123,7 +123,6 @@ impl Ask {
         Precondition::of(&self.parts.headers)
     }
 
-    #[allow(dead_code, reason = "templates are next")]
     /// The scope in which a thing is made, or named by slug.
     ///
     /// # Errors

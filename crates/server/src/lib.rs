@@ -7,6 +7,7 @@ pub mod caller;
 mod count;
 pub mod edge;
 mod live;
+mod page;
 mod pen;
 pub mod problem;
 mod reply;

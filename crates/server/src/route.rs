@@ -2,8 +2,13 @@
 //! not build. Handlers are thin: sentence to words, one deed, words to sentence. One file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod board;
 pub(crate) mod event;
+pub(crate) mod queue;
+pub(crate) mod scope;
 pub(crate) mod task;
+pub(crate) mod template;
+pub(crate) mod token;
 
 use crate::ask::Ask;
 use crate::edge::place::{Outside, Place};
@@ -57,6 +62,22 @@ fn api(endpoint: Endpoint, ask: Ask) -> Work {
         E::TaskRelease => Box::pin(task::work::release(ask)),
         E::DependencyPut => Box::pin(task::add_dependency(ask)),
         E::DependencyDelete => Box::pin(task::remove_dependency(ask)),
+        E::BoardGet => Box::pin(board::get(ask)),
+        E::QueueList => Box::pin(queue::list(ask)),
+        E::QueuePatch => Box::pin(queue::patch(ask)),
+        E::QueueDrain => Box::pin(queue::drain(ask)),
+        E::TemplateList => Box::pin(template::list(ask)),
+        E::TemplateGet => Box::pin(template::get(ask)),
+        E::TemplatePut => Box::pin(template::put(ask)),
+        E::TemplateDelete => Box::pin(template::delete(ask)),
+        E::ScopeList => Box::pin(scope::list(ask)),
+        E::ScopeGet => Box::pin(scope::get(ask)),
+        E::ScopePut => Box::pin(scope::put(ask)),
+        E::ScopeDelete => Box::pin(scope::delete(ask)),
+        E::TokenMint => Box::pin(token::mint(ask)),
+        E::TokenList => Box::pin(token::list(ask)),
+        E::TokenRevoke => Box::pin(token::revoke(ask)),
+        E::TokenRotate => Box::pin(token::rotate(ask)),
         E::AgentList => Box::pin(agent::list(ask)),
         E::AgentConnect => Box::pin(live::agent::connect(ask)),
         E::AgentGet => Box::pin(agent::get(ask)),

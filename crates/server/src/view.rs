@@ -2,4 +2,5 @@
 
 pub(crate) mod agent;
 pub(crate) mod event;
+pub(crate) mod queue;
 pub(crate) mod task;

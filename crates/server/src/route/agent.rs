@@ -3,8 +3,8 @@
 use crate::ask::Ask;
 use crate::live::Live;
 use crate::live::record::Record;
+use crate::page::Span;
 use crate::reply::{Answer, Reply};
-use crate::route::task::filter::Span;
 use crate::view;
 use http::StatusCode;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const MAX_LEASES: usize = 10_000;
 /// `GET /agents`.
 pub(crate) async fn list(ask: Ask) -> Answer {
     let asked: PageQuery = ask.query()?;
-    let span = Span::of(asked.limit, asked.offset, asked.cursor.as_deref())?;
+    let span = Span::of_query(&asked)?;
     let all = ask.app.engine.enter(ask.pass(), Urgency::Normal, agents::list).await?;
     let after = asked.cursor.as_deref().unwrap_or_default();
     let total = all.len() as u64;

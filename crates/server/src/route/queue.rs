@@ -1,0 +1,56 @@
+//! Queues: their switches, limits and depth.
+
+use crate::ask::Ask;
+use crate::caller::may_use_queue;
+use crate::reply::{Answer, Reply};
+use crate::view;
+use tiltyard_engine::queue as queues;
+use tiltyard_engine::{Act, Urgency};
+use tiltyard_model::queue::Flow;
+use tiltyard_wire::page::ScopeQuery;
+use tiltyard_wire::queue as wire;
+
+/// `GET /queues`.
+pub(crate) async fn list(ask: Ask) -> Answer {
+    let ScopeQuery { scope } = ask.query()?;
+    let deed = move |act: &mut Act<'_>| queues::list(act, scope.as_deref());
+    let found = ask.app.engine.enter(ask.pass(), Urgency::Normal, deed).await?;
+    let items = found.iter().map(view::queue::view).collect();
+    Ok(Reply::ok(&wire::List { items }).into_response())
+}
+
+/// `PATCH /queues/{name}`.
+pub(crate) async fn patch(mut ask: Ask) -> Answer {
+    let asked: wire::Patch = ask.body().await?;
+    let change = queues::Patch {
+        flow: asked.paused.map(|paused| if paused { Flow::Paused } else { Flow::Open }),
+        concurrency_limit: asked.concurrency_limit,
+        rate_per_minute: asked.rate_per_minute,
+        assignment: asked.assignment,
+        dead_letters: asked.dead_letters,
+    };
+    change_to(ask, change).await
+}
+
+/// `POST /queues/{name}/drain`.
+pub(crate) async fn drain(ask: Ask) -> Answer {
+    change_to(ask, queues::Patch { flow: Some(Flow::Draining), ..queues::Patch::default() }).await
+}
+
+async fn change_to(ask: Ask, change: queues::Patch) -> Answer {
+    let ScopeQuery { scope } = ask.query()?;
+    let (scope, name) = (ask.scope(scope.as_deref())?, ask.place("name").to_owned());
+    may_use_queue(&ask.caller, &name)?;
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        demanded.check(|| now(act, &scope, &name))?;
+        queues::patch(act, &scope, &name, &change)
+    };
+    ask.act(Urgency::Normal, deed, |view| Reply::ok(&view::queue::view(&view)).one()).await
+}
+
+/// How the queue is shown now.
+fn now(act: &mut Act<'_>, scope: &str, name: &str) -> Option<Vec<u8>> {
+    let found = queues::list(act, Some(scope)).ok()?.into_iter().find(|queue| queue.name == name)?;
+    Some(Reply::ok(&view::queue::view(&found)).body)
+}

@@ -1,0 +1,59 @@
+//! Scopes.
+
+use crate::ask::Ask;
+use crate::reply::{Answer, Reply};
+use tiltyard_engine::scope as scopes;
+use tiltyard_engine::{Act, Urgency};
+use tiltyard_model::scope::Scope;
+use tiltyard_wire::scope as wire;
+use tiltyard_wire::time::Time;
+
+fn view(scope: Scope) -> wire::View {
+    wire::View { name: scope.name, description: scope.description, created_at: Time(scope.created_at) }
+}
+
+fn shown(scope: Scope) -> Reply {
+    Reply::ok(&view(scope)).one()
+}
+
+/// How the scope is shown now; `None` where it is not there.
+fn now(act: &Act<'_>, name: &str) -> Option<Vec<u8>> {
+    let key = act.memory.names.scope_key(name)?;
+    act.memory.names.scope(key).cloned().map(|scope| shown(scope).body)
+}
+
+/// `GET /scopes`.
+pub(crate) async fn list(ask: Ask) -> Answer {
+    let found = ask.read(scopes::list).await?;
+    Ok(Reply::ok(&wire::List { items: found.into_iter().map(view).collect() }).into_response())
+}
+
+/// `GET /scopes/{name}`.
+pub(crate) async fn get(ask: Ask) -> Answer {
+    let name = ask.place("name").to_owned();
+    let found = ask.read(move |rows, caller| scopes::get(rows, caller, &name)).await?;
+    Ok(shown(found).unless_known(&ask.parts.headers))
+}
+
+/// `PUT /scopes/{name}`.
+pub(crate) async fn put(mut ask: Ask) -> Answer {
+    let name = ask.place("name").to_owned();
+    let wire::Put { description } = ask.body().await?;
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        demanded.check(|| now(act, &name))?;
+        scopes::put(act, &name, &description)
+    };
+    ask.act(Urgency::Normal, deed, shown).await
+}
+
+/// `DELETE /scopes/{name}`.
+pub(crate) async fn delete(ask: Ask) -> Answer {
+    let name = ask.place("name").to_owned();
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        demanded.check(|| now(act, &name))?;
+        scopes::delete(act, &name)
+    };
+    ask.act(Urgency::Normal, deed, |()| Reply::empty()).await
+}

@@ -1,0 +1,84 @@
+//! Templates.
+
+use crate::ask::Ask;
+use crate::page::{Span, bad_cursor};
+use crate::reply::{Answer, Reply};
+use tiltyard_engine::template::{self as templates, Kept, Window};
+use tiltyard_engine::{Act, Urgency};
+use tiltyard_model::template::Template;
+use tiltyard_wire::page::{Page, PageQuery, ScopeQuery};
+use tiltyard_wire::template as wire;
+use tiltyard_wire::time::Time;
+
+fn view(kept: Kept) -> wire::View {
+    let Template { scope, name, description, task } = kept.template;
+    wire::View { scope, name, description, task, updated_at: Time(kept.updated_at) }
+}
+
+fn shown(kept: Kept) -> Reply {
+    Reply::ok(&view(kept)).one()
+}
+
+/// `GET /templates`.
+pub(crate) async fn list(ask: Ask) -> Answer {
+    let asked: PageQuery = ask.query()?;
+    let span = Span::of_query(&asked)?;
+    let window = Window {
+        after: asked.cursor.as_deref().map(after).transpose()?,
+        offset: span.offset,
+        limit: span.limit,
+    };
+    let page =
+        ask.read(move |rows, caller| templates::page(rows, caller, asked.scope.as_deref(), &window)).await?;
+    let next = page.next.map(|(scope, name)| format!("{scope}/{name}"));
+    let items = page.items.into_iter().map(view).collect();
+    Ok(Reply::ok(&Page::new(items, next, page.total)).into_response())
+}
+
+fn after(cursor: &str) -> Result<(String, String), tiltyard_model::refusal::Refusal> {
+    let (scope, name) = cursor.split_once('/').ok_or_else(bad_cursor)?;
+    Ok((scope.to_owned(), name.to_owned()))
+}
+
+/// The scope and the name of the template in the path.
+fn named(ask: &Ask, scope: Option<&str>) -> Result<(String, String), tiltyard_model::refusal::Refusal> {
+    Ok((ask.scope(scope)?, ask.place("name").to_owned()))
+}
+
+/// `GET /templates/{name}`.
+pub(crate) async fn get(ask: Ask) -> Answer {
+    let ScopeQuery { scope } = ask.query()?;
+    let (scope, name) = named(&ask, scope.as_deref())?;
+    let kept = ask.read(move |rows, caller| templates::get(rows, caller, &scope, &name)).await?;
+    Ok(shown(kept).unless_known(&ask.parts.headers))
+}
+
+/// How the template is shown now; `None` where it is not there.
+fn now(act: &Act<'_>, scope: &str, name: &str) -> Option<Vec<u8>> {
+    templates::get(act.tx, &act.pass.caller, scope, name).ok().map(|kept| shown(kept).body)
+}
+
+/// `PUT /templates/{name}`.
+pub(crate) async fn put(mut ask: Ask) -> Answer {
+    let asked: ScopeQuery = ask.query()?;
+    let wire::Put { scope, description, task } = ask.body().await?;
+    let (scope, name) = named(&ask, scope.or(asked.scope).as_deref())?;
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        demanded.check(|| now(act, &scope, &name))?;
+        templates::put(act, Template { scope, name, description, task })
+    };
+    ask.act(Urgency::Normal, deed, shown).await
+}
+
+/// `DELETE /templates/{name}`.
+pub(crate) async fn delete(ask: Ask) -> Answer {
+    let ScopeQuery { scope } = ask.query()?;
+    let (scope, name) = named(&ask, scope.as_deref())?;
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        demanded.check(|| now(act, &scope, &name))?;
+        templates::delete(act, &scope, &name)
+    };
+    ask.act(Urgency::Normal, deed, |()| Reply::empty()).await
+}

@@ -1,0 +1,77 @@
+//! Tokens: minted, listed, rotated, revoked. A text is shown once, in the answer that made it.
+
+use crate::ask::Ask;
+use crate::page::{Span, below};
+use crate::reply::{Answer, Reply};
+use http::StatusCode;
+use tiltyard_engine::token::{self as tokens, Minted, Window};
+use tiltyard_engine::{Act, Urgency};
+use tiltyard_model::id::Noun;
+use tiltyard_model::token::{Mint, Token};
+use tiltyard_wire::endpoint::BASE_PATH;
+use tiltyard_wire::page::{Page, PageQuery};
+use tiltyard_wire::time::Time;
+use tiltyard_wire::token as wire;
+
+fn view(token: Token) -> wire::View {
+    wire::View {
+        id: token.id,
+        label: token.label,
+        owner: token.owner,
+        groups: token.groups,
+        role: token.role,
+        scopes: token.reach.to_list(),
+        queues: token.queues,
+        agent: token.agent,
+        created: Time(token.id.time_ms()),
+        expires: token.expires.map(Time),
+        last_used: token.last_used.map(Time),
+        revoked: token.revoked.map(Time),
+    }
+}
+
+fn shown(minted: Minted) -> Reply {
+    let id = minted.token.id;
+    let sentence = wire::Minted { view: view(minted.token), token: minted.text };
+    Reply::json(StatusCode::CREATED, &sentence).at(format!("{BASE_PATH}/auth/tokens/{id}"))
+}
+
+/// `POST /auth/tokens`.
+pub(crate) async fn mint(mut ask: Ask) -> Answer {
+    let asked: wire::Mint = ask.body().await?;
+    let mint = Mint {
+        label: asked.label,
+        role: asked.role,
+        scopes: asked.scopes,
+        queues: asked.queues,
+        owner: asked.owner,
+        groups: asked.groups,
+        expires: asked.expires.map(|time| time.0),
+    };
+    let random = tokens::random()?;
+    ask.act(Urgency::Normal, move |act| tokens::mint(act, &mint, &random), shown).await
+}
+
+/// `GET /auth/tokens`.
+pub(crate) async fn list(ask: Ask) -> Answer {
+    let asked: PageQuery = ask.query()?;
+    let (span, below) = (Span::of_query(&asked)?, below(Noun::Token, asked.cursor.as_deref())?);
+    let window = Window { below, offset: span.offset, limit: span.limit };
+    let page = ask.read(move |rows, caller| tokens::page(rows, caller, window)).await?;
+    let next = page.items.last().filter(|_| page.next.is_some()).map(|token| token.id.to_string());
+    let items = page.items.into_iter().map(view).collect();
+    Ok(Reply::ok(&Page::new(items, next, page.total)).into_response())
+}
+
+/// `DELETE /auth/tokens/{id}`.
+pub(crate) async fn revoke(ask: Ask) -> Answer {
+    let id = ask.id(Noun::Token)?;
+    ask.act(Urgency::Urgent, move |act: &mut Act<'_>| tokens::revoke(act, id), |()| Reply::empty()).await
+}
+
+/// `POST /auth/tokens/{id}/rotate`.
+pub(crate) async fn rotate(ask: Ask) -> Answer {
+    let id = ask.id(Noun::Token)?;
+    let random = tokens::random()?;
+    ask.act(Urgency::Normal, move |act| tokens::rotate(act, id, &random), shown).await
+}
