@@ -110,6 +110,27 @@ pub fn once<T>(
     Ok(Once::Done(done))
 }
 
+/// The answer that a request got before, for one whose work is many deeds.
+///
+/// # Errors
+/// As [`once`].
+pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<(u16, String)>, Refusal> {
+    let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
+    Ok(match kept.map(|kept| replay::<()>(key, kept)).transpose()? {
+        Some(Once::Replayed { status, body }) => Some((status, body)),
+        _ => None,
+    })
+}
+
+/// Keeps the answer of a request whose work was many deeds.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn keep(act: &mut Act<'_>, key: &Key, status: u16, body: &str) -> Result<(), Refusal> {
+    let kept = Kept { body: key.body.to_vec(), status, answer: body.to_owned() };
+    idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)
+}
+
 fn replay<T>(key: &Key, kept: Kept) -> Result<Once<T>, Refusal> {
     if kept.body != key.body {
         let text = "this Idempotency-Key was used with another request within 24 h: use a fresh key";

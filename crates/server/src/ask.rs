@@ -3,19 +3,24 @@
 use crate::app::App;
 use crate::edge::body;
 use crate::edge::intake::Intake;
+use crate::edge::place::Place;
 use crate::edge::query;
 use crate::edge::visit::{Asked, Visit};
 use crate::reply::{Answer, Precondition, Reply};
+use http::header::HeaderName;
 use http::request::Parts;
 use hyper::body::{Body, Incoming};
 use serde::de::DeserializeOwned;
+use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use tiltyard_engine::act::Act;
+use tiltyard_engine::once::{self, Guard, Key};
 use tiltyard_engine::readers::Rows;
 use tiltyard_engine::{Pass, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::role::{Caller, Reach, Role};
+use tiltyard_model::role::{Caller, Reach, Right, Role};
+use tiltyard_wire::endpoint as wire;
 
 /// Who asks where no token is needed and none was shown: nobody, with nothing.
 static NOBODY: LazyLock<Arc<Caller>> = LazyLock::new(|| {
@@ -34,14 +39,24 @@ pub(crate) struct Ask {
     /// Who asks.
     pub(crate) caller: Arc<Caller>,
     body: Option<Intake<Incoming>>,
+    once: Option<Once>,
 }
+
+/// A request that is done once (API5), and says so until it is answered.
+struct Once {
+    key: Key,
+    _running: Guard,
+}
+
+/// What a request is done once by.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Ask {
     /// A request that the edge let in.
     pub(crate) fn new(app: Arc<App>, visit: Arc<Visit>, request: Asked) -> Self {
         let (parts, body) = request.into_parts();
         let caller = visit.caller.clone().unwrap_or_else(|| Arc::clone(&NOBODY));
-        Self { app, visit, parts, caller, body: Some(body) }
+        Self { app, visit, parts, caller, body: Some(body), once: None }
     }
 
     #[allow(dead_code, reason = "health is next")]
@@ -93,21 +108,61 @@ impl Ask {
     /// The body.
     ///
     /// # Errors
-    /// As [`body::read`].
+    /// As [`body::read`]; 422 `idempotency_mismatch` and 409 `idempotency_running` where the request has a key.
     pub(crate) async fn body<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         let body = self.take_body()?;
-        body::read_from(&self.parts.headers, body, &self.visit.budget).await
+        if !self.has_key() {
+            return body::read_from(&self.parts.headers, body, &self.visit.budget).await;
+        }
+        let (text, _share) = body::whole(&self.parts.headers, body, &self.visit.budget).await?;
+        self.begin_once(&text)?;
+        body::parse(&text)
     }
 
     /// A body that may be left out.
     ///
     /// # Errors
-    /// As [`body::read`].
+    /// As [`Ask::body`].
     pub(crate) async fn optional_body<T: DeserializeOwned + Default>(&mut self) -> Result<T, Refusal> {
         if self.body.as_ref().is_none_or(Body::is_end_stream) {
+            self.no_body()?;
             return Ok(T::default());
         }
         self.body().await
+    }
+
+    /// Says that the request needs no body.
+    ///
+    /// # Errors
+    /// As [`Ask::body`], for its key.
+    pub(crate) fn no_body(&mut self) -> Result<(), Refusal> {
+        if self.has_key() { self.begin_once(&[]) } else { Ok(()) }
+    }
+
+    /// Whether the request is to be done once: a claim has its own id, a settle its generation (API5).
+    fn has_key(&self) -> bool {
+        let Place::Api(endpoint) = self.visit.place else { return false };
+        let row = endpoint.row();
+        row.method == wire::Method::Post
+            && row.right != Right::Work
+            && self.parts.headers.contains_key(IDEMPOTENCY_KEY)
+    }
+
+    fn begin_once(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        let mut keys = self.parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let bad =
+            || Refusal::new(Code::BadParameter, "Idempotency-Key must be sent once, in printable ASCII");
+        let key = keys
+            .next()
+            .filter(|_| keys.next().is_none())
+            .and_then(|key| key.to_str().ok())
+            .ok_or_else(bad)?;
+        let (path, query) = (self.parts.uri.path(), self.parts.uri.query().unwrap_or_default());
+        let request = [path.as_bytes(), query.as_bytes(), body];
+        let key = Key::of(&self.caller, self.visit.place.name(), key, &request)?;
+        let running = self.app.engine.once().begin(&key)?;
+        self.once = Some(Once { key, _running: running });
+        Ok(())
     }
 
     /// The body as it comes.
@@ -143,7 +198,7 @@ impl Ask {
         }
     }
 
-    /// Does a deed and shows what came of it.
+    /// Does a deed and shows what came of it; under an `Idempotency-Key` once, and then shows the same again.
     ///
     /// # Errors
     /// What the deed says.
@@ -153,8 +208,35 @@ impl Ask {
         deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
         show: impl FnOnce(T) -> Reply + Send + 'static,
     ) -> Answer {
-        let done = self.app.engine.enter(self.pass(), urgency, deed).await?;
-        Ok(show(done).into_response())
+        let Some(Once { key, .. }) = &self.once else {
+            let done = self.app.engine.enter(self.pass(), urgency, deed).await?;
+            return Ok(show(done).into_response());
+        };
+        let key = *key;
+        let shown = |act: &mut Act<'_>| deed(act).map(show);
+        let deed = move |act: &mut Act<'_>| once::once(act, Some(&key), Reply::kept, shown);
+        Ok(match self.app.engine.enter(self.pass(), urgency, deed).await? {
+            once::Once::Done(reply) => reply.into_response(),
+            once::Once::Replayed { status, body } => Reply::again(status, body),
+        })
+    }
+
+    /// Does work of many deeds; under an `Idempotency-Key` once. A server that ends in the middle has done a part.
+    ///
+    /// # Errors
+    /// What the work says.
+    pub(crate) async fn act_many(&self, work: impl Future<Output = Result<Reply, Refusal>>) -> Answer {
+        let Some(Once { key, .. }) = &self.once else { return Ok(work.await?.into_response()) };
+        let key = *key;
+        let find = move |act: &mut Act<'_>| once::find(act, &key);
+        if let Some((status, body)) = self.app.engine.enter(self.pass(), Urgency::Normal, find).await? {
+            return Ok(Reply::again(status, body));
+        }
+        let reply = work.await?;
+        let (status, body) = (reply.status.as_u16(), String::from_utf8_lossy(&reply.body).into_owned());
+        let keep = move |act: &mut Act<'_>| once::keep(act, &key, status, &body);
+        self.app.engine.enter(self.pass(), Urgency::Normal, keep).await?;
+        Ok(reply.into_response())
     }
 
     /// Reads, as far as the caller may see.

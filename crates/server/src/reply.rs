@@ -6,7 +6,12 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NON
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tiltyard_engine::once::Answer as Kept;
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
+
+/// Says that an answer is that of an earlier request with the same `Idempotency-Key`.
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What a handler says.
 pub(crate) type Answer = Result<Response, Refusal>;
@@ -25,12 +30,14 @@ pub(crate) struct Reply {
     pub(crate) location: Option<String>,
     /// Whether it is one thing, which a caller may ask for again (API8).
     pub(crate) is_one: bool,
+    /// What was made, where the answer holds a secret that is shown this once (SEC1).
+    pub(crate) shown_once: Option<Id>,
 }
 
 impl Reply {
     /// JSON text that was written already.
     pub(crate) fn text(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body, location: None, is_one: false }
+        Self { status, body, location: None, is_one: false, shown_once: None }
     }
 
     /// A sentence, as JSON.
@@ -58,6 +65,30 @@ impl Reply {
     /// The thing was made, and is there.
     pub(crate) fn at(self, location: String) -> Self {
         Self { location: Some(location), ..self }
+    }
+
+    /// It holds the secret of what was made.
+    pub(crate) fn shown_once(self, made: Id) -> Self {
+        Self { shown_once: Some(made), ..self }
+    }
+
+    /// What is kept of it under an `Idempotency-Key` (API5).
+    pub(crate) fn kept(&self) -> Kept {
+        match self.shown_once {
+            Some(made) => Kept::ShownOnce { made: made.to_string() },
+            None => Kept::Whole {
+                status: self.status.as_u16(),
+                body: String::from_utf8_lossy(&self.body).into_owned(),
+            },
+        }
+    }
+
+    /// An answer that was kept.
+    pub(crate) fn again(status: u16, body: String) -> Response {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        let mut response = Self::text(status, body.into_bytes()).into_response();
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        response
     }
 
     /// As HTTP.

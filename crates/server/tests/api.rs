@@ -7,5 +7,7 @@ mod support;
 
 #[path = "api/agent.rs"]
 mod agent;
+#[path = "api/once.rs"]
+mod once;
 #[path = "api/task.rs"]
 mod task;

@@ -46,10 +46,21 @@ where
     T: DeserializeOwned,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
+    parse(&whole(headers, body, budget).await?.0)
+}
+
+/// The text of a JSON body, and its share of the memory that all bodies have.
+///
+/// # Errors
+/// As [`read`], but for what the text says.
+pub async fn whole<B>(headers: &HeaderMap, body: B, budget: &Budget) -> Result<(Bytes, Share), Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     check_media_type(headers)?;
     let mut share = Share { budget: budget.clone(), bytes: 0 };
     let json = collect(body, &mut share).await?;
-    parse(&json)
+    Ok((json, share))
 }
 
 /// Reads a JSON body that may be left out: an empty one is the default.
@@ -121,7 +132,7 @@ impl Budget {
 
 /// A body's share of the budget; given back when it is dropped.
 #[derive(Debug)]
-struct Share {
+pub struct Share {
     budget: Budget,
     bytes: usize,
 }

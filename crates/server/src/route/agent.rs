@@ -65,7 +65,8 @@ pub(crate) async fn resume(ask: Ask) -> Answer {
     order(ask, false).await
 }
 
-async fn order(ask: Ask, draining: bool) -> Answer {
+async fn order(mut ask: Ask, draining: bool) -> Answer {
+    ask.no_body()?;
     let name = ask.place("name").to_owned();
     let live = Arc::clone(&ask.app.live);
     let deed = move |act: &mut Act<'_>| agents::drain(act, &name, draining);
@@ -110,7 +111,9 @@ pub(crate) async fn register(mut ask: Ask) -> Answer {
     let show = |(seen, minted): (Seen, token::Minted)| {
         let at = format!("{BASE_PATH}/agents/{}", seen.agent.name);
         let agent = view::agent::view(seen, view::agent::Live::default());
-        Reply::json(StatusCode::CREATED, &wire::Registered { agent, token: minted.text }).at(at)
+        Reply::json(StatusCode::CREATED, &wire::Registered { agent, token: minted.text })
+            .at(at)
+            .shown_once(minted.token.id)
     };
     ask.act(Urgency::Normal, deed, show).await
 }

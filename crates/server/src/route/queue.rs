@@ -33,7 +33,8 @@ pub(crate) async fn patch(mut ask: Ask) -> Answer {
 }
 
 /// `POST /queues/{name}/drain`.
-pub(crate) async fn drain(ask: Ask) -> Answer {
+pub(crate) async fn drain(mut ask: Ask) -> Answer {
+    ask.no_body()?;
     change_to(ask, queues::Patch { flow: Some(Flow::Draining), ..queues::Patch::default() }).await
 }
 

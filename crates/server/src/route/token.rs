@@ -33,7 +33,7 @@ fn view(token: Token) -> wire::View {
 fn shown(minted: Minted) -> Reply {
     let id = minted.token.id;
     let sentence = wire::Minted { view: view(minted.token), token: minted.text };
-    Reply::json(StatusCode::CREATED, &sentence).at(format!("{BASE_PATH}/auth/tokens/{id}"))
+    Reply::json(StatusCode::CREATED, &sentence).at(format!("{BASE_PATH}/auth/tokens/{id}")).shown_once(id)
 }
 
 /// `POST /auth/tokens`.
@@ -70,7 +70,8 @@ pub(crate) async fn revoke(ask: Ask) -> Answer {
 }
 
 /// `POST /auth/tokens/{id}/rotate`.
-pub(crate) async fn rotate(ask: Ask) -> Answer {
+pub(crate) async fn rotate(mut ask: Ask) -> Answer {
+    ask.no_body()?;
     let id = ask.id(Noun::Token)?;
     let random = tokens::random()?;
     ask.act(Urgency::Normal, move |act| tokens::rotate(act, id, &random), shown).await

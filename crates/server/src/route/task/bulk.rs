@@ -25,15 +25,19 @@ const READ_AT_ONCE: u32 = 1_000;
 pub(crate) async fn bulk(mut ask: Ask) -> Answer {
     let asked: Bulk = ask.body().await?;
     let thing = thing(&asked)?;
-    let ids = ids(&ask, asked).await?;
+    ask.act_many(all(&ask, asked, thing)).await
+}
+
+async fn all(ask: &Ask, asked: Bulk, thing: Thing) -> Result<Reply, Refusal> {
+    let ids = ids(ask, asked).await?;
     let mut answer = BulkAnswer { matched: 0, changed: 0 };
     for some in ids.chunks(DEEDS_AT_ONCE) {
-        for became in try_join_all(some.iter().map(|id| one(&ask, *id, thing))).await? {
+        for became in try_join_all(some.iter().map(|id| one(ask, *id, thing))).await? {
             answer.matched += u64::from(became != Became::Absent);
             answer.changed += u64::from(became == Became::Changed);
         }
     }
-    Ok(Reply::ok(&answer).into_response())
+    Ok(Reply::ok(&answer))
 }
 
 /// What is done.
