@@ -83,6 +83,24 @@ impl Act<'_> {
         hints.last_key
     }
 
+    /// Does a part that may be refused without the rest: what it wrote is then taken back, and the rest stands.
+    ///
+    /// # Errors
+    /// What the part says; what the store says when the part cannot be taken back, and the whole deed must fail.
+    pub fn part<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let (mark, effects) = (self.memory.mark(), self.effects.len());
+        self.tx.save_part().map_err(refusal_of)?;
+        match part(self) {
+            Ok(done) => self.tx.keep_part().map_err(refusal_of).map(|()| done),
+            Err(refusal) => {
+                self.memory.rollback_to(mark);
+                self.effects.truncate(effects);
+                self.tx.undo_part().map_err(refusal_of)?;
+                Err(refusal)
+            }
+        }
+    }
+
     /// The id of a key.
     pub fn id(&self, noun: Noun, key: i64) -> Id {
         self.tx.id(noun, key)

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
 use crate::memory::boot::rebuild;
+use crate::memory::letter::Limit;
 use crate::memory::ready::Want;
 use crate::once;
 use crate::readers::Readers;
@@ -71,6 +72,7 @@ pub struct Engine {
     readers: Readers,
     clock: Clock,
     tokens: Tokens,
+    letters: Limit,
     tail: Tail,
     _tail: tail::Running,
     once: once::Running,
@@ -101,7 +103,7 @@ impl Engine {
         };
         let (store, writer) = Store::open(&how)?;
         let memory = rebuild(writer.tx(), now)?;
-        let tokens = memory.tokens.clone();
+        let (tokens, letters) = (memory.tokens.clone(), memory.letters.limit.clone());
         let readers = Readers::open(&store)?;
         let parts = Parts {
             writer,
@@ -121,6 +123,7 @@ impl Engine {
             readers,
             clock: options.clock,
             tokens,
+            letters,
             tail,
             _tail: running,
             once: once::Running::default(),
@@ -206,6 +209,11 @@ impl Engine {
     /// 410 `cursor_compacted` or `epoch_changed` for a cursor that cannot be followed; 503 when too many reads wait.
     pub async fn follow(&self, start: Start, filters: Vec<Filter>, slow: Slow) -> Result<Follower, Refusal> {
         Follower::start(&self.tail, &self.readers, self.store.epoch(), start, filters, slow).await
+    }
+
+    /// How many dead letters a scope keeps.
+    pub fn letters(&self) -> &Limit {
+        &self.letters
     }
 
     /// The newest events, for those who follow.

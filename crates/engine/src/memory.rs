@@ -7,6 +7,7 @@ pub mod assign;
 pub mod boot;
 pub mod count;
 pub mod lease;
+pub mod letter;
 pub mod name;
 pub mod ready;
 mod summary;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub turns: assign::Turns,
     /// At most so many tasks a claim, while a queue chooses among several agents.
     pub share: Option<usize>,
+    /// Dead letters.
+    pub letters: letter::Letters,
     /// Who calls with which token; shared with whoever authenticates.
     pub tokens: crate::token::Tokens,
     /// Heads of the audit chains: last seq and hash.

@@ -1,8 +1,9 @@
 //! Dead letters (D10 to D12): tasks whose attempts are used up, kept for a person. Their moves, the order in
-//! which they make room, and how a group of them is retried.
+//! which they make room, and how a group is retried.
 
 pub mod fingerprint;
 
+use crate::id::Id;
 use crate::refusal::{Code, Refusal};
 use crate::time::{MINUTE_MS, TimeMs};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_MAX_LETTERS: usize = 500;
 /// Longest reason of a dismissal, in characters.
 pub const MAX_REASON_CHARS: usize = 1_000;
-/// Most letters that a group retry may send as its second step.
+/// Characters of the error that stands for a group.
+pub const MAX_SAMPLE_CHARS: usize = 1_000;
+/// Most letters that a group retry may send at once.
 pub const MAX_FIRST_LETTERS: u32 = 1_000;
 /// Fastest group retry, in letters a minute.
 pub const MAX_RATE_PER_MINUTE: u32 = 6_000;
@@ -147,43 +150,25 @@ pub const fn room(kept: usize, evictable: usize, max: usize) -> Room {
     Room { evict, over: excess - evict }
 }
 
-/// A group's retry: one letter, then `first`, then the rest, never faster than the rate (D12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupRetry {
-    /// Size of the second step.
-    pub first: u32,
-    /// Letters a minute.
-    pub rate_per_minute: u32,
-}
-
-/// How far a group's retry has come.
+/// How a group is retried (D12): some letters now, to see whether it helps, the rest at a stated rate. People ask for
+/// one, look, ask for a few, look, and ask for the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// Letters in the group.
-    pub total: u32,
-    /// Of those, sent so far.
-    pub sent: u32,
-    /// Of those sent, resolved.
-    pub resolved: u32,
-    /// Of those sent, dead again, dismissed or gone.
-    pub failed: u32,
-    /// When the last one was sent.
-    pub last_sent: Option<TimeMs>,
+pub struct GroupRetry {
+    /// So many at once; without a rate all of them when absent, with one none.
+    pub first: Option<u32>,
+    /// The rest, so many a minute; they stay `pending` when absent.
+    pub rate_per_minute: Option<u32>,
 }
 
-/// What a group's retry does next.
+/// When a letter of a group runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupStep {
-    /// Send one more letter now.
-    Send,
-    /// Look again at this time: the rate forbids one now.
-    WaitUntil(TimeMs),
-    /// Wait for letters that were sent: the next step depends on them.
-    WaitForOutcome,
-    /// All were sent.
-    Done,
-    /// One of a probing step died again: the cause is not mended, the rest stays `pending`.
-    Halt,
+pub enum Turn {
+    /// At once.
+    Now,
+    /// Not before this time.
+    At(TimeMs),
+    /// When somebody asks again.
+    Later,
 }
 
 impl GroupRetry {
@@ -192,34 +177,97 @@ impl GroupRetry {
     /// # Errors
     /// `invalid` with the field.
     pub fn admit(self) -> Result<Self, Refusal> {
-        if !(1..=MAX_FIRST_LETTERS).contains(&self.first) {
+        if self.first.is_some_and(|first| !(1..=MAX_FIRST_LETTERS).contains(&first)) {
             return Err(Refusal::field("/first", format!("must be 1 to {MAX_FIRST_LETTERS}")));
         }
-        if !(1..=MAX_RATE_PER_MINUTE).contains(&self.rate_per_minute) {
+        if self.rate_per_minute.is_some_and(|rate| !(1..=MAX_RATE_PER_MINUTE).contains(&rate)) {
             return Err(Refusal::field("/rate_per_minute", format!("must be 1 to {MAX_RATE_PER_MINUTE}")));
         }
         Ok(self)
     }
 
-    /// What to do at `now`.
-    pub fn next(self, progress: Progress, now: TimeMs) -> GroupStep {
-        let probing = 1u32.saturating_add(self.first);
-        if progress.sent >= progress.total {
-            return GroupStep::Done;
-        }
-        if progress.failed > 0 && progress.sent <= probing {
-            return GroupStep::Halt;
-        }
-        let step_is_full = progress.sent == 1 || progress.sent == probing;
-        if step_is_full && progress.resolved < progress.sent {
-            return GroupStep::WaitForOutcome;
-        }
-        let gap_ms = MINUTE_MS.div_euclid(i64::from(self.rate_per_minute.max(1)));
-        match progress.last_sent.map(|last| last.saturating_add(gap_ms)) {
-            Some(next) if next > now => GroupStep::WaitUntil(next),
-            _ => GroupStep::Send,
+    /// When the letter at `index`, the oldest being 0, has its turn.
+    pub fn turn(self, index: u32, now: TimeMs) -> Turn {
+        match (self.first, self.rate_per_minute) {
+            (None, None) => Turn::Now,
+            (Some(first), _) if index < first => Turn::Now,
+            (Some(_), None) => Turn::Later,
+            (first, Some(rate)) => {
+                // Whoever went at once counts: the first of the rest has waited its share too.
+                let place = i64::from(index) - first.map_or(0, |first| i64::from(first) - 1);
+                match place * MINUTE_MS / i64::from(rate.max(1)) {
+                    0 => Turn::Now,
+                    wait_ms => Turn::At(now.saturating_add(wait_ms)),
+                }
+            }
         }
     }
+}
+
+/// A letter with what people need to know of its task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    /// Its id.
+    pub id: Id,
+    /// Its scope.
+    pub scope: String,
+    /// The task that died.
+    pub task: Id,
+    /// Where it stands.
+    pub state: State,
+    /// Its group.
+    pub fingerprint: String,
+    /// The task's category.
+    pub category: Option<String>,
+    /// The last error.
+    pub error: String,
+    /// Who tried last.
+    pub agent: Option<String>,
+    /// When the task died.
+    pub failed_at: TimeMs,
+    /// Attempts of its last life.
+    pub attempts: u32,
+    /// How often it was retried.
+    pub retries: u32,
+    /// Why it was dismissed.
+    pub reason: Option<String>,
+    /// The payload that the task has now: JSON text.
+    pub payload: String,
+    /// The payload before a retry edited it.
+    pub original_payload: Option<String>,
+    /// The task's line for people.
+    pub title: String,
+    /// The task's lane.
+    pub queue: String,
+    /// What sort of work.
+    pub kind: String,
+    /// The task's priority.
+    pub priority: u8,
+    /// The task's labels.
+    pub labels: Vec<String>,
+    /// Who submitted the task.
+    pub created_by: String,
+}
+
+/// Letters of one cause in one scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The scope.
+    pub scope: String,
+    /// The name of the group.
+    pub fingerprint: String,
+    /// What sort of work.
+    pub kind: String,
+    /// One of the errors, cut after [`MAX_SAMPLE_CHARS`] characters.
+    pub error: String,
+    /// How many are pending.
+    pub pending: u64,
+    /// How many there are.
+    pub total: u64,
+    /// When the first one died.
+    pub first_at: TimeMs,
+    /// When the last one died.
+    pub last_at: TimeMs,
 }
 
 #[cfg(test)]

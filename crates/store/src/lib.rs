@@ -9,6 +9,7 @@ pub mod audit;
 mod backend;
 pub mod blob;
 pub mod change;
+pub mod dead_letter;
 pub mod error;
 pub mod event;
 pub mod forge;

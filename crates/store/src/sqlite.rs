@@ -222,7 +222,7 @@ impl Writer {
     /// # Errors
     /// When the file cannot be locked or read.
     pub fn begin(&self) -> Result<()> {
-        self.control("begin", "BEGIN IMMEDIATE")
+        self.tx.control("begin", "BEGIN IMMEDIATE")
     }
 
     /// Commits: when this is `Ok`, all of it is on disk.
@@ -230,7 +230,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Full`]: nothing of it happened. [`Error::Broken`]: nobody knows; the program must end (E2).
     pub fn commit(&self) -> Result<()> {
-        self.control("commit", "COMMIT")
+        self.tx.control("commit", "COMMIT")
     }
 
     /// Takes the whole transaction back.
@@ -241,7 +241,7 @@ impl Writer {
         if self.tx.rows.connection.is_autocommit() {
             return Ok(());
         }
-        self.control("rollback", "ROLLBACK")
+        self.tx.control("rollback", "ROLLBACK")
     }
 
     /// Marks a point to come back to.
@@ -249,7 +249,7 @@ impl Writer {
     /// # Errors
     /// When the file is broken or the disk is full.
     pub fn save(&self) -> Result<()> {
-        self.control("savepoint", "SAVEPOINT deed")
+        self.tx.control("savepoint", "SAVEPOINT deed")
     }
 
     /// Keeps what came after the mark.
@@ -257,7 +257,7 @@ impl Writer {
     /// # Errors
     /// When the file is broken or the disk is full.
     pub fn keep(&self) -> Result<()> {
-        self.control("release", "RELEASE deed")
+        self.tx.control("release", "RELEASE deed")
     }
 
     /// Takes back what came after the mark.
@@ -265,12 +265,40 @@ impl Writer {
     /// # Errors
     /// When the file is broken.
     pub fn undo(&self) -> Result<()> {
-        self.control("rollback to", "ROLLBACK TO deed")?;
-        self.control("release", "RELEASE deed")
+        self.tx.control("rollback to", "ROLLBACK TO deed")?;
+        self.tx.control("release", "RELEASE deed")
+    }
+}
+
+/// Inside a deed: what may be taken back without the rest of it.
+impl Tx {
+    /// Marks a point to come back to.
+    ///
+    /// # Errors
+    /// When the file is broken or the disk is full.
+    pub fn save_part(&self) -> Result<()> {
+        self.control("savepoint", "SAVEPOINT part")
+    }
+
+    /// Keeps what came after the mark.
+    ///
+    /// # Errors
+    /// When the file is broken or the disk is full.
+    pub fn keep_part(&self) -> Result<()> {
+        self.control("release", "RELEASE part")
+    }
+
+    /// Takes back what came after the mark.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn undo_part(&self) -> Result<()> {
+        self.control("rollback to", "ROLLBACK TO part")?;
+        self.control("release", "RELEASE part")
     }
 
     fn control(&self, name: &'static str, text: &'static str) -> Result<()> {
-        let prepared = self.tx.rows.connection.prepare_cached(text);
+        let prepared = self.rows.connection.prepare_cached(text);
         prepared
             .and_then(|mut statement| statement.execute([]))
             .map(drop)

@@ -364,6 +364,15 @@ pub fn keep_payload(tx: &Tx, key: i64, payload: &str) -> Result<()> {
     tx.run(sql!("attempt/keep_payload"), &[key.into(), payload.into()]).map(drop)
 }
 
+/// Empties the payload of a task that never runs again, and those that past attempts ran with.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn forget_payload(tx: &Tx, key: i64) -> Result<()> {
+    tx.run(sql!("task/forget_payload"), &[key.into()])?;
+    tx.run(sql!("attempt/forget_payload"), &[key.into()]).map(drop)
+}
+
 /// The ids of keys.
 pub fn ids(rows: &Rows, keys: &[i64]) -> Vec<Id> {
     keys.iter().map(|key| rows.id(Noun::Task, *key)).collect()

@@ -300,6 +300,8 @@ impl Room {
 
     fn answer(&mut self, batch: Batch) {
         let lost = batch.lost.is_some();
+        // Before the answers: who follows from now on, after an answer, must not hear of what was answered.
+        self.bell.ring(self.memory.last_seq);
         for mut deed in batch.done {
             if let Some(refusal) = &batch.lost {
                 deed.refuse(refusal.clone());
@@ -309,7 +311,6 @@ impl Room {
                 self.follow_ups.extend(follow_up);
             }
         }
-        self.bell.ring(self.memory.last_seq);
         for effect in batch.effects {
             // Without a listener there is nobody to tell.
             let _ = self.effects.send(effect);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tiltyard_model::task::lease::STOP_CONFIRM_MS;
 use tiltyard_model::task::{State, sort_key};
 use tiltyard_store::task::boot::{self, Held};
-use tiltyard_store::{Result, Rows, audit, event, name, unique};
+use tiltyard_store::{Result, Rows, audit, dead_letter, event, name, unique};
 
 /// Reads everything that the door keeps in memory. Every live lease has its full length again, and no attempt is
 /// counted (E4).
@@ -34,6 +34,12 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     let second = now.wall / 1_000;
     for (scope, key, at, starts) in boot::rate_starts(rows, second - SECONDS_OF_A_RATE)? {
         parts.ready.rates_mut().count(scope, &key, at, starts);
+    }
+    for (scope, state, count) in dead_letter::boot_counts(rows)? {
+        parts.letters.add(scope, state, count);
+    }
+    for (task, letter) in dead_letter::boot_retrying(rows)? {
+        parts.letters.know(task, letter);
     }
     parts.tokens = crate::token::Tokens::load(rows)?;
     parts.last_seq = event::bounds(rows)?.1;

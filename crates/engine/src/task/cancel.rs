@@ -55,7 +55,7 @@ pub(crate) fn call_off(act: &mut Act<'_>, found: &Found, reason: &str) -> Result
     match Sort::of(&found.task.spec.kind) {
         Sort::Change => crate::change::task_ended(act, found, reason),
         Sort::Git => crate::change::git_ended(act, found, Outcome::Cancelled, None, Some(reason)),
-        Sort::Plain => crate::dead_letter::cancelled(act, found),
+        Sort::Plain => Ok(()),
     }
 }
 

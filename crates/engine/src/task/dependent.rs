@@ -11,11 +11,12 @@ use tiltyard_store::task::{Found, by_key, dependency};
 /// The reason of a task that was cancelled with its dependency.
 pub const BY_DEPENDENCY: &str = "dependency";
 
-/// A task has become final: its unique key is free, and its dependents move on.
+/// A task has become final: its unique key is free, its letter is answered, and its dependents move on.
 pub(crate) fn after_end(act: &mut Act<'_>, key: i64, state: State) -> Result<(), Refusal> {
     let mut ended = vec![(key, state)];
     // One after the other, not by recursion: a chain of dependents may be long.
     while let Some((key, state)) = ended.pop() {
+        crate::dead_letter::ended(act, key, state)?;
         if act.memory.unique.ends_with_task(key) {
             tiltyard_store::unique::end(act.tx, key).map_err(refusal_of)?;
             act.memory.end_hold(key);

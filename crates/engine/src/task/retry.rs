@@ -8,6 +8,7 @@ use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{OnDependencyFailure, State, first_state};
+use tiltyard_model::time::TimeMs;
 use tiltyard_store::task::{Found, by_key, dependency, keep_payload, renew};
 
 /// What the retry changes.
@@ -27,14 +28,25 @@ pub struct Edit {
 /// 404; 409 `wrong_state` for another state; 409 `dependency_failed` while a dependency has ended badly.
 pub fn retry(act: &mut Act<'_>, id: Id, edit: &Edit) -> Result<Found, Refusal> {
     let found = act.task(id)?;
-    crate::dead_letter::revived(act, &found, edit)?;
     again(act, &found, edit, "retry")?;
     act.task(id)
 }
 
 /// The same, whoever asks for it.
 pub(crate) fn again(act: &mut Act<'_>, found: &Found, edit: &Edit, cause: &str) -> Result<(), Refusal> {
+    again_at(act, found, edit, cause, None)
+}
+
+/// The same, not before a time. Where the task cannot run again, nothing was written.
+pub(crate) fn again_at(
+    act: &mut Act<'_>,
+    found: &Found,
+    edit: &Edit,
+    cause: &str,
+    not_before: Option<TimeMs>,
+) -> Result<(), Refusal> {
     may_run_again(act, found)?;
+    crate::dead_letter::revived(act, found, edit)?;
     let mut fresh = found.clone();
     let spec = &mut fresh.task.spec;
     spec.priority = edit.priority.unwrap_or(spec.priority);
@@ -44,7 +56,7 @@ pub(crate) fn again(act: &mut Act<'_>, found: &Found, edit: &Edit, cause: &str) 
         spec.payload.clone_from(payload);
     }
     // A back-off of the last life is none of the new one's business; a time that a person set and that lies ahead is.
-    spec.run_at = spec.run_at.filter(|_| found.task.state == State::Cancelled);
+    spec.run_at = not_before.or(spec.run_at.filter(|_| found.task.state == State::Cancelled));
     Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
     let lane = act.lane_key(found.queue, Lane::of(spec))?;
     renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
@@ -104,6 +116,7 @@ fn revive_dependents(act: &mut Act<'_>, key: i64) -> Result<(), Refusal> {
             let Some(found) = found.filter(cancelled) else { continue };
             // With another dependency that has ended badly it stays where it is.
             if dependency::failed(act.tx, key).map_err(refusal_of)?.is_none() {
+                crate::dead_letter::revived(act, &found, &Edit::default())?;
                 renew(act.tx, key, &found.task.spec, found.lane).map_err(refusal_of)?;
                 restart(act, &found, found.lane, "dependency_retried")?;
                 again.push(key);

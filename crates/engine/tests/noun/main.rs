@@ -1,12 +1,13 @@
 //! The smaller nouns through the real door, on a real store, with a clock that is moved by hand.
 
+mod dead_letter;
+mod dead_letter_group;
 mod desk;
 mod event;
 mod follow;
 mod once;
 mod queue;
 #[path = "../task/rig.rs"]
-#[expect(dead_code, reason = "the tests of tasks use the rest of it")]
 mod rig;
 mod scope;
 mod template;

@@ -5,6 +5,7 @@ DROP TABLE change_proposal;
 DROP TABLE change;
 DROP TABLE repository;
 DROP TABLE artifact;
+DROP VIEW dead_letter_named;
 DROP TABLE dead_letter;
 DROP TABLE template;
 DROP TABLE idempotency;

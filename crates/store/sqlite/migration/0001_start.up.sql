@@ -222,13 +222,14 @@ CREATE TABLE template (
     PRIMARY KEY (scope, name)
 ) STRICT, WITHOUT ROWID;
 
--- Status: 0 pending, 1 retrying, 2 resolved, 3 dismissed.
+-- Status: 0 pending, 1 retrying, 2 resolved, 3 dismissed, since `moved_at`. The payload is the task's own.
 CREATE TABLE dead_letter (
     id               INTEGER PRIMARY KEY,
     scope            INTEGER NOT NULL,
     task             INTEGER NOT NULL UNIQUE,
     status           INTEGER NOT NULL CHECK (status BETWEEN 0 AND 3),
     fingerprint      TEXT    NOT NULL,
+    kind             TEXT    NOT NULL,
     category         TEXT,
     error            TEXT    NOT NULL,
     agent            INTEGER,
@@ -236,13 +237,25 @@ CREATE TABLE dead_letter (
     attempts         INTEGER NOT NULL,
     retries          INTEGER NOT NULL DEFAULT 0,
     reason           TEXT,
-    payload          TEXT    NOT NULL,
-    original_payload TEXT
+    original_payload TEXT,
+    moved_at         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX dead_letter_by_status ON dead_letter (scope, status, id);
-CREATE INDEX dead_letter_by_cause ON dead_letter (scope, fingerprint, status);
+CREATE INDEX dead_letter_by_cause ON dead_letter (fingerprint, scope, status, id);
+CREATE INDEX dead_letter_by_end ON dead_letter (scope, moved_at, id) WHERE status IN (2, 3);
 
--- The bytes lie in the folder `artifacts`, by their digest; many rows may name the same bytes.
+-- A letter with what people need to know of its task, in the order in which store/src/dead_letter.rs reads it.
+CREATE VIEW dead_letter_named AS
+SELECT d.id, d.scope, d.task, d.status, d.fingerprint, d.category, d.error, d.failed_at, d.attempts, d.retries, d.reason,
+       d.original_payload, s.name AS scope_name, a.name AS agent_name, t.title, q.name AS queue_name, d.kind, t.payload,
+       t.priority, t.extras, c.name AS actor_name
+FROM dead_letter d
+JOIN task t ON t.id = d.task
+JOIN scope s ON s.id = d.scope
+JOIN queue q ON q.id = t.queue
+JOIN actor c ON c.id = t.created_by
+LEFT JOIN agent a ON a.id = d.agent;
+
 CREATE TABLE artifact (
     id         INTEGER PRIMARY KEY,
     scope      INTEGER NOT NULL,

@@ -1,0 +1,1 @@
+UPDATE task SET payload = '{}' WHERE id = ?1
