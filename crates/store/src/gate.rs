@@ -55,6 +55,7 @@ struct Record {
     confirm_with: Vec<String>,
     block: Option<Block>,
     on_timeout: OnTimeout,
+    expires_ms: Option<TimeMs>,
     ended: Option<Ended>,
     #[serde(flatten)]
     about: About,
@@ -71,6 +72,7 @@ impl Record {
             confirm_with: gate.confirm_with,
             block: gate.block,
             on_timeout: gate.on_timeout,
+            expires_ms: gate.expires_ms,
             ended: gate.ended,
             about: found.about.clone(),
         }
@@ -100,10 +102,20 @@ pub fn insert(tx: &Tx, new: &Found) -> Result<()> {
         new.change.map(Id::key).into(),
         (&record).into(),
         new.opened_at.into(),
-        gate.expires_ms.into(),
+        acts_at(gate).into(),
         gate.ended.as_ref().map(|ended| ended.at_ms).into(),
     ];
     tx.run(sql!("gate/insert"), &parameters).map(drop)
+}
+
+/// When the clock does something to a gate: never, when its time-out means nothing or may not approve it.
+fn acts_at(gate: &Gate) -> Option<TimeMs> {
+    let acts = match gate.on_timeout {
+        OnTimeout::Nothing => false,
+        OnTimeout::Approve => gate.block.is_none(),
+        OnTimeout::Reject => true,
+    };
+    gate.expires_ms.filter(|_| acts)
 }
 
 /// Writes what has changed of a gate, votes apart.
@@ -220,7 +232,7 @@ fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
         submitter: record.submitter,
         confirm_with: record.confirm_with,
         block: record.block,
-        expires_ms: row.opt_int(8)?,
+        expires_ms: record.expires_ms,
         on_timeout: record.on_timeout,
         votes: votes(rows, key)?,
         ended: record.ended,

@@ -15,6 +15,14 @@ pub fn get(rows: &Rows, scope: i64, name: &str) -> Result<Option<Repository>> {
     rows.one(sql!("repository/get"), &[scope.into(), name.into()], |row| repository(rows, row))
 }
 
+/// The same by the name of its scope.
+///
+/// # Errors
+/// When the store is broken.
+pub fn find(rows: &Rows, scope: &str, name: &str) -> Result<Option<Repository>> {
+    rows.one(sql!("repository/find"), &[scope.into(), name.into()], |row| repository(rows, row))
+}
+
 /// Where a page of repositories lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window<'a> {

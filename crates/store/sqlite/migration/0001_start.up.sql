@@ -325,6 +325,7 @@ CREATE TABLE change_check (
     PRIMARY KEY (change, task)
 ) STRICT, WITHOUT ROWID;
 
+-- `expires_at` is when the clock decides; absent where it never does.
 CREATE TABLE gate (
     id         INTEGER PRIMARY KEY,
     scope      INTEGER NOT NULL,

@@ -103,9 +103,18 @@ fn gates_are_listed_newest_first_and_counted() {
 #[test]
 fn d23_open_gates_come_when_their_time_is_over() {
     each(|body| {
-        for (n, expires) in [(1, Some(NOW + 20)), (2, Some(NOW + 10)), (3, None)] {
-            let found = gate(body, n, "default", expires);
+        for (n, expires) in
+            [(1, Some(NOW + 20)), (2, Some(NOW + 10)), (3, None), (4, Some(NOW)), (5, Some(NOW))]
+        {
+            let mut found = gate(body, n, "default", expires);
+            // What a clock may not decide does not come, whatever its time.
+            match n {
+                4 => found.gate.on_timeout = OnTimeout::Nothing,
+                5 => found.gate.on_timeout = OnTimeout::Approve,
+                _ => {}
+            }
             body.write(|tx| insert(tx, &found));
+            assert_eq!(get(body.rows(), found.gate.id).unwrap(), Some(found));
         }
         assert_eq!(next_due(body.rows()).unwrap(), Some(NOW + 10));
         assert_eq!(due(body.rows(), NOW + 9, 10).unwrap(), []);

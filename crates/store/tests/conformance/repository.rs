@@ -3,7 +3,7 @@ use tiltyard_model::change::work::RulesFile;
 use tiltyard_model::id::Noun;
 use tiltyard_model::repository::settings::Settings;
 use tiltyard_model::repository::{Registration, Repository, Source, State};
-use tiltyard_store::repository::{Window, count, delete, get, page, put};
+use tiltyard_store::repository::{Window, count, delete, find, get, page, put};
 
 fn repository(body: &Body, scope: &str, name: &str) -> Repository {
     let registration = Registration {
@@ -39,7 +39,9 @@ fn c19_a_repository_is_kept_whole_and_kept_anew() {
         (second.candidate, second.rules, second.error) = (None, None, None);
         (second.state, second.probed_at) = (State::Ready, Some(NOW + 1));
         body.write(|tx| put(tx, scope, &second));
-        assert_eq!(get(body.rows(), scope, "app").unwrap(), Some(second));
+        assert_eq!(get(body.rows(), scope, "app").unwrap().as_ref(), Some(&second));
+        assert_eq!(find(body.rows(), "default", "app").unwrap(), Some(second));
+        assert_eq!(find(body.rows(), "other", "app").unwrap(), None);
         assert!(body.write(|tx| delete(tx, scope, "app")));
         assert!(!body.write(|tx| delete(tx, scope, "app")));
         assert_eq!(get(body.rows(), scope, "app").unwrap(), None);
