@@ -83,6 +83,26 @@ impl Weight {
     }
 }
 
+/// The reason of a change with more files than are listed: what nobody looked at may be anything.
+pub fn unlisted(more: u32) -> Reason {
+    whole(
+        Tier::Sensitive,
+        "files_unlisted",
+        format!("{more} more files than can be listed, so no rule saw them"),
+    )
+}
+
+impl Weight {
+    /// The same with one more reason, in its place.
+    #[must_use]
+    pub fn with(mut self, reason: Reason) -> Self {
+        self.tier = self.tier.max(reason.tier);
+        let place = self.reasons.iter().take_while(|other| other.tier > reason.tier).count();
+        self.reasons.insert(place, reason);
+        self
+    }
+}
+
 /// Weighs a change.
 pub fn weigh(evidence: &Evidence<'_>) -> Weight {
     let mut reasons = Vec::new();
