@@ -75,6 +75,26 @@ pub enum Effect {
 }
 
 impl Act<'_> {
+    /// Goes on as the program itself: what follows by the rules is not the act of whoever set it off.
+    ///
+    /// # Errors
+    /// What `deed` says.
+    pub(crate) fn as_system<T>(
+        &mut self,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let pass = Pass { request_id: self.pass.request_id.clone(), ..Pass::system() };
+        deed(&mut Act {
+            tx: self.tx,
+            memory: &mut *self.memory,
+            now: self.now,
+            pass: &pass,
+            epoch: self.epoch,
+            chance: self.chance,
+            effects: &mut *self.effects,
+        })
+    }
+
     /// A new key: it grows with every call, and tells the time as long as fewer than 32,768 are made a millisecond.
     pub fn next_key(&mut self) -> i64 {
         let at_least = Id::key_at(self.now.wall, 0);

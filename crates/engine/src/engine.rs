@@ -19,6 +19,8 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{DEFAULT_SCOPE, SYSTEM_SCOPE};
 use tiltyard_model::scope::Scope;
 use tiltyard_store::Rows;
+use tiltyard_store::blob::Blobs;
+use tiltyard_store::log::Logs;
 use tiltyard_store::sqlite::{Durability, Store};
 
 /// How to open an engine.
@@ -77,6 +79,8 @@ pub struct Engine {
     _tail: tail::Running,
     once: once::Running,
     folder: PathBuf,
+    blobs: Blobs,
+    logs: Logs,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -102,6 +106,7 @@ impl Engine {
             now: now.wall,
         };
         let (store, writer) = Store::open(&how)?;
+        let (blobs, logs) = (Blobs::open(&options.folder)?, Logs::open(&options.folder)?);
         let memory = rebuild(writer.tx(), now)?;
         let (tokens, letters) = (memory.tokens.clone(), memory.letters.limit.clone());
         let readers = Readers::open(&store)?;
@@ -128,6 +133,8 @@ impl Engine {
             _tail: running,
             once: once::Running::default(),
             folder: options.folder,
+            blobs,
+            logs,
             thread,
         })
     }
@@ -224,6 +231,16 @@ impl Engine {
     /// Requests with an `Idempotency-Key` that are under way.
     pub fn once(&self) -> &once::Running {
         &self.once
+    }
+
+    /// The bytes of artifacts.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// The logs of attempts.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     /// The data folder.

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod artifact;
 pub mod bell;
 pub mod board;
 pub mod change;
@@ -10,12 +11,14 @@ pub mod dead_letter;
 pub mod door;
 pub mod engine;
 pub mod event;
+pub mod gate;
 pub mod memory;
 pub mod metric;
 pub mod migrate;
 pub mod once;
 pub mod queue;
 pub mod readers;
+pub mod repository;
 pub mod reserve;
 pub mod scope;
 pub mod service;

@@ -1,6 +1,7 @@
-//! Moves scheduled tasks whose time has come, and cancels those past their deadline.
+//! Moves scheduled tasks whose time has come, cancels those past their deadline, and ends gates whose time is over.
 
-use super::{Run, Service, more};
+use super::{Ran, Run, Service, more};
+use crate::gate::expire::{self, expire_due};
 use crate::task::due::{MAX_DUE, end_overdue, start_scheduled};
 use crate::{Engine, Pass, Urgency};
 use std::time::Duration;
@@ -22,7 +23,11 @@ impl Service for Expire {
             // A task past its deadline must not start just because its time had come too.
             let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await?;
             let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await?;
-            Ok(more(overdue.max(due), MAX_DUE as usize))
+            let gates = engine.enter(Pass::system(), Urgency::Urgent, expire_due).await?;
+            match more(gates, expire::MAX_DUE as usize) {
+                Ran::More => Ok(Ran::More),
+                Ran::Done => Ok(more(overdue.max(due), MAX_DUE as usize)),
+            }
         })
     }
 }

@@ -136,6 +136,9 @@ fn take(
     act.memory.hints().turns.took(agent, found.task.spec.extras.category.as_deref());
     let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
     act.task_event(pick.scope, pick.task, &event)?;
+    if Sort::of(&found.task.spec.kind) == Sort::Git {
+        crate::change::git_claimed(act, &found)?;
+    }
     Ok(Some(Claimed { found, lease_expires_in_ms: request.lease_ms }))
 }
 

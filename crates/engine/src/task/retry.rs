@@ -2,12 +2,13 @@
 
 use super::{Step, dependent};
 use crate::act::{Act, refusal_of};
+use crate::memory::lease::Sort;
 use tiltyard_model::event::TaskReady;
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::admission::faults;
-use tiltyard_model::task::{OnDependencyFailure, State, first_state};
+use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
 use tiltyard_model::time::TimeMs;
 use tiltyard_store::task::{Found, by_key, dependency, keep_payload, renew};
 
@@ -52,8 +53,11 @@ pub(crate) fn again_at(
     spec.priority = edit.priority.unwrap_or(spec.priority);
     spec.extras.assign_to = edit.assign_to.clone().or_else(|| spec.extras.assign_to.take());
     if let Some(payload) = &edit.payload {
-        keep_payload(act.tx, found.key, &spec.payload).map_err(refusal_of)?;
         spec.payload.clone_from(payload);
+    }
+    prepare(act, found, spec)?;
+    if spec.payload != found.task.spec.payload {
+        keep_payload(act.tx, found.key, &found.task.spec.payload).map_err(refusal_of)?;
     }
     // A back-off of the last life is none of the new one's business; a time that a person set and that lies ahead is.
     spec.run_at = not_before.or(spec.run_at.filter(|_| found.task.state == State::Cancelled));
@@ -62,6 +66,19 @@ pub(crate) fn again_at(
     renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
     restart(act, &fresh, lane, cause)?;
     revive_dependents(act, found.key)
+}
+
+/// What a change's task, and an internal one, needs before it runs again.
+fn prepare(act: &mut Act<'_>, found: &Found, spec: &mut Spec) -> Result<(), Refusal> {
+    match Sort::of(&spec.kind) {
+        Sort::Plain => Ok(()),
+        Sort::Git => crate::change::git_revived(act, found),
+        Sort::Change => {
+            crate::change::may_revive(act, found)?;
+            *spec = crate::change::prepare::prepare(act, spec)?;
+            Ok(())
+        }
+    }
 }
 
 fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Fault, Refusal};
 use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind};
-use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
+use tiltyard_model::task::{CHANGE_KIND, OnDependencyFailure, Spec, State, first_state};
 use tiltyard_store::task::{Found, Insert, by_key, insert};
 use tiltyard_store::unique::{Hold, put};
 
@@ -34,6 +34,10 @@ pub fn submit(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
     }
     if act.memory.storage_low {
         return Err(storage_low());
+    }
+    if spec.kind == CHANGE_KIND {
+        let prepared = crate::change::prepare::prepare(act, spec)?;
+        return enter(act, &prepared);
     }
     enter(act, spec)
 }

@@ -1,0 +1,49 @@
+//! A gate's time runs out (D23).
+
+use super::{about_of, end};
+use crate::act::record::Told;
+use crate::act::{Act, refusal_of};
+use crate::change;
+use tiltyard_model::audit::Action;
+use tiltyard_model::event::{GateAutoApproved, GateExpired};
+use tiltyard_model::gate::{End, due};
+use tiltyard_model::refusal::Refusal;
+use tiltyard_store::gate::{self, Found};
+
+/// Most gates of one deed; the rest are next.
+pub const MAX_DUE: u32 = 100;
+
+/// Ends the gates whose time is over and says something; says how many it ended. A gate that cannot be approved is
+/// not approved by a clock either: it stays open.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn expire_due(act: &mut Act<'_>) -> Result<usize, Refusal> {
+    let mut ended = 0;
+    for id in gate::due(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)? {
+        let Some(mut found) = gate::get(act.tx, id).map_err(refusal_of)? else { continue };
+        if let Some(how) = due(&found.gate, act.now.wall) {
+            time_out(act, &mut found, how)?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+fn time_out(act: &mut Act<'_>, found: &mut Found, how: End) -> Result<(), Refusal> {
+    end(act, found, how, None)?;
+    let about = about_of(found);
+    let subject = found.gate.id.into();
+    match how {
+        End::TimeOutApproves => act.event(found.scope, &subject, None, &GateAutoApproved { about })?,
+        _ => act.event(found.scope, &subject, None, &GateExpired { about })?,
+    }
+    let told = Told::done(&found.scope_name, Action::GateTimedOut, found.gate.id)
+        .with("about", about_of(found))
+        .with("decision", found.gate.state.as_str());
+    act.audit(told)?;
+    match found.change {
+        Some(id) => change::after_gate(act, id, found, false).map(drop),
+        None => Ok(()),
+    }
+}

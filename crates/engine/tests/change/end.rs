@@ -1,0 +1,220 @@
+//! Ends other than a merge: cancelled, dead, an agent that is lost. The work is kept, and people see where it stands.
+
+use crate::yard::{Yard, agent, found, green, landed, operator, sha256};
+use tiltyard_engine::act::Act;
+use tiltyard_engine::task::cancel::cancel;
+use tiltyard_engine::task::retry::{Edit, retry};
+use tiltyard_engine::task::settle::{Report, settle};
+use tiltyard_model::change::State;
+use tiltyard_model::change::work::Start;
+use tiltyard_model::gate::{Block, State as GateState};
+use tiltyard_model::id::Id;
+use tiltyard_model::refusal::Code;
+use tiltyard_model::task::State as TaskState;
+use tiltyard_model::task::attempt::Outcome;
+
+impl Yard {
+    async fn cancel(&self, task: Id) {
+        let deed = move |act: &mut Act<'_>| cancel(act, task, "no longer wanted").map(drop);
+        self.act_as(&operator("ada"), deed).await.expect("is cancelled");
+    }
+
+    async fn retry(&self, task: Id) -> Result<(), Code> {
+        let deed = move |act: &mut Act<'_>| retry(act, task, &Edit::default()).map(drop);
+        self.act_as(&operator("ada"), deed).await.map_err(|refusal| refusal.code)
+    }
+
+    /// The machinery of the next internal task fails until it is given up.
+    async fn wear_out(&self, kind: &str) -> Id {
+        loop {
+            let taken = self.take_git(kind).await;
+            self.settle(&taken, Outcome::Failed, None).await.expect("is taken");
+            if self.rig.state(taken.found.task.id).await == TaskState::Dead {
+                return taken.found.task.id;
+            }
+            self.rig.pass_ms(301_000).await;
+        }
+    }
+}
+
+// C18: a cancelled task closes its change, its gate and its internal tasks.
+#[tokio::test]
+async fn c18_a_cancelled_task_closes_its_change_wherever_it_stands() {
+    let yard = Yard::new().await;
+    let review = yard.in_review("one").await.change;
+    yard.cancel(review.task).await;
+    let closed = yard.change(review.id).await.change;
+    assert_eq!((closed.state, closed.record.reason.as_deref()), (State::Closed, Some("no longer wanted")));
+    assert_eq!(yard.gate(review.id).await.gate.state, GateState::Cancelled);
+    assert_eq!(yard.approve("zoe", review.id).await.err(), Some(Code::AlreadyDecided));
+    yard.idea("two").await;
+    let (_, checking) = yard.propose("two").await;
+    let git = yard.change(checking.change.id).await.change.record.git.expect("is checked");
+    yard.cancel(checking.change.task).await;
+    assert_eq!(yard.state(checking.change.id).await, State::Closed);
+    assert_eq!(yard.rig.state(git).await, TaskState::Cancelled);
+    let queued = yard.in_review("three").await.change;
+    yard.approve("zoe", queued.id).await.expect("is counted");
+    let git = yard.change(queued.id).await.change.record.git.expect("is queued");
+    yard.cancel(queued.task).await;
+    assert_eq!(
+        (yard.state(queued.id).await, yard.rig.state(git).await),
+        (State::Closed, TaskState::Cancelled)
+    );
+    let story = yard.story().await;
+    assert_eq!(story.iter().filter(|word| *word == "change.closed").count(), 3);
+    assert!(yard.rig.acts_of("default").await.contains(&"change.closed".to_owned()));
+}
+
+// C34: a merge that is under way when its task is cancelled tells the truth in the end.
+#[tokio::test]
+async fn c34_a_merge_under_way_is_not_denied_by_a_cancel() {
+    let yard = Yard::new().await;
+    for lands in [true, false] {
+        let change = yard.in_review(if lands { "one" } else { "two" }).await.change;
+        yard.approve("zoe", change.id).await.expect("is counted");
+        let taken = yard.take_git("git.merge").await;
+        yard.cancel(change.task).await;
+        assert_eq!(yard.state(change.id).await, State::Merging, "nobody knows yet");
+        assert_eq!(yard.retry(change.task).await, Err(Code::WrongState));
+        if lands {
+            let asked = serde_json::from_str(&taken.found.task.spec.payload).expect("a payload");
+            let result = serde_json::to_string(&landed(&asked)).expect("writes");
+            yard.succeed(&taken, Some(result)).await.expect("is taken");
+            assert_eq!(yard.state(change.id).await, State::Merged);
+        } else {
+            let moved = r#"{"outcome":"base_moved","was":"a","now":"b"}"#.to_owned();
+            yard.succeed(&taken, Some(moved)).await.expect("is taken");
+            assert_eq!(yard.state(change.id).await, State::Closed);
+        }
+        assert_eq!(yard.rig.state(change.task).await, TaskState::Cancelled);
+    }
+}
+
+// A task that died in a later attempt closes its change; retried, it makes a new one.
+#[tokio::test]
+async fn a_dead_task_closes_its_change_and_a_retry_makes_another() {
+    let yard = Yard::new().await;
+    let task = yard.idea("one").await;
+    let (_, first) = yard.propose("one").await;
+    yard.check(crate::yard::red).await;
+    let taken = yard.take("default").await.expect("is back");
+    let report = Report {
+        id: task,
+        generation: taken.found.task.generation,
+        outcome: Outcome::Failed,
+        result: None,
+        error: Some("it gave up".into()),
+        retryable: false,
+    };
+    yard.act_as(&agent("smith"), move |act| settle(act, &report)).await.expect("is taken");
+    assert_eq!(yard.rig.state(task).await, TaskState::Dead);
+    assert_eq!(yard.state(first.change.id).await, State::Closed);
+    yard.retry(task).await.expect("runs again");
+    let (payload, second) = yard.propose("one").await;
+    assert_eq!(
+        (payload.given.start, payload.given.change, payload.given.feedback.len()),
+        (Start::Base, None, 0)
+    );
+    assert_ne!(second.change.id, first.change.id);
+    assert_eq!(yard.rig.get(task).await.task.change, Some(second.change.id));
+}
+
+// Checks whose machinery fails again and again leave a gate with the reason; their task can be retried.
+#[tokio::test]
+async fn checks_that_cannot_run_wait_for_a_person_who_retries_them() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    let git = yard.wear_out("git.check").await;
+    let gate = yard.gate(id).await;
+    assert_eq!((yard.state(id).await, gate.gate.block), (State::Review, Some(Block::Unchecked)));
+    assert!(gate.about.reasons[0].contains("git is out of reach"), "{:?}", gate.about.reasons);
+    assert_eq!(yard.approve("zoe", id).await.err(), Some(Code::ChecksFailed));
+    yard.retry(git).await.expect("they run again");
+    assert_eq!(
+        (yard.state(id).await, yard.gate(id).await.gate.state),
+        (State::Checking, GateState::Superseded)
+    );
+    yard.check(|asked| green(asked, &["src/main.rs"])).await;
+    assert_eq!(yard.state(id).await, State::Review);
+    yard.approve("zoe", id).await.expect("is counted");
+    yard.merge(landed).await;
+    assert_eq!(yard.state(id).await, State::Merged);
+}
+
+// A merge whose machinery fails again and again leaves a gate with the reason; an approval tries again.
+#[tokio::test]
+async fn a_merge_that_cannot_run_waits_for_a_person_who_approves_again() {
+    let yard = Yard::new().await;
+    let id = yard.in_review("one").await.change.id;
+    yard.approve("zoe", id).await.expect("is counted");
+    let git = yard.wear_out("git.merge").await;
+    assert_eq!((yard.state(id).await, yard.gate(id).await.gate.block), (State::Review, None));
+    assert_eq!(yard.retry(git).await, Err(Code::WrongState), "the change is approved again instead");
+    yard.approve("zoe", id).await.expect("is a new gate");
+    yard.merge(landed).await;
+    assert_eq!(yard.state(id).await, State::Merged);
+}
+
+// A merge that a person calls off goes back before people.
+#[tokio::test]
+async fn a_merge_that_is_called_off_is_asked_about_again() {
+    let yard = Yard::new().await;
+    let id = yard.in_review("one").await.change.id;
+    yard.approve("zoe", id).await.expect("is counted");
+    let git = yard.change(id).await.change.record.git.expect("is queued");
+    yard.cancel(git).await;
+    assert_eq!(yard.state(id).await, State::Review);
+    assert!(yard.gate(id).await.about.reasons[0].contains("called off"));
+}
+
+// D3, C3: the agent of a merge is lost in the middle: the same merge is done again, with one intent.
+#[tokio::test]
+async fn a_lost_agent_does_the_same_merge_again() {
+    let yard = Yard::new().await;
+    let id = yard.in_review("one").await.change.id;
+    yard.approve("zoe", id).await.expect("is counted");
+    let lost = yard.take_git("git.merge").await;
+    yard.rig.pass_ms(31_000).await;
+    yard.hello("smith").await;
+    assert_eq!(yard.rig.state(lost.found.task.id).await, TaskState::Ready);
+    let late = yard.succeed(&lost, Some("null".into())).await.expect_err("is stale");
+    assert_eq!(late.code, Code::StaleGeneration);
+    yard.merge(landed).await;
+    assert_eq!(yard.state(id).await, State::Merged);
+    let chain = yard.rig.chain("default").await;
+    assert_eq!(chain.iter().filter(|entry| entry.action == "change.merged").count(), 2);
+}
+
+// A result that nobody can read is not believed.
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_a_matter_for_people() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let taken = yard.take_git("git.check").await;
+    yard.succeed(&taken, Some(r#"{"outcome":"fine"}"#.into())).await.expect("is taken");
+    assert_eq!(yard.gate(change.change.id).await.gate.block, Some(Block::Unchecked));
+    assert_eq!(yard.change(change.change.id).await.change.subject_sha256, Some(sha256("one")));
+}
+
+// C19: a repository with unfinished changes is kept; one that went away with its ideas is told.
+#[tokio::test]
+async fn c19_a_repository_in_use_is_kept() {
+    let yard = Yard::new().await;
+    let change = yard.in_review("one").await.change;
+    let delete = |act: &mut Act<'_>| tiltyard_engine::repository::delete(act, "default", "app");
+    let refusal = yard.act_as(&operator("ada"), delete).await.expect_err("is in use");
+    assert_eq!((refusal.code, &refusal.extra["change"]), (Code::InUse, &change.id.to_string().into()));
+    yard.cancel(change.task).await;
+    yard.idea("two").await;
+    yard.act_as(&operator("ada"), delete).await.expect("is forgotten");
+    let (_, orphan) = yard.propose("two").await;
+    assert_eq!(
+        (orphan.change.state, yard.gate(orphan.change.id).await.gate.block),
+        (State::Review, Some(Block::Unchecked))
+    );
+    assert!(matches!(found(None), tiltyard_model::change::work::ProbeResult::Found { .. }));
+}
