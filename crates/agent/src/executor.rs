@@ -1,12 +1,22 @@
 //! What does the work of an attempt: one executor a kind of task.
 
+mod answer;
+pub mod change;
+mod checker;
 pub mod command;
+pub mod git_check;
+pub mod git_clean;
+pub mod git_merge;
+pub mod git_probe;
+mod limit;
 mod result;
 mod run;
 mod speech;
+pub mod workshop;
 
-pub use run::ProgramRun;
+pub use run::{Hearer, Manner, ProgramRun};
 pub use speech::Speech;
+pub use workshop::Workshop;
 
 use crate::attempt::AttemptKey;
 use crate::log::LogWriter;

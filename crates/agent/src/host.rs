@@ -135,8 +135,8 @@ impl Host {
         let workspace = Workspace::open(&folder.join("work"))?;
         let outbox_folder = folder.join("outbox");
         let (outbox, damage) = Outbox::open(&outbox_folder)?;
-        // Programs see neither each other's folders nor what is told about them.
-        hide.extend([workspace.root().to_owned(), outbox_folder]);
+        // Programs see neither each other's folders nor mirrors nor what is told about them.
+        hide.extend([workspace.root().to_owned(), outbox_folder, folder]);
         let surroundings = Mutex::new(Surroundings { launcher, hide, user, graces });
         let host = Self { workspace, outbox, slots: Slots::new(slots), executors, log_limits, surroundings };
         Ok((Arc::new(host), damage))

@@ -5,9 +5,10 @@ mod folder;
 pub use folder::{AttemptFolder, Leftover};
 
 use crate::attempt::AttemptKey;
+use crate::process::RunAs;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 /// Rights of folders that only the agent may enter.
@@ -113,6 +114,18 @@ impl Workspace {
         keys.sort();
         Ok(keys.iter().map(|key| Leftover::new(self.folder(key))).collect())
     }
+}
+
+/// Gives a folder with all that is in it to another user; of links themselves, not of what they point to.
+///
+/// # Errors
+/// When an owner cannot be changed: only root may.
+pub(crate) fn give_tree(path: &Path, user: RunAs) -> io::Result<()> {
+    lchown(path, Some(user.uid), Some(user.gid))?;
+    if !std::fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    std::fs::read_dir(path)?.try_for_each(|entry| give_tree(&entry?.path(), user))
 }
 
 /// Makes a folder that only its owner may enter, or takes everybody else's rights from one that is there.

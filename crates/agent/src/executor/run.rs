@@ -1,5 +1,6 @@
 //! Runs a program for a job: into the job's log, within its time, with its rights.
 
+use super::limit::too_late;
 use super::{Job, Performed, Speech};
 use crate::log::LogWriter;
 use crate::outcome::Verdict;
@@ -10,6 +11,7 @@ use crate::process::{
 use crate::stop::StopReason;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A program that has run.
 #[derive(Debug)]
@@ -20,15 +22,33 @@ pub struct ProgramRun {
     pub speech: Speech,
 }
 
+/// Hears a program's output.
+pub type Hearer<'a> = &'a (dyn Fn(&[u8]) + Send + Sync);
+
+/// How a program is run beside its argv.
+#[derive(Default)]
+pub struct Manner<'a> {
+    /// Folders it may use besides the attempt's own, should they lie in hidden ones.
+    pub open: Vec<PathBuf>,
+    /// The longest it may take, when that is less than what is left of the attempt.
+    pub timeout: Option<Duration>,
+    /// Hears its output besides the log.
+    pub hearer: Option<Hearer<'a>>,
+}
+
 /// Keeps output and listens to it.
 struct Listening<'a> {
     log: &'a mut LogWriter,
     speech: Speech,
+    hearer: Option<Hearer<'a>>,
 }
 
 impl OutputSink for Listening<'_> {
     fn write(&mut self, voice: Voice, bytes: &[u8]) -> io::Result<()> {
         self.speech.hear(voice, bytes);
+        if let Some(hearer) = self.hearer {
+            hearer(bytes);
+        }
         self.log.write(voice, bytes)
     }
 }
@@ -40,8 +60,18 @@ impl Job<'_> {
     /// # Errors
     /// [`StartError`] when nothing was run.
     pub async fn run(&mut self, program: Program, open: Vec<PathBuf>) -> Result<ProgramRun, StartError> {
-        let request = self.request(program, open);
-        let mut listening = Listening { log: &mut *self.log, speech: Speech::default() };
+        self.run_as(program, Manner { open, ..Manner::default() }).await
+    }
+
+    /// Runs `program` to its end, in the manner given.
+    ///
+    /// # Errors
+    /// [`StartError`] when nothing was run.
+    pub async fn run_as(&mut self, program: Program, manner: Manner<'_>) -> Result<ProgramRun, StartError> {
+        let Manner { open, timeout, hearer } = manner;
+        let mut request = self.request(program, open);
+        request.timeout = request.timeout.into_iter().chain(timeout).min();
+        let mut listening = Listening { log: &mut *self.log, speech: Speech::default(), hearer };
         let ended = self.surroundings.launcher.run(request, &mut listening).await?;
         let speech = listening.speech;
         for remark in remarks(&ended) {
@@ -79,18 +109,13 @@ impl Job<'_> {
             (Cause::Finished, Some(Exit::Code(0))) => return Ok(run),
             (Cause::Stopped(StopReason::Cancelled | StopReason::Dropped), _) => None,
             (Cause::Stopped(StopReason::ShuttingDown), _) => Some(Verdict::Released),
-            (Cause::TimedOut, _) => Some(Verdict::TimedOut { error: self.too_late() }),
+            (Cause::TimedOut, _) => Some(Verdict::TimedOut { error: too_late(self.assignment.timeout) }),
             (Cause::ShimLost, _) => Some(Verdict::failed(
                 "the shim of the program was killed: how the program ended is not known",
             )),
             (Cause::Finished, _) => Some(Verdict::failed(complaint(&run))),
         };
         Err(Performed { verdict, stop: run.ended.stop })
-    }
-
-    fn too_late(&self) -> String {
-        let limit = self.assignment.timeout.unwrap_or_default().as_millis();
-        format!("it took longer than the {limit} ms that the task allows an attempt (timeout_ms)")
     }
 }
 

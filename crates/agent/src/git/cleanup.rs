@@ -68,6 +68,20 @@ impl WorkClones {
         Ok(gone.len())
     }
 
+    /// Every attempt that has a clone, kept ones apart: its task and generation.
+    pub fn attempts(&self) -> Result<Vec<(Key, u64)>, GitError> {
+        let attempt = |path: PathBuf| {
+            let (task, generation) = path.file_name()?.to_str()?.rsplit_once('-')?;
+            Some((Key::try_from(task).ok()?, generation.parse().ok()?))
+        };
+        Ok(folders_in(&self.root)?.into_iter().filter_map(attempt).collect())
+    }
+
+    /// Removes the folder of one attempt.
+    pub fn remove_attempt(&self, task: &Key, generation: u64) -> Result<(), GitError> {
+        remove_folder(&self.root.join(format!("{task}-{generation}")))
+    }
+
     /// Removes what a killed agent left of check clones in `folder`; at its start, when none can be in use.
     pub fn sweep_checks(folder: &Path) -> Result<(), GitError> {
         if !folder.exists() {

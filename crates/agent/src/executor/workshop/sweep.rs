@@ -1,0 +1,67 @@
+//! Work clones go once nobody needs them: their change is final (C11, C34), or a later attempt has a clone of its own.
+//! Asked is the server, so that this works whichever agent merged.
+
+use super::Workshop;
+use crate::git::Key;
+use std::sync::Arc;
+use std::time::Duration;
+use tiltyard_client::{Error, Request};
+use tiltyard_wire::endpoint::call;
+use tiltyard_wire::model::id::Id;
+use tiltyard_wire::model::task::State;
+use tiltyard_wire::task::View;
+
+impl Workshop {
+    /// Sweeps every so often, and when a change has become final here; never ends.
+    pub async fn keep_tidy(self: Arc<Self>, every: Duration) {
+        loop {
+            self.sweep().await;
+            // Either way it is time.
+            let _ = tokio::time::timeout(every, self.final_here.notified()).await;
+        }
+    }
+
+    /// Removes the clones that nobody needs any more; says how many went. What cannot be asked or removed now is
+    /// left for the next time.
+    pub async fn sweep(&self) -> usize {
+        let attempts = match self.clones.attempts() {
+            Ok(attempts) => attempts,
+            Err(error) => {
+                tracing::warn!(target: "agent", %error, "the clones cannot be listed");
+                return 0;
+            }
+        };
+        let mut gone = 0;
+        for (task, generation) in attempts {
+            if self.is_needed(&task, generation).await {
+                continue;
+            }
+            match self.clones.remove_attempt(&task, generation) {
+                Ok(()) => gone += 1,
+                Err(error) => {
+                    tracing::warn!(target: "agent", task_id = %task, %error, "a clone stays behind");
+                }
+            }
+        }
+        gone
+    }
+
+    async fn is_needed(&self, task: &Key, generation: u64) -> bool {
+        let Ok(id) = task.as_str().parse::<Id>() else { return true };
+        match self.client.call(Request::<call::TaskGet>::new().place(id)).await {
+            Ok(view) => needs(&view, generation),
+            Err(Error::Refused(refused)) => refused.status != 404,
+            Err(_) => true,
+        }
+    }
+}
+
+/// Whether a task still needs the clone of that attempt.
+fn needs(view: &View, generation: u64) -> bool {
+    let newest = u64::try_from(view.generation).is_ok_and(|newest| newest <= generation);
+    match view.state {
+        State::Running | State::Waiting => newest,
+        State::Pending | State::Scheduled | State::Ready => true,
+        State::Succeeded | State::Dead | State::Cancelled => false,
+    }
+}
