@@ -141,6 +141,11 @@ impl Door {
         self.inbox.set_max_normal(max_queued);
     }
 
+    /// From how many waiting deeds on new work is turned away (E7).
+    pub fn max_queued(&self) -> usize {
+        self.inbox.max_normal()
+    }
+
     /// How many deeds wait.
     pub fn queued(&self) -> usize {
         self.inbox.len()

@@ -195,6 +195,11 @@ impl Engine {
         &self.door
     }
 
+    /// The version of the store's library.
+    pub fn store_version(&self) -> &'static str {
+        tiltyard_store::sqlite::version()
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store

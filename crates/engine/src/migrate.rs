@@ -1,11 +1,13 @@
 //! The steps of a store's schema, with the server stopped (O10).
 
+use crate::act::refusal_of;
 use crate::clock::Clock;
 use std::path::Path;
+use tiltyard_model::refusal::Refusal;
 use tiltyard_model::time::TimeMs;
-use tiltyard_store::Error;
 use tiltyard_store::migration::{ALL, Applied, Migration};
 use tiltyard_store::sqlite::{self, Durability};
+use tiltyard_store::{Error, Rows};
 
 /// One step of the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,16 @@ pub struct Step {
     pub name: String,
     /// When it was made in this store; `None` when it was not.
     pub applied_at: Option<TimeMs>,
+}
+
+/// The steps of the store that is open, and when each was made.
+///
+/// # Errors
+/// When the store is broken.
+pub fn steps(rows: &Rows) -> Result<Vec<Step>, Refusal> {
+    let applied = tiltyard_store::migration::applied(rows).map_err(refusal_of)?;
+    let step = |Applied { version, name, applied_at }| Step { version, name, applied_at };
+    Ok(applied.into_iter().map(step).collect())
 }
 
 /// Why steps cannot be read or made.

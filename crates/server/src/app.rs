@@ -7,16 +7,18 @@ use crate::edge::house::{Answered, House};
 use crate::edge::place::Place;
 use crate::edge::stop::Stop;
 use crate::edge::visit::{Asked, Knock, Visit};
+use crate::health::Since;
 use crate::live::Live;
 use crate::problem::Problem;
+use crate::program::Program;
 use crate::route::route;
 use crate::taken::Giver;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use tiltyard_engine::{Engine, Pass};
+use tiltyard_engine::{Durability, Engine, Pass};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
-use tiltyard_model::time::DurationMs;
+use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_wire::endpoint::Endpoint;
 use tokio::runtime::Handle;
 
@@ -36,11 +38,22 @@ pub(crate) struct App {
     pub(crate) source: Arc<str>,
     /// What came in, by place and code.
     pub(crate) counts: Counts,
+    /// Since when each part is as it is.
+    pub(crate) since: Since,
+    /// The program around the server.
+    pub(crate) program: Arc<dyn Program>,
+    /// When it began to answer.
+    pub(crate) started_at: TimeMs,
     /// Where work goes on that no request waits for.
     pub(crate) runtime: Handle,
 }
 
 impl App {
+    /// Whether an acknowledgement comes before the disk has what it acknowledges.
+    pub(crate) fn is_relaxed(&self) -> bool {
+        self.engine.store().durability() == Durability::Relaxed
+    }
+
     /// Who gives back what this caller claims and does not get.
     pub(crate) fn taken(&self, pass: &Pass) -> Giver {
         Giver::new(&self.engine, self.runtime.clone(), pass.clone())

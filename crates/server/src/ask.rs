@@ -59,7 +59,6 @@ impl Ask {
         Self { app, visit, parts, caller, body: Some(body), once: None }
     }
 
-    #[allow(dead_code, reason = "health is next")]
     /// Whether the caller showed a valid token.
     pub(crate) fn is_known(&self) -> bool {
         self.visit.caller.is_some()

@@ -70,7 +70,6 @@ impl Porter {
         self.tokens.verify(&token, self.clock.now().wall)
     }
 
-    #[allow(dead_code, reason = "system info is next")]
     /// Whether everybody is let in.
     pub(crate) fn is_open(&self) -> bool {
         self.door == Door::Open

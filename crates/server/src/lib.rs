@@ -3,13 +3,15 @@
 mod app;
 mod ask;
 pub mod caller;
-#[allow(dead_code, reason = "metrics are next")]
 mod count;
 pub mod edge;
+mod health;
 mod live;
+mod metric;
 mod page;
 mod pen;
 pub mod problem;
+pub mod program;
 mod reply;
 mod route;
 pub mod start;

@@ -129,13 +129,11 @@ impl Live {
         self.agents.lock().get_mut(agent).map(|known| note(&mut known.record))
     }
 
-    #[allow(dead_code, reason = "metrics are next")]
     /// How many agents are connected.
     pub(crate) fn connected(&self) -> usize {
         self.agents.lock().values().filter(|known| known.link.is_some()).count()
     }
 
-    #[allow(dead_code, reason = "health is next")]
     /// Invalid messages of all agents since `since`, as far as they are kept.
     pub(crate) fn violations_since(&self, since: TimeMs) -> usize {
         self.agents.lock().values().map(|known| known.record.violations_since(since)).sum()

@@ -3,9 +3,12 @@
 
 pub(crate) mod agent;
 pub(crate) mod board;
+pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod queue;
+pub(crate) mod schema;
 pub(crate) mod scope;
+pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod template;
 pub(crate) mod token;
@@ -30,9 +33,12 @@ pub(crate) fn route(place: Place, ask: Ask) -> Work {
     }
 }
 
-fn outside(page: Outside, _: Ask) -> Work {
+fn outside(page: Outside, ask: Ask) -> Work {
     match page {
-        Outside::Alive | Outside::Ready | Outside::Metrics | Outside::Docs => Box::pin(absent()),
+        Outside::Alive => Box::pin(system::alive()),
+        Outside::Ready => Box::pin(system::ready(ask)),
+        Outside::Metrics => Box::pin(system::prometheus(ask)),
+        Outside::Docs => Box::pin(docs::page(ask)),
     }
 }
 
@@ -91,6 +97,17 @@ fn api(endpoint: Endpoint, ask: Ask) -> Work {
         E::EventStream => Box::pin(live::event::stream(ask)),
         E::EventSocket => Box::pin(live::event::socket(ask)),
         E::AgentDisconnects => Box::pin(agent::disconnects(ask)),
+        E::HealthGet => Box::pin(system::health(ask)),
+        E::MetricsGet => Box::pin(system::metrics(ask)),
+        E::SystemInfo => Box::pin(system::info(ask)),
+        E::SystemStore => Box::pin(system::store(ask)),
+        E::SystemSettings => Box::pin(system::settings(ask)),
+        E::SystemMigrations => Box::pin(system::migrations(ask)),
+        E::LogLevelGet => Box::pin(system::log_level(ask)),
+        E::LogLevelPut => Box::pin(system::set_log_level(ask)),
+        E::SchemaList => Box::pin(schema::list(ask)),
+        E::SchemaGet => Box::pin(schema::get(ask)),
+        E::OpenApi => Box::pin(schema::openapi(ask)),
         _ => Box::pin(absent()),
     }
 }

@@ -8,7 +8,9 @@ use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Befo
 use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
+use crate::health::Since;
 use crate::live::{Live, carry};
+use crate::program::{Bare, Program};
 use crate::view;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ pub struct ServeOptions {
     pub admin_token: Option<Secret<String>>,
     /// How long a lease lasts whose claim does not say.
     pub default_lease_ms: DurationMs,
+    /// The program around the server.
+    pub program: Arc<dyn Program>,
 }
 
 impl ServeOptions {
@@ -62,6 +66,7 @@ impl ServeOptions {
             query_tokens: QueryTokens::Loopback,
             admin_token: None,
             default_lease_ms: DEFAULT_LEASE_MS,
+            program: Arc::new(Bare::default()),
         }
     }
 }
@@ -186,6 +191,9 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         stop: heard.clone(),
         live,
         source: view::event::source_of(&engine).into(),
+        since: Since::default(),
+        program: options.program,
+        started_at: engine.clock().now().wall,
         counts: Counts::new(),
         runtime: tokio::runtime::Handle::current(),
     });

@@ -9,5 +9,7 @@ mod support;
 mod agent;
 #[path = "api/once.rs"]
 mod once;
+#[path = "api/system.rs"]
+mod system;
 #[path = "api/task.rs"]
 mod task;

@@ -132,6 +132,14 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<Applied>> {
     Ok(ALL.iter().map(applied).collect())
 }
 
+/// Every step that this program knows, and when it was made in the store that is read.
+///
+/// # Errors
+/// When the store is broken.
+pub fn applied(rows: &crate::rows::Rows) -> Result<Vec<Applied>> {
+    list(&rows.connection)
+}
+
 /// Every step, none of them made: a store that is not there yet.
 pub(crate) fn none() -> Vec<Applied> {
     ALL.iter()

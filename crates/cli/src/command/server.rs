@@ -1,6 +1,7 @@
 //! `tiltyard server`
 
 pub mod announce;
+mod program;
 mod reload;
 
 use crate::context::Context;
@@ -14,6 +15,7 @@ use crate::settings::serve::{serve_options, url};
 use crate::signal::{Asked, Signals};
 use announce::Announcement;
 use clap::Args;
+use program::Surroundings;
 use std::pin::pin;
 use std::sync::Arc;
 use tiltyard_engine::Engine;
@@ -39,6 +41,7 @@ struct Life<'a> {
     loaded: Loaded,
     level: LevelHandle,
     parent: Option<Parent>,
+    program: Arc<Surroundings>,
 }
 
 impl Server {
@@ -48,10 +51,12 @@ impl Server {
     /// Why it does not start; when the store broke (E2).
     pub fn run(&self, context: &Context) -> Result<(), Failure> {
         let loaded = context.settings(&self.flags.given())?;
-        let options = serve_options(&loaded, &context.environment)?;
+        let mut options = serve_options(&loaded, &context.environment)?;
         let level = log::start(&loaded.settings.log)?;
+        let program = Arc::new(Surroundings::new(&loaded, level.clone()));
+        options.program = Arc::<Surroundings>::clone(&program);
         let parent = self.tied.then(Parent::hear).transpose()?;
-        let life = Life { context, flags: &self.flags, loaded, level, parent };
+        let life = Life { context, flags: &self.flags, loaded, level, parent, program };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(life.live(options))
     }
@@ -143,6 +148,7 @@ impl Life<'_> {
     async fn reload(&mut self, engine: &Engine) {
         let again = reload::Again { given: self.flags.given(), environment: &self.context.environment };
         if let Some(loaded) = again.take(&self.loaded, engine, &self.level).await {
+            self.program.replace(&loaded);
             self.loaded = loaded;
         }
     }

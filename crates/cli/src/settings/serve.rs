@@ -49,6 +49,7 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
         },
         admin_token: environment.admin_token()?,
         default_lease_ms: i64::try_from(settings.leases.default_ms).unwrap_or(i64::MAX),
+        ..ServeOptions::new(&settings.data)
     })
 }
 

@@ -41,6 +41,10 @@ impl Inbox {
     }
 
     /// From now on so many normal deeds may wait; those that wait already stay.
+    pub(super) fn max_normal(&self) -> usize {
+        self.max_normal.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_max_normal(&self, max_normal: usize) {
         self.max_normal.store(max_normal, Ordering::Relaxed);
     }

@@ -57,7 +57,6 @@ impl Record {
         self.disconnects.iter().cloned().collect()
     }
 
-    #[allow(dead_code, reason = "health is next")]
     /// How many invalid messages came since then.
     pub(crate) fn violations_since(&self, since: TimeMs) -> usize {
         self.violations.iter().take_while(|violation| violation.at.0 >= since).count()

@@ -53,3 +53,40 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, Str
     let refused = error.refused().unwrap_or_else(|| panic!("no refusal: {error:?}"));
     (refused.problem.status, refused.problem.code.clone())
 }
+
+/// An answer read byte by byte.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    /// The status.
+    pub(crate) status: u16,
+    /// Status line and headers, in lower case.
+    pub(crate) head: String,
+    /// The body.
+    pub(crate) body: String,
+}
+
+/// Sends a request as it is, with the admin token unless `headers` says otherwise, and reads the whole answer.
+pub(crate) async fn raw(server: &TestServer, line: &str, headers: &[&str], body: &str) -> Raw {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let mut text =
+        format!("{line} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n", server.address().port());
+    if !headers.iter().any(|header| header.starts_with("Authorization")) {
+        text += &format!("Authorization: Bearer {}\r\n", tiltyard_testkit::ADMIN_TOKEN);
+    }
+    for header in headers.iter().filter(|header| !header.is_empty()) {
+        text += &format!("{header}\r\n");
+    }
+    if !body.is_empty() {
+        text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    }
+    stream.write_all(format!("{text}\r\n{body}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Raw { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+/// The headers of somebody without a token.
+pub(crate) const STRANGER: &str = "Authorization: none";

@@ -1,0 +1,120 @@
+//! How the parts are (O23): each with a word, why, and since when.
+
+use crate::app::App;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use tiltyard_engine::reserve::Reserve;
+use tiltyard_engine::{Pass, Urgency};
+use tiltyard_model::time::{HOUR_MS, TimeMs};
+use tiltyard_wire::health::{Component, Health, Status};
+use tiltyard_wire::time::Time;
+
+/// More invalid messages of agents than this in an hour are looked at (C2).
+const MAX_VIOLATIONS_AN_HOUR: usize = 50;
+
+/// When each part came to be as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Since(Mutex<BTreeMap<&'static str, (Status, TimeMs)>>);
+
+impl Since {
+    /// Since when a part is as it is; from now on, if that is new.
+    fn note(&self, part: &'static str, status: Status, now: TimeMs) -> TimeMs {
+        let mut all = self.0.lock();
+        let known = all.entry(part).or_insert((status, now));
+        if known.0 != status {
+            *known = (status, now);
+        }
+        known.1
+    }
+}
+
+/// What is known of a part: nothing, where it is as it should be.
+type Complaint = Option<(Status, String)>;
+
+/// Looks at every part.
+pub(crate) async fn look(app: &App) -> Health {
+    let now = app.engine.clock().now().wall;
+    let complaints: [(&'static str, Complaint); 6] = [
+        ("store", store(app).await),
+        ("queue", queue(app)),
+        ("agents", agents(app, now)),
+        ("streams", None),
+        ("security", security(app)),
+        ("disk", disk(app)),
+    ];
+    let component = |(part, complaint): (&'static str, Complaint)| {
+        let (status, reason) =
+            complaint.map_or((Status::Ok, None), |(status, reason)| (status, Some(reason)));
+        let since = Some(Time(app.since.note(part, status, now)));
+        (part.to_owned(), Component { status, reason, since })
+    };
+    let components: BTreeMap<String, Component> = complaints.into_iter().map(component).collect();
+    let status = components.values().map(|part| part.status).max().unwrap_or(Status::Ok);
+    Health { status, components }
+}
+
+/// The same for somebody who showed no token: words only.
+pub(crate) fn in_words(health: Health) -> Health {
+    let bare =
+        |(part, component): (String, Component)| (part, Component { reason: None, since: None, ..component });
+    Health { components: health.components.into_iter().map(bare).collect(), ..health }
+}
+
+/// Whether the store takes a deed, and what an acknowledgement is worth.
+async fn store(app: &App) -> Complaint {
+    if let Err(refusal) = app.engine.enter(Pass::system(), Urgency::Urgent, |_| Ok(())).await {
+        return Some((Status::Failing, refusal.message));
+    }
+    app.is_relaxed().then(|| {
+        let said = "durability is relaxed: a power cut may lose what was acknowledged last";
+        (Status::Degraded, said.to_owned())
+    })
+}
+
+fn queue(app: &App) -> Complaint {
+    let (waiting, limit) = (app.engine.door().queued(), app.engine.door().max_queued());
+    (waiting > limit / 2).then(|| {
+        (
+            Status::Degraded,
+            format!("{waiting} requests wait for the disk; from {limit} on new work is refused"),
+        )
+    })
+}
+
+fn agents(app: &App, now: TimeMs) -> Complaint {
+    let count = app.live.violations_since(now - HOUR_MS);
+    (count > MAX_VIOLATIONS_AN_HOUR)
+        .then(|| (Status::Degraded, format!("{count} invalid messages came from agents within an hour")))
+}
+
+fn security(app: &App) -> Complaint {
+    app.porter.is_open().then(|| {
+        (Status::Degraded, "no tokens are asked for: whoever reaches the address is an admin".to_owned())
+    })
+}
+
+fn disk(app: &App) -> Complaint {
+    match Reserve::of(app.engine.folder()).space() {
+        Ok(space) if space.is_low() => {
+            let said = format!("only {} bytes are free: new work is refused until there is room", space.free);
+            Some((Status::Failing, said))
+        }
+        Ok(_) => None,
+        Err(error) => Some((Status::Degraded, format!("the free space is unknown: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // O23: a part tells since when it is as it is.
+    #[test]
+    fn o23_a_part_keeps_its_moment_until_it_changes() {
+        let since = Since::default();
+        assert_eq!(since.note("disk", Status::Ok, 1), 1);
+        assert_eq!(since.note("disk", Status::Ok, 5), 1);
+        assert_eq!(since.note("disk", Status::Failing, 7), 7);
+        assert_eq!(since.note("disk", Status::Ok, 9), 9);
+    }
+}
