@@ -11,7 +11,7 @@ use tiltyard_model::task::attempt::{Outcome, Stop};
 use tiltyard_model::task::retry::Backoff;
 use tiltyard_model::task::{OnDependencyFailure, State};
 
-/// A new task. Only `kind` and `title` are required.
+/// A new task. Only `kind` and `title` are required, and a template may give them too.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
@@ -21,9 +21,11 @@ pub struct Submit {
     /// Which lane; `default` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// `command`, `change`, or any slug that a worker knows.
+    /// `command`, `change`, or any slug that a worker knows; the template's when absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// One line for people, at most 200 characters.
+    /// One line for people, at most 200 characters; the template's when absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
     /// Any JSON for the worker, at most 256 KiB; `{}` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

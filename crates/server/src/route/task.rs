@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 pub(crate) mod filter;
 pub(crate) mod submit;
+mod template;
 pub(crate) mod work;
 
 use crate::ask::Ask;

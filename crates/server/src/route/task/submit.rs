@@ -1,5 +1,6 @@
 //! Submissions: sentences become specs.
 
+use super::template::fill;
 use crate::ask::{Ask, scope_of};
 use crate::caller::may_use_queue;
 use crate::pen;
@@ -22,7 +23,8 @@ use tiltyard_wire::task as wire;
 
 /// `POST /tasks`.
 pub(crate) async fn one(mut ask: Ask) -> Answer {
-    let asked: wire::Submit = ask.body().await?;
+    let mut asked: wire::Submit = ask.body().await?;
+    fill(&ask, None, std::slice::from_mut(&mut asked)).await.map_err(|(_, refusal)| refusal)?;
     let spec = spec(&ask.caller, None, asked)?;
     let deed = move |act: &mut Act<'_>| {
         let submitted = submit(act, &spec)?;
@@ -64,10 +66,11 @@ fn fresh(spec: Spec, submitted: &Submitted, now: TimeMs) -> Task {
 /// `POST /tasks/batch`.
 pub(crate) async fn batch(mut ask: Ask) -> Answer {
     let ScopeQuery { scope } = ask.query()?;
-    let asked: wire::SubmitBatch = ask.body().await?;
+    let mut asked: wire::SubmitBatch = ask.body().await?;
     if asked.tasks.is_empty() || asked.tasks.len() > MAX_BATCH_TASKS {
         return Err(Refusal::field("/tasks", "must be 1 to 10,000 tasks"));
     }
+    fill(&ask, scope.as_deref(), &mut asked.tasks).await.map_err(|(index, refusal)| place(index, refusal))?;
     let caller = &ask.caller;
     let placed =
         |(index, task)| spec(caller, scope.as_deref(), task).map_err(|refusal| place(index, refusal));
@@ -100,7 +103,7 @@ fn all_shown(submitted: &[Submitted], specs: &[Spec]) -> Reply {
     Reply::text(StatusCode::CREATED, out)
 }
 
-/// What a submission asks for; `named` is the scope of those that name none themselves.
+/// What a submission asks for, its template's part filled in; `named` is the scope of those that name none themselves.
 ///
 /// # Errors
 /// 403 for a scope or a queue that is not the token's, 422 for parts that do not belong together.
