@@ -3,6 +3,7 @@
 pub mod act;
 pub mod agent;
 pub mod artifact;
+pub mod audit;
 pub mod bell;
 pub mod board;
 pub mod change;

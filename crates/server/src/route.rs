@@ -2,7 +2,9 @@
 //! not build. Handlers are thin: sentence to words, one deed, words to sentence. One file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod board;
+pub(crate) mod dead_letter;
 pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod queue;
@@ -80,6 +82,19 @@ fn api(endpoint: Endpoint, ask: Ask) -> Work {
         E::ScopeGet => Box::pin(scope::get(ask)),
         E::ScopePut => Box::pin(scope::put(ask)),
         E::ScopeDelete => Box::pin(scope::delete(ask)),
+        E::DeadLetterList => Box::pin(dead_letter::list(ask)),
+        E::DeadLetterStats => Box::pin(dead_letter::stats(ask)),
+        E::DeadLetterGroups => Box::pin(dead_letter::groups(ask)),
+        E::DeadLetterBulk => Box::pin(dead_letter::bulk(ask)),
+        E::DeadLetterGroupRetry => Box::pin(dead_letter::retry_group(ask)),
+        E::DeadLetterGet => Box::pin(dead_letter::get(ask)),
+        E::DeadLetterRetry => Box::pin(dead_letter::retry(ask)),
+        E::DeadLetterDismiss => Box::pin(dead_letter::dismiss(ask)),
+        E::DeadLetterReopen => Box::pin(dead_letter::reopen(ask)),
+        E::DeadLetterDelete => Box::pin(dead_letter::delete(ask)),
+        E::AuditList => Box::pin(audit::list(ask)),
+        E::AuditStats => Box::pin(audit::stats(ask)),
+        E::AuditExport => Box::pin(audit::export(ask)),
         E::TokenMint => Box::pin(token::mint(ask)),
         E::TokenList => Box::pin(token::list(ask)),
         E::TokenRevoke => Box::pin(token::revoke(ask)),

@@ -1,6 +1,7 @@
 //! Words as sentences: one file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod dead_letter;
 pub(crate) mod event;
 pub(crate) mod queue;
 pub(crate) mod task;

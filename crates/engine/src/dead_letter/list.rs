@@ -8,7 +8,9 @@ use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
 use tiltyard_store::Rows;
-use tiltyard_store::dead_letter::{self, Filter, Window};
+use tiltyard_store::dead_letter;
+/// Which letters, and which part of them.
+pub use tiltyard_store::dead_letter::{Filter, Window};
 
 /// Up to here the total of a list is exact.
 const MAX_EXACT_TOTAL: u32 = 10_000;

@@ -7,6 +7,7 @@ use http::StatusCode;
 use tiltyard_engine::token::{self as tokens, Minted, Window};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::Noun;
+use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::token::{Mint, Token};
 use tiltyard_wire::endpoint::BASE_PATH;
 use tiltyard_wire::page::{Page, PageQuery};
@@ -57,7 +58,9 @@ pub(crate) async fn list(ask: Ask) -> Answer {
     let asked: PageQuery = ask.query()?;
     let (span, below) = (Span::of_query(&asked)?, below(Noun::Token, asked.cursor.as_deref())?);
     let window = Window { below, offset: span.offset, limit: span.limit };
-    let page = ask.read(move |rows, caller| tokens::page(rows, caller, window)).await?;
+    let reach = ask.scopes(asked.scope.as_deref())?.map_or(Reach::All, Reach::Only);
+    let page = ask.read(move |rows, caller| tokens::page(rows, &Caller { reach, ..caller.clone() }, window));
+    let page = page.await?;
     let next = page.items.last().filter(|_| page.next.is_some()).map(|token| token.id.to_string());
     let items = page.items.into_iter().map(view).collect();
     Ok(Reply::ok(&Page::new(items, next, page.total)).into_response())
