@@ -8,6 +8,7 @@ pub mod changes;
 pub mod completions;
 pub mod config;
 pub mod dead_letters;
+pub mod demo;
 pub mod doctor;
 pub mod events;
 pub mod group;
@@ -22,6 +23,7 @@ pub mod server;
 pub mod submit;
 pub mod tasks;
 pub mod token;
+pub mod up;
 pub mod version;
 pub mod why;
 
@@ -62,7 +64,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a doc comment here would take the place of the command's own")]
 pub enum Command {
+    Up(up::Up),
     Server(server::Server),
+    Demo(demo::Demo),
     Submit(Box<submit::Submit>),
     Batch(batch::Batch),
     Tasks(tasks::Tasks),
@@ -117,7 +121,9 @@ impl FromArgMatches for Cli {
 pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
     match command {
         None => context.output.line(WELCOME),
+        Some(Command::Up(command)) => command.run(context),
         Some(Command::Server(command)) => command.run(context),
+        Some(Command::Demo(command)) => command.run(context),
         Some(Command::Submit(command)) => command.run(context),
         Some(Command::Batch(command)) => command.run(context),
         Some(Command::Tasks(command)) => command.run(context),

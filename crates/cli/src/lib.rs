@@ -2,6 +2,7 @@
 //! library only so that `xtask` can write the reference from it; the binary `tiltyard` is its one caller.
 
 pub mod argument;
+pub mod child;
 pub mod client_file;
 pub mod command;
 pub mod context;

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod file;
 pub mod key;
 pub mod load;
+pub mod name;
 pub mod origin;
 pub mod reload;
 pub mod rule;

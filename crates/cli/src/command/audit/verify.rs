@@ -39,27 +39,32 @@ impl Verify {
     fn verify(&self) -> Result<(Verification, u64), Failure> {
         let cannot =
             |error: std::io::Error| Failure::failed(format!("{} cannot be read: {error}", self.file));
-        let mut lines: BufReader<Box<dyn Read>> = BufReader::new(match self.file.as_str() {
+        let lines: Box<dyn Read> = match self.file.as_str() {
             "-" => Box::new(std::io::stdin()),
             path => Box::new(std::fs::File::open(path).map_err(cannot)?),
-        });
-        let mut chain = Chain::default();
-        loop {
-            let mut line = Vec::new();
-            // One byte more than allowed, so that a longer line is seen to be too long.
-            let read =
-                (&mut lines).take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line).map_err(cannot)?;
-            if read == 0 {
-                return Ok((
-                    Verification { ok: true, line: None, seq: None, reason: None },
-                    chain.head().seq,
-                ));
-            }
-            let text = String::from_utf8_lossy(&line);
-            let text = text.strip_suffix('\n').unwrap_or(&text);
-            if let Err(bad) = chain.read(text) {
-                return Ok((bad, chain.head().seq));
-            }
+        };
+        read(lines).map_err(cannot)
+    }
+}
+
+/// Reads an export to its first bad entry, or to its end; the number is that of the last good one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(export: impl Read) -> std::io::Result<(Verification, u64)> {
+    let mut lines = BufReader::new(export);
+    let mut chain = Chain::default();
+    loop {
+        let mut line = Vec::new();
+        // One byte more than allowed, so that a longer line is seen to be too long.
+        let read = (&mut lines).take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok((Verification { ok: true, line: None, seq: None, reason: None }, chain.head().seq));
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        if let Err(bad) = chain.read(text) {
+            return Ok((bad, chain.head().seq));
         }
     }
 }
