@@ -3,6 +3,7 @@
 use crate::act::refusal_of;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 /// A reading connection, at one moment of the store.
 pub use tiltyard_store::Rows;
@@ -11,6 +12,8 @@ use tokio::sync::Semaphore;
 
 /// How many reads run at once; more wait their turn.
 const READERS: usize = 4;
+/// Longest read; one that goes on would keep the write-ahead log growing (E6).
+const MAX_READ_TIME: Duration = Duration::from_secs(10);
 /// How many reads may wait; more are turned away.
 const MAX_WAITING_READS: usize = 4_096;
 
@@ -46,16 +49,48 @@ impl Readers {
     ) -> Result<T, Refusal> {
         let _waiting = self.waiting.try_acquire().map_err(|_| too_many())?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| too_many())?;
-        let idle = Arc::clone(&self.idle);
-        let work = tokio::task::spawn_blocking(move || {
+        let reader = Lent::take(&self.idle)?;
+        let interrupter = reader.interrupter();
+        let mut work = tokio::task::spawn_blocking(move || {
             let _place = place;
-            let reader = idle.lock().pop().ok_or_else(too_many)?;
             let found = reader.read(|rows| read(rows).map_err(Failure::Refused));
-            idle.lock().push(reader);
             found.map_err(Failure::into_refusal)
         });
-        work.await
-            .unwrap_or_else(|error| Err(Refusal::new(Code::Internal, format!("a read broke off: {error}"))))
+        let done = match tokio::time::timeout(MAX_READ_TIME, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                interrupter.interrupt();
+                work.await
+            }
+        };
+        done.unwrap_or_else(|error| Err(Refusal::new(Code::Internal, format!("a read broke off: {error}"))))
+    }
+}
+
+/// A reader at work; it comes back whatever happens to the read.
+struct Lent {
+    reader: Option<Reader>,
+    idle: Arc<Mutex<Vec<Reader>>>,
+}
+
+impl Lent {
+    fn take(idle: &Arc<Mutex<Vec<Reader>>>) -> Result<Self, Refusal> {
+        let reader = Some(idle.lock().pop().ok_or_else(too_many)?);
+        Ok(Self { reader, idle: Arc::clone(idle) })
+    }
+}
+
+impl std::ops::Deref for Lent {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        self.reader.as_ref().expect("a reader is lent until it is dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.idle.lock().extend(self.reader.take());
     }
 }
 

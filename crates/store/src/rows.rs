@@ -98,6 +98,7 @@ pub(crate) fn failure(statement: &'static str, error: &rusqlite::Error) -> Error
     let reason = error.to_string();
     match error.sqlite_error_code() {
         Some(Code::DiskFull) => Error::Full(reason),
+        Some(Code::OperationInterrupted) => Error::Busy("the read took too long: ask for less".to_owned()),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => Error::Busy(reason),
         Some(Code::ConstraintViolation) => Error::Constraint { statement, reason },
         _ => Error::Broken { statement, reason },

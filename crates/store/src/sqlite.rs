@@ -22,6 +22,8 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 /// How long a statement waits for a lock; only a checkpoint and a backup ever hold one.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long writers wait for a log to begin anew.
+const BEGIN_ANEW_WAIT: Duration = Duration::from_millis(100);
 
 /// What an acknowledged write survives (E1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -330,6 +332,23 @@ impl Reader {
     }
 }
 
+/// Ends what a reader is reading, from another thread.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl Interrupter {
+    /// Ends the read under way; it fails as [`Error::Busy`].
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl Reader {
+    /// What ends its reads: a read that never ends would keep the write-ahead log from being used anew (E6).
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.rows.connection.get_interrupt_handle())
+    }
+}
+
 /// Moves the write-ahead log into the file.
 pub struct Checkpointer {
     connection: Connection,
@@ -341,8 +360,26 @@ impl Checkpointer {
     /// # Errors
     /// When the file is broken.
     pub fn run(&self) -> Result<(i64, i64)> {
+        self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    /// Moves all of it and begins the log anew, as soon as nobody reads from it; holds writers up meanwhile, at most
+    /// 100 ms. Needed when reads overlap for so long that the log never falls empty by itself.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn begin_anew(&self) -> Result<(i64, i64)> {
+        let patience =
+            |wait| self.connection.busy_timeout(wait).map_err(|error| failure("busy_timeout", &error));
+        patience(BEGIN_ANEW_WAIT)?;
+        let moved = self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        patience(BUSY_WAIT)?;
+        moved
+    }
+
+    fn checkpoint(&self, text: &str) -> Result<(i64, i64)> {
         self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .query_row(text, [], |row| Ok((row.get(1)?, row.get(2)?)))
             .map_err(|error| failure("checkpoint", &error))
     }
 }

@@ -13,6 +13,9 @@ use tiltyard_store::sqlite::Checkpointer;
 /// The log is moved when it is larger than this, in bytes.
 const MOVE_BEYOND_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Beyond this the log begins anew, even where that holds writers up for a moment.
+const ANEW_BEYOND_BYTES: u64 = 64 * 1024 * 1024;
+
 /// The service.
 #[derive(Default)]
 pub(super) struct MoveLog {
@@ -41,7 +44,7 @@ impl Service for MoveLog {
                     Some(open) => open,
                     None => store.checkpointer()?,
                 };
-                let moved = open.run();
+                let moved = if log_bytes < ANEW_BEYOND_BYTES { open.run() } else { open.begin_anew() };
                 *connection = Some(open);
                 moved
             });
