@@ -1,5 +1,8 @@
 //! The audit record as it is read and handed out (D52). It is written by `act::record`, with the acts it tells of.
 
+pub mod refused;
+pub mod verify;
+
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::scope::may_name;

@@ -1,6 +1,8 @@
 //! The engine as the floor above sees it: one door, a few readers, the services beside them.
 
 use crate::act::{Act, Pass};
+use crate::audit::refused::{self, Refusals};
+use crate::audit::verify::{self, Broken};
 use crate::clock::Clock;
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
@@ -78,6 +80,8 @@ pub struct Engine {
     tail: Tail,
     _tail: tail::Running,
     once: once::Running,
+    refusals: Refusals,
+    broken_chains: Vec<Broken>,
     folder: PathBuf,
     blobs: Blobs,
     logs: Logs,
@@ -108,6 +112,7 @@ impl Engine {
         let (store, writer) = Store::open(&how)?;
         let (blobs, logs) = (Blobs::open(&options.folder)?, Logs::open(&options.folder)?);
         let memory = rebuild(writer.tx(), now)?;
+        let broken_chains = ends_of_chains(writer.tx())?;
         let (tokens, letters) = (memory.tokens.clone(), memory.letters.limit.clone());
         let readers = Readers::open(&store)?;
         let parts = Parts {
@@ -132,6 +137,8 @@ impl Engine {
             tail,
             _tail: running,
             once: once::Running::default(),
+            refusals: Refusals::default(),
+            broken_chains,
             folder: options.folder,
             blobs,
             logs,
@@ -233,6 +240,16 @@ impl Engine {
         &self.tail
     }
 
+    /// Refused calls of the present minute.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// Audit chains whose end was not whole when the server started.
+    pub fn broken_chains(&self) -> &[Broken] {
+        &self.broken_chains
+    }
+
     /// Requests with an `Idempotency-Key` that are under way.
     pub fn once(&self) -> &once::Running {
         &self.once
@@ -258,6 +275,9 @@ impl Engine {
     /// # Errors
     /// When the thread cannot be waited for.
     pub async fn close(&self) -> Result<(), Refusal> {
+        if let Err(refusal) = refused::write_all(self).await {
+            tracing::warn!(target: "security", "counts of refused calls are not on record: {refusal}");
+        }
         self.door.close();
         let Some(thread) = self.thread.lock().take() else { return Ok(()) };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -276,6 +296,15 @@ impl Drop for Engine {
             let _ = thread.join();
         }
     }
+}
+
+/// Looks at the ends of the audit chains; what is wrong with them is told, and the server serves all the same.
+fn ends_of_chains(rows: &Rows) -> Result<Vec<Broken>, Refusal> {
+    let broken = verify::heads(rows)?;
+    for Broken { chain, seq, reason } in &broken {
+        tracing::error!(target: "security", "the audit record of `{chain}` is not whole: entry {seq} {reason}");
+    }
+    Ok(broken)
 }
 
 /// What every store has from its first moment.

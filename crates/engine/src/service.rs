@@ -8,6 +8,7 @@ mod presence;
 mod prune;
 mod rescue;
 mod retire;
+mod tally;
 
 use crate::Engine;
 use std::future::Future;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),
+        Box::new(tally::Tally),
         Box::new(disk::Disk),
         Box::new(move_log::MoveLog::default()),
     ]

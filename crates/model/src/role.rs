@@ -181,6 +181,19 @@ impl Caller {
         }
     }
 
+    /// The identity of a caller who has not said who it is.
+    pub const ANONYMOUS: &'static str = "anonymous";
+
+    /// Somebody who has not said who it is, with no right and no scope.
+    pub fn anonymous() -> Self {
+        Self {
+            owner: Self::ANONYMOUS.to_owned(),
+            role: Role::Viewer,
+            reach: Reach::Only(Vec::new()),
+            ..Self::system()
+        }
+    }
+
     /// Whether tasks of `queue` are this caller's business.
     pub fn may_use_queue(&self, queue: &str) -> bool {
         self.queues.as_ref().is_none_or(|queues| queues.iter().any(|own| own == queue))
