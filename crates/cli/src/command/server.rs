@@ -67,6 +67,7 @@ impl Life<'_> {
         // Before anything is opened: who ends it early ends it in order.
         let signals = Signals::take()?;
         let running = serve(options).await?;
+        running.engine().letters().set(self.loaded.settings.dead_letters.max as usize);
         self.announce(&running)?;
         self.stay(running, signals).await
     }

@@ -289,6 +289,14 @@ fn o1_a_reload_applies_what_can_change_live() {
     let line = server.live.log("word of the reload", |line| line.contains("settings read anew"));
     assert!(line.contains("\"live\":\"limits.queued_intents log.level\""), "{line}");
     assert!(line.contains("\"at_restart\":\"limits.connections\""), "{line}");
+    let event = wait_for("event of the change", || {
+        let ended = home.run(&["events", "--types", "settings.changed", "--json"]);
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).ok()
+    });
+    assert_eq!(event["data"]["keys"], serde_json::json!(["limits.queued_intents", "log.level"]), "{event}");
+    let shown =
+        block_on(server.client().call(Request::<call::SystemSettings>::new())).expect("an admin may look");
+    assert_eq!(shown.settings["limits.queued_intents"].value, 7);
     write("[log]\nlevel = \"lowd\"\n");
     server.live.signal(Signal::HUP);
     let line = server.live.log("complaint", |line| line.contains("the settings stay as they are"));

@@ -38,6 +38,7 @@ impl Again<'_> {
 fn apply(settings: &Settings, engine: &Engine, level: &LevelHandle) {
     level.set_level(settings.log.level);
     engine.door().set_max_queued(settings.limits.queued_intents as usize);
+    engine.letters().set(settings.dead_letters.max as usize);
 }
 
 async fn record(engine: &Engine, keys: Vec<String>) {
