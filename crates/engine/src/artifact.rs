@@ -10,7 +10,9 @@ use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::task::lease::stale;
 use tiltyard_store::Rows;
-use tiltyard_store::artifact::{self, Artifact};
+use tiltyard_store::artifact;
+/// An artifact as it is kept.
+pub use tiltyard_store::artifact::Artifact;
 use tiltyard_store::blob::Kept;
 
 /// Most artifacts of one attempt.

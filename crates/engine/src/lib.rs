@@ -32,3 +32,5 @@ pub use act::{Act, Effect, Pass};
 pub use door::Urgency;
 pub use engine::{Engine, OpenError, Options};
 pub use tiltyard_store::sqlite::Durability;
+/// Bytes in files, by their digest, and the logs of attempts.
+pub use tiltyard_store::{blob, log};

@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) porter: Porter,
     /// How long a lease lasts whose claim does not say.
     pub(crate) default_lease_ms: DurationMs,
+    /// The most bytes of an artifact.
+    pub(crate) artifact_bytes: u64,
     /// Hears that the server is to end.
     pub(crate) stop: Stop,
     /// Who is connected.

@@ -4,6 +4,7 @@ mod app;
 mod ask;
 pub mod caller;
 mod count;
+mod download;
 pub mod edge;
 mod health;
 mod live;

@@ -136,7 +136,7 @@ pub(crate) fn tag_of(body: &[u8]) -> HeaderValue {
 }
 
 /// Whether a header names the tag, or anything at all by `*`.
-fn names(headers: &HeaderMap, header: &HeaderName, tag: &HeaderValue) -> bool {
+pub(crate) fn names(headers: &HeaderMap, header: &HeaderName, tag: &HeaderValue) -> bool {
     let is_tag =
         |part: &str| part == "*" || part.strip_prefix("W/").unwrap_or(part).as_bytes() == tag.as_bytes();
     let texts = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());

@@ -188,6 +188,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         engine: Arc::clone(&engine),
         porter,
         default_lease_ms: options.default_lease_ms,
+        artifact_bytes: options.edge.bodies.artifact_bytes,
         stop: heard.clone(),
         live,
         source: view::event::source_of(&engine).into(),

@@ -7,6 +7,10 @@ mod support;
 
 #[path = "api/agent.rs"]
 mod agent;
+#[path = "api/artifact.rs"]
+mod artifact;
+#[path = "api/log.rs"]
+mod log;
 #[path = "api/once.rs"]
 mod once;
 #[path = "api/system.rs"]

@@ -87,6 +87,7 @@ fn problems() -> String {
     let mut page = String::from("<h1>Problems</h1>\n<table><tbody>\n");
     for code in Code::ALL {
         let (word, status, title) = (code.as_str(), status(code.kind()).as_u16(), escaped(code.title()));
+        // Writing into a string cannot fail.
         let _ = writeln!(
             page,
             "<tr><td><a href=\"/docs/problem/{word}\"><code>{word}</code></a></td><td>{status}</td><td>{title}</td></tr>"

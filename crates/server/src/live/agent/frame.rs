@@ -2,6 +2,7 @@
 
 use super::{Session, close_of, say, tell_standing};
 use crate::live::session::{Close, Mouth};
+use crate::route::task::log::{Addition, add};
 use crate::route::task::work::outcome;
 use crate::view;
 use tiltyard_engine::task::cancel::report_stop;
@@ -28,7 +29,7 @@ impl Session {
                 tell_standing(mouth, standing)
             }
             FromAgent::Progress(progress) => self.progress(mouth, progress).await,
-            FromAgent::Log(_) => Ok(()),
+            FromAgent::Log(chunk) => self.log(mouth, chunk).await,
             FromAgent::Settle(settle) => self.settle(mouth, settle).await,
             FromAgent::Stopping(lease) => self.stop(lease, Stop::Acknowledged).await,
             FromAgent::Stopped(lease) => self.stop(lease, Stop::Stopped).await,
@@ -101,6 +102,18 @@ impl Session {
             Err(refusal) => return Err(close_of(&refusal)),
         };
         say(mouth, &ToAgent::Settled(wire::Settled { id, generation, status, code }))
+    }
+
+    /// Adds to a log. A chunk that comes too late is passed over; one that leaves a gap is a fault of the agent's.
+    async fn log(&mut self, mouth: &Mouth, chunk: wire::LogChunk) -> Result<(), Close> {
+        let wire::LogChunk { id, generation, offset, text } = chunk;
+        let added = add(&self.app, self.pass(), Addition { id, generation, offset, text }).await;
+        match added {
+            Err(refusal) if matches!(refusal.kind(), Kind::Range | Kind::TooLarge) => {
+                self.object(mouth, &refusal.message).await
+            }
+            other => passing(other.map(drop)),
+        }
     }
 
     async fn stop(&mut self, lease: Lease, stop: Stop) -> Result<(), Close> {

@@ -1,0 +1,93 @@
+//! Files on their way out, piece by piece, read off the asynchronous threads.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use tokio::task::spawn_blocking;
+
+/// Bytes that are read together.
+const PIECE_BYTES: u64 = 256 * 1024;
+
+/// What is left of a file to be sent.
+struct Left {
+    file: File,
+    bytes: u64,
+}
+
+/// The bytes of a file from `from` on, `length` of them.
+///
+/// # Errors
+/// When the file cannot be read from there.
+pub(crate) fn body_of(mut file: File, from: u64, length: u64) -> io::Result<Body> {
+    file.seek(SeekFrom::Start(from))?;
+    let pieces = stream::try_unfold(Left { file, bytes: length }, |left| async move {
+        if left.bytes == 0 {
+            return Ok::<_, io::Error>(None);
+        }
+        spawn_blocking(move || next(left)).await.map_err(io::Error::other)?
+    });
+    Ok(Body::from_stream(pieces))
+}
+
+/// The next piece. A file that ends early breaks the answer off, so that nobody takes a part for the whole.
+fn next(mut left: Left) -> io::Result<Option<(Bytes, Left)>> {
+    let mut piece = vec![0; left.bytes.min(PIECE_BYTES) as usize];
+    left.file.read_exact(&mut piece)?;
+    left.bytes -= piece.len() as u64;
+    Ok(Some((piece.into(), left)))
+}
+
+/// A part of a thing that a caller asks for (RFC 9110, 14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// From the first to the last byte, both included.
+    Range(u64, u64),
+    /// None that it has.
+    Outside,
+}
+
+/// Reads the header `Range` for a thing of `size` bytes. Several ranges, and units other than bytes, are passed over:
+/// the whole is the answer then, as the standard allows.
+pub(crate) fn part(range: Option<&str>, size: u64) -> Part {
+    let Some(spec) = range.and_then(|range| range.strip_prefix("bytes=")) else { return Part::Whole };
+    let Some((first, last)) = spec.split_once('-') else { return Part::Whole };
+    let number = |text: &str| text.trim().parse::<u64>().ok().filter(|_| !text.contains('+'));
+    match (first.trim(), last.trim()) {
+        ("", last) => match number(last) {
+            Some(0) => Part::Outside,
+            Some(_) if size == 0 => Part::Outside,
+            Some(count) => Part::Range(size.saturating_sub(count), size - 1),
+            None => Part::Whole,
+        },
+        (first, last) => match (number(first), number(last)) {
+            (Some(first), _) if first >= size => Part::Outside,
+            (Some(first), None) if last.is_empty() => Part::Range(first, size - 1),
+            (Some(first), Some(last)) if last >= first => Part::Range(first, last.min(size - 1)),
+            _ => Part::Whole,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_as_the_standard_says() {
+        let of_ten = |range: &str| part(Some(range), 10);
+        assert_eq!(of_ten("bytes=0-3"), Part::Range(0, 3));
+        assert_eq!(of_ten("bytes=4-"), Part::Range(4, 9));
+        assert_eq!(of_ten("bytes=-3"), Part::Range(7, 9));
+        assert_eq!(of_ten("bytes=-30"), Part::Range(0, 9));
+        assert_eq!(of_ten("bytes=5-99"), Part::Range(5, 9));
+        assert_eq!((of_ten("bytes=10-"), of_ten("bytes=-0")), (Part::Outside, Part::Outside));
+        for whole in ["bytes=3-1", "bytes=0-1,4-5", "lines=1-2", "bytes=a-b", "bytes", "bytes=+1-2"] {
+            assert_eq!(of_ten(whole), Part::Whole, "{whole}");
+        }
+        assert_eq!((part(None, 0), part(Some("bytes=0-"), 0)), (Part::Whole, Part::Outside));
+    }
+}

@@ -1,0 +1,193 @@
+//! Artifacts: bytes under their digest, streamed both ways.
+
+use crate::ask::Ask;
+use crate::download::{Part, body_of, part};
+use crate::edge::body::refusal_of as refusal_of_body;
+use crate::edge::intake::Intake;
+use crate::reply::{Answer, Reply};
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fs::File;
+use tiltyard_engine::act::refusal_of;
+use tiltyard_engine::artifact::{self as artifacts, Artifact, Put};
+use tiltyard_engine::blob::{BlobError, Kept, Writer};
+use tiltyard_engine::{Act, Urgency};
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_wire::artifact as wire;
+use tiltyard_wire::endpoint::BASE_PATH;
+use tokio::task::spawn_blocking;
+
+/// Bytes that are written together.
+const PIECE_BYTES: usize = 256 * 1024;
+/// Hex digits of a SHA-256.
+const SHA256_HEX_CHARS: usize = 64;
+
+/// `PUT /artifacts/sha256/{hex}`.
+pub(crate) async fn put(mut ask: Ask) -> Answer {
+    let asked: wire::PutQuery = ask.query()?;
+    let sha256 = digest(&ask)?;
+    let (task, generation) = attempt(&asked)?;
+    let media_type =
+        ask.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // Asked before the bytes are taken, so that nobody sends them in vain.
+    let may = move |act: &mut Act<'_>| artifacts::may_write(act, task, generation).map(drop);
+    ask.app.engine.enter(ask.pass(), Urgency::Urgent, may).await?;
+    let writer = ask.app.engine.blobs().writer(ask.app.artifact_bytes).map_err(refusal_of)?;
+    let kept = keep(ask.take_body()?, writer, sha256).await?;
+    let put = Put { task, generation, kept, media_type, name: asked.name };
+    let show = |stored: Artifact| {
+        let at = format!("{BASE_PATH}/artifacts/{}", stored.id);
+        Reply::json(StatusCode::CREATED, &view(stored)).at(at)
+    };
+    ask.act(Urgency::Urgent, move |act| artifacts::put(act, &put), show).await
+}
+
+fn digest(ask: &Ask) -> Result<String, Refusal> {
+    let hex = ask.place("hex");
+    let is_digest = hex.len() == SHA256_HEX_CHARS && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let said = "the path must end with the SHA-256 of the bytes: 64 hexadecimal digits";
+    if is_digest { Ok(hex.to_ascii_lowercase()) } else { Err(Refusal::new(Code::BadParameter, said)) }
+}
+
+fn attempt(asked: &wire::PutQuery) -> Result<(Id, i64), Refusal> {
+    let said = "`task` and `generation`: say which running attempt stores the bytes";
+    let task = asked.task.filter(|task| task.noun() == Noun::Task);
+    task.zip(asked.generation).ok_or_else(|| Refusal::new(Code::BadParameter, said))
+}
+
+/// Writes what comes, and puts it in its place when it is what was announced.
+async fn keep(mut body: Intake<Incoming>, mut writer: Writer, sha256: String) -> Result<Kept, Refusal> {
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| refusal_of_body(error.into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        piece.extend_from_slice(&data);
+        if piece.len() >= PIECE_BYTES {
+            writer = write(writer, std::mem::take(&mut piece)).await?;
+        }
+    }
+    let writer = write(writer, piece).await?;
+    apart(move || writer.finish(Some(&sha256))).await
+}
+
+async fn write(mut writer: Writer, piece: Vec<u8>) -> Result<Writer, Refusal> {
+    apart(move || writer.write(&piece).map(|()| writer)).await
+}
+
+/// Work on the disk, off the asynchronous threads.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = spawn_blocking(work).await;
+    done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(|error| match error {
+        BlobError::TooLarge { limit } => crate::edge::intake::too_large(limit),
+        BlobError::Digest { found } => {
+            let said =
+                format!("the bytes have the digest {found}, not the one of the path: send them again, whole");
+            Refusal::new(Code::DigestMismatch, said).with("sha256", found)
+        }
+        BlobError::Store(error) => refusal_of(error),
+    })
+}
+
+fn view(stored: Artifact) -> wire::View {
+    wire::View {
+        id: stored.id,
+        sha256: stored.sha256,
+        size: stored.size,
+        media_type: stored.media_type,
+        name: stored.name,
+    }
+}
+
+/// `GET /artifacts/{id}`.
+pub(crate) async fn get(ask: Ask) -> Answer {
+    let id = ask.id(Noun::Artifact)?;
+    let stored = ask.read(move |rows, caller| artifacts::get(rows, caller, id)).await?;
+    send(&ask, &stored).await
+}
+
+/// The bytes of an artifact, or the part that is asked for.
+///
+/// # Errors
+/// 416 for a part that it does not have; 404 when its bytes are gone.
+pub(crate) async fn send(ask: &Ask, stored: &Artifact) -> Answer {
+    let (blobs, sha256) = (ask.app.engine.blobs().clone(), stored.sha256.clone());
+    let opened = apart(move || Ok(blobs.open_read(&sha256)?)).await?;
+    let (file, size) = opened.ok_or_else(|| Refusal::missing("artifact", stored.id))?;
+    let tag = HeaderValue::try_from(format!("\"{}\"", stored.sha256)).map_err(|_| no_header())?;
+    let headers = &ask.parts.headers;
+    if crate::reply::names(headers, &IF_NONE_MATCH, &tag) {
+        return Ok(unchanged(tag));
+    }
+    let mut response = match part(wanted(headers, &tag), size) {
+        Part::Outside => {
+            let said = format!("the artifact has {size} bytes, and no such part of them");
+            return Err(Refusal::new(Code::RangeNotSatisfiable, said).with("size", size));
+        }
+        Part::Whole => whole(file, size)?,
+        Part::Range(first, last) => some(file, (first, last), size)?,
+    };
+    describe(response.headers_mut(), stored, tag)?;
+    Ok(response)
+}
+
+/// The range that is asked for, unless the caller has another version of the thing.
+fn wanted<'a>(headers: &'a HeaderMap, tag: &HeaderValue) -> Option<&'a str> {
+    let same = headers.get(IF_RANGE).is_none_or(|known| known == tag);
+    headers.get(RANGE).filter(|_| same)?.to_str().ok()
+}
+
+fn unchanged(tag: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+fn whole(file: File, size: u64) -> Answer {
+    let mut response = Response::new(body_of(file, 0, size).map_err(|error| unread(&error))?);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+    Ok(response)
+}
+
+fn some(file: File, (first, last): (u64, u64), size: u64) -> Answer {
+    let length = last - first + 1;
+    let mut response = Response::new(body_of(file, first, length).map_err(|error| unread(&error))?);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}")).map_err(|_| no_header())?;
+    response.headers_mut().insert(CONTENT_RANGE, range);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
+/// What it is, and that it is to be saved and not shown: its bytes are a stranger's (SEC12).
+fn describe(headers: &mut HeaderMap, stored: &Artifact, tag: HeaderValue) -> Result<(), Refusal> {
+    let name = stored.name.as_deref().unwrap_or(&stored.sha256);
+    let disposition = format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    let plain = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, HeaderValue::try_from(&stored.media_type).unwrap_or(plain));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(|_| no_header())?);
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(ETAG, tag);
+    Ok(())
+}
+
+fn no_header() -> Refusal {
+    Refusal::new(Code::Internal, "what is known of the artifact does not fit a header")
+}
+
+fn unread(error: &std::io::Error) -> Refusal {
+    Refusal::new(Code::StorageBroken, format!("the artifact cannot be read: {error}"))
+}
