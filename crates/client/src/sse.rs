@@ -27,6 +27,8 @@ pub struct Parser {
     /// The message that has not ended yet.
     open: Message,
     has_data: bool,
+    /// The last `id:` that was read; it counts once its message has ended.
+    read_id: Option<String>,
     last_id: Option<String>,
 }
 
@@ -51,7 +53,7 @@ impl Parser {
         Ok(messages)
     }
 
-    /// The last id that was read: where to resume.
+    /// The id of the last message that has ended: where to resume. A message that breaks off will come again.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
@@ -71,7 +73,7 @@ impl Parser {
                 self.has_data = true;
             }
             "event" => self.open.event = Some(value.to_owned()),
-            "id" if !value.contains('\0') => self.last_id = Some(value.to_owned()),
+            "id" if !value.contains('\0') => self.read_id = Some(value.to_owned()),
             // Comments (heartbeats) have an empty name; `retry` and unknown fields are ignored.
             _ => {}
         }
@@ -80,6 +82,7 @@ impl Parser {
 
     fn end(&mut self) -> Option<Message> {
         let mut message = std::mem::take(&mut self.open);
+        self.last_id.clone_from(&self.read_id);
         message.id.clone_from(&self.last_id);
         std::mem::take(&mut self.has_data).then_some(message)
     }
@@ -104,6 +107,16 @@ mod tests {
             let messages: Vec<_> = pieces.flat_map(|piece| parser.feed(piece).expect("is small")).collect();
             assert_eq!(messages, expected, "in pieces of {size}");
             assert_eq!(parser.last_id(), Some("1-8"));
+        }
+    }
+
+    // API20: a message that breaks off behind its id has not been seen: resuming must bring it again.
+    #[test]
+    fn api20_an_id_counts_when_its_message_has_ended() {
+        let mut parser = Parser::default();
+        for (piece, id) in [("id: 1-7\n\n", "1-7"), ("id: 1-8\ndata: x\n", "1-7"), ("\n", "1-8")] {
+            parser.feed(piece.as_bytes()).expect("is small");
+            assert_eq!(parser.last_id(), Some(id), "{piece:?}");
         }
     }
 
