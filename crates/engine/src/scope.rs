@@ -2,7 +2,7 @@
 
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
-use tiltyard_model::audit::Action;
+use tiltyard_model::audit::{ActResult, Action};
 use tiltyard_model::event::{ScopeDeleted, ScopeSaved, Subject};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, SYSTEM_SCOPE};
@@ -44,6 +44,16 @@ pub fn may_name(caller: &Caller, name: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(Code::ScopeForbidden, format!("the token does not cover the scope `{name}`")))
+}
+
+/// A caller's message named a scope that is not its own (SEC6): that is on record.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn violated(act: &mut Act<'_>, named: &str) -> Result<(), Refusal> {
+    let shown: String = named.chars().take(64).collect();
+    let told = Told::done(SYSTEM_SCOPE, Action::ScopeViolation, shown);
+    act.audit(Told { result: ActResult::Refused, ..told })
 }
 
 /// The scopes that a read covers: the named one, else all of the caller's; `None` for every scope.

@@ -4,9 +4,12 @@
 pub(crate) mod agent;
 pub(crate) mod event;
 pub(crate) mod leash;
+pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod session;
+pub(crate) mod sse;
 
+use crate::edge::stop::Stop;
 use leash::Leash;
 use parking_lot::Mutex;
 use record::{MAX_RECORDS, Record};
@@ -64,6 +67,7 @@ pub(crate) struct Live {
     numbers: AtomicU64,
     ended: broadcast::Sender<Id>,
     tokens: Tokens,
+    stop: Stop,
 }
 
 /// A place in the registry. When another connection of the name takes it, the orders end.
@@ -76,13 +80,14 @@ pub(crate) struct Seat {
 
 impl Live {
     /// Nobody yet.
-    pub(crate) fn new(engine: &Engine) -> Self {
+    pub(crate) fn new(engine: &Engine, stop: Stop) -> Self {
         let tokens = engine.tokens().clone();
         Self {
             agents: Mutex::default(),
             numbers: AtomicU64::new(1),
             ended: broadcast::Sender::new(MAX_WAITING_ENDS),
             tokens,
+            stop,
         }
     }
 
@@ -139,9 +144,9 @@ impl Live {
         self.agents.lock().values().map(|known| known.record.violations_since(since)).sum()
     }
 
-    /// What ends when the caller's token does.
+    /// What ends when the caller's token does, or the server.
     pub(crate) fn leash(&self, caller: &Caller) -> Leash {
-        Leash::new(caller.token, self.ended.subscribe(), self.tokens.clone())
+        Leash::new(caller.token, self.ended.subscribe(), self.tokens.clone(), self.stop.clone())
     }
 
     fn tell(&self, agent: &str, order: Order) {

@@ -182,7 +182,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     let services = Supervisor::start(&engine, all());
     let (stopper, heard) = stop();
     let porter = Porter::new(options.door, options.query_tokens, &engine);
-    let live = Arc::new(Live::new(&engine));
+    let live = Arc::new(Live::new(&engine, heard.clone()));
     tokio::spawn(carry(Arc::clone(&live), engine.door().effects()));
     let app = Arc::new(App {
         engine: Arc::clone(&engine),

@@ -133,6 +133,13 @@ impl Follower {
         *self.watch.sieves.write() = filters.into_iter().map(Sieve::new).collect();
     }
 
+    /// The next event, where it is at hand already.
+    pub fn held(&mut self) -> Option<Arc<Event>> {
+        let event = self.held.pop_front()?;
+        self.given = id(event.epoch, event.seq);
+        Some(event)
+    }
+
     /// The cursor with which a reader resumes after what it was given.
     pub fn cursor(&self) -> &str {
         &self.given
@@ -144,8 +151,7 @@ impl Follower {
     /// 410 `cursor_compacted` when what follows is no longer kept; 503 when the store cannot be read.
     pub async fn next(&mut self) -> Result<Step, Refusal> {
         loop {
-            if let Some(event) = self.held.pop_front() {
-                self.given = id(event.epoch, event.seq);
+            if let Some(event) = self.held() {
                 return Ok(Step::Event(event));
             }
             let seq = self.watch.seq.load(Ordering::SeqCst);

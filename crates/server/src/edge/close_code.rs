@@ -20,6 +20,7 @@ pub const fn of(kind: Kind) -> Option<u16> {
         Kind::Unauthenticated => Some(4401),
         Kind::Denied => Some(4403),
         Kind::Missing => Some(4404),
+        Kind::Gone => Some(4410),
         Kind::Invalid => Some(4422),
         _ => None,
     }

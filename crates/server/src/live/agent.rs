@@ -6,15 +6,13 @@ mod work;
 use crate::app::App;
 use crate::ask::Ask;
 use crate::edge::request_id::RequestId;
-use crate::edge::stop::Stage;
 use crate::live::leash::Leash;
 use crate::live::record::{Patience, Verdict};
-use crate::live::session::{self, Close, Ear, Mouth};
+use crate::live::session::{self, Close, Ear, Line, Mouth};
 use crate::live::{Order, Seat};
 use crate::reply::Answer;
 use crate::view;
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,6 +34,10 @@ use work::Hands;
 const HELLO_MS: u64 = 10_000;
 /// How long a program has between TERM and KILL, in milliseconds.
 const STOP_GRACE_MS: i64 = 10_000;
+/// Frames that may wait for one agent; one that falls further behind is let go.
+const MAX_WAITING_FRAMES: usize = 512;
+/// How long one frame may take to be taken, in milliseconds.
+const SEND_MS: u64 = 10_000;
 /// Queues that one agent takes from.
 const MAX_QUEUES: usize = 100;
 /// The oldest protocol that is served: this one and the one before.
@@ -43,10 +45,7 @@ const OLDEST_PROTOCOL: u32 = if PROTOCOL > 1 { PROTOCOL - 1 } else { 1 };
 
 /// `GET /agents/connect`.
 pub(crate) async fn connect(mut ask: Ask) -> Answer {
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut ask.parts, &()).await;
-    let upgrade =
-        upgrade.map_err(|_| Refusal::new(Code::Malformed, "this path takes WebSocket upgrades only"))?;
-    let upgrade = upgrade.max_message_size(MAX_FRAME_BYTES).max_frame_size(MAX_FRAME_BYTES);
+    let upgrade = session::upgrade(&mut ask.parts, MAX_FRAME_BYTES).await?;
     let guest = Guest {
         leash: ask.app.live.leash(&ask.caller),
         app: ask.app,
@@ -66,14 +65,13 @@ struct Guest {
 
 impl Guest {
     async fn serve(mut self, socket: WebSocket) {
-        let (mouth, mut ear) = session::open(socket);
-        let stop = self.app.stop.clone().reached(Stage::Draining);
+        let line = Line { max_messages: MAX_WAITING_FRAMES, send: Duration::from_millis(SEND_MS) };
+        let (mouth, mut ear) = session::open(socket, line);
         let hello = tokio::select! {
             hello = timeout(Duration::from_millis(HELLO_MS), first(&mut ear)) => {
                 hello.unwrap_or_else(|_| Err(Close::new(Close::INVALID, "no hello came within 10 s")))
             }
-            _ = stop => Err(Close::going_away()),
-            () = self.leash.ended() => Err(Close::token_ended()),
+            pull = self.leash.pulled() => Err(pull.into()),
         };
         let welcomed = match hello {
             Ok(hello) => self.welcome(&mouth, hello).await,
@@ -229,12 +227,9 @@ impl Session {
         let mut pulse = interval(Duration::from_millis(PING_EVERY_MS));
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pulse.reset();
-        let stop = self.app.stop.clone().reached(Stage::Draining);
-        tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = &mut stop => return Err(Close::going_away()),
-                () = self.leash.ended() => return Err(Close::token_ended()),
+                pull = self.leash.pulled() => return Err(pull.into()),
                 () = mouth.broken() => return Err(Close::new(Close::LATER, "nobody reads what is said")),
                 order = self.seat.orders.recv() => self.obey(mouth, order)?,
                 message = ear.next() => self.hear(mouth, message).await?,

@@ -1,21 +1,33 @@
 //! A socket with a mouth of its own: what is said waits in a bounded line, so that listening never waits for a
 //! listener who does not read.
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use crate::edge::close_code;
+use crate::live::leash::Pull;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use http::request::Parts;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use tiltyard_model::refusal::{Code, Refusal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Messages that may wait for one socket; a reader that falls further behind is let go.
-pub(crate) const MAX_WAITING_MESSAGES: usize = 512;
-/// How long one message may take to be taken, in milliseconds.
-const SEND_MS: u64 = 10_000;
-/// How long the other side may take to agree to a close, in milliseconds.
-const CLOSE_MS: u64 = 1_000;
+/// How long the other side may take to agree to a close, in milliseconds. What is said and read before it counts
+/// too, so a socket is gone within a second of its token (SEC19).
+const CLOSE_MS: u64 = 500;
+
+/// How much may wait for a socket, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    /// Messages that may wait.
+    pub(crate) max_messages: usize,
+    /// How long one message may take to be taken by the other side.
+    pub(crate) send: Duration,
+}
 
 /// Why a socket is closed, and what its other side is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,21 +39,22 @@ pub(crate) struct Close {
 }
 
 impl Close {
+    /// Done, in order.
+    pub(crate) const NORMAL: u16 = 1000;
+    /// The server ends.
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    /// Try again later.
+    pub(crate) const LATER: u16 = 1013;
     /// Bad, used or missing token.
     pub(crate) const TOKEN: u16 = 4401;
     /// Wrong scope or right.
     pub(crate) const RIGHT: u16 = 4403;
     /// Another connection took its place.
     pub(crate) const SUPERSEDED: u16 = 4409;
-    #[allow(dead_code, reason = "events are next")]
-    /// The cursor is of another epoch, or compacted.
-    pub(crate) const CURSOR: u16 = 4410;
     /// Invalid messages.
     pub(crate) const INVALID: u16 = 4422;
-    /// The server ends.
-    pub(crate) const GOING_AWAY: u16 = 1001;
-    /// Try again later.
-    pub(crate) const LATER: u16 = 1013;
+    /// Too many messages.
+    pub(crate) const TOO_MANY: u16 = 4429;
 
     /// With a reason that fits its frame.
     pub(crate) fn new(code: u16, reason: impl Into<String>) -> Self {
@@ -51,15 +64,57 @@ impl Close {
         Self { code, reason }
     }
 
-    /// The server ends.
-    pub(crate) fn going_away() -> Self {
-        Self::new(Self::GOING_AWAY, "the server is shutting down; connect again in a moment")
+    /// What a refusal means for the whole connection.
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        let code = match refusal.code {
+            Code::ShuttingDown => Self::GOING_AWAY,
+            _ => close_code::of(refusal.kind()).unwrap_or(Self::LATER),
+        };
+        Self::new(code, format!("{}: {}", refusal.code.as_str(), refusal.message))
     }
 
-    /// The token ended (SEC19).
-    pub(crate) fn token_ended() -> Self {
-        Self::new(Self::TOKEN, "the token has ended")
+    /// What came in was no message, or nothing comes in any more.
+    pub(crate) fn broken(error: &axum::Error) -> Self {
+        let said = error.to_string();
+        if is_of_the_line(error) || said.contains("without closing handshake") {
+            return Self::new(Self::LATER, format!("the connection broke: {said}"));
+        }
+        Self::new(Self::INVALID, said)
     }
+}
+
+/// Whether the system says so, and not the protocol.
+fn is_of_the_line(error: &axum::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+impl From<Pull> for Close {
+    fn from(pull: Pull) -> Self {
+        match pull {
+            Pull::Token => Self::new(Self::TOKEN, "the token has ended"),
+            Pull::Server => {
+                Self::new(Self::GOING_AWAY, "the server is shutting down; connect again in a moment")
+            }
+        }
+    }
+}
+
+/// The upgrade that a request asks for.
+///
+/// # Errors
+/// 400 for a request that asks for none.
+pub(crate) async fn upgrade(parts: &mut Parts, max_bytes: usize) -> Result<WebSocketUpgrade, Refusal> {
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await;
+    let upgrade =
+        upgrade.map_err(|_| Refusal::new(Code::Malformed, "this path takes WebSocket upgrades only"))?;
+    Ok(upgrade.max_message_size(max_bytes).max_frame_size(max_bytes))
 }
 
 /// The mouth of a socket.
@@ -73,23 +128,31 @@ pub(crate) struct Mouth {
 pub(crate) type Ear = SplitStream<WebSocket>;
 
 /// Takes a socket apart.
-pub(crate) fn open(socket: WebSocket) -> (Mouth, Ear) {
+pub(crate) fn open(socket: WebSocket, line: Line) -> (Mouth, Ear) {
     let (sink, ear) = socket.split();
-    let (line, waiting) = mpsc::channel(MAX_WAITING_MESSAGES);
+    let (sender, waiting) = mpsc::channel(line.max_messages);
     let emptied = Arc::new(Notify::new());
-    let speaking = tokio::spawn(speak(sink, waiting, Arc::clone(&emptied)));
-    (Mouth { line, emptied, speaking }, ear)
+    let speaking = tokio::spawn(speak(sink, waiting, line.send, Arc::clone(&emptied)));
+    (Mouth { line: sender, emptied, speaking }, ear)
 }
 
 /// Says what waits, one after the other; ends when the line does, or when nobody takes anything any more.
 async fn speak(
     mut sink: SplitSink<WebSocket, Message>,
     mut waiting: mpsc::Receiver<Message>,
+    limit: Duration,
     emptied: Arc<Notify>,
 ) {
     while let Some(message) = waiting.recv().await {
-        let sent = timeout(Duration::from_millis(SEND_MS), sink.send(message)).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        let sent = async {
+            sink.feed(message).await?;
+            // What waits goes along, in one write where it can.
+            while let Ok(message) = waiting.try_recv() {
+                sink.feed(message).await?;
+            }
+            sink.flush().await
+        };
+        if !matches!(timeout(limit, sent).await, Ok(Ok(()))) {
             return;
         }
         if waiting.is_empty() {
@@ -104,13 +167,32 @@ impl Mouth {
     /// # Errors
     /// When too much waits already: the socket is to be closed so.
     pub(crate) fn say(&self, text: impl Into<Utf8Bytes>) -> Result<(), Close> {
-        let said = self.line.try_send(Message::Text(text.into()));
-        said.map_err(|_| Close::new(Close::LATER, "too much waits to be read; connect again and read faster"))
+        self.put(Message::Text(text.into()))
+    }
+
+    /// Asks for a sign of life, which every WebSocket gives by itself.
+    ///
+    /// # Errors
+    /// As [`Mouth::say`].
+    pub(crate) fn knock(&self) -> Result<(), Close> {
+        self.put(Message::Ping(bytes::Bytes::new()))
+    }
+
+    fn put(&self, message: Message) -> Result<(), Close> {
+        let put = self.line.try_send(message);
+        put.map_err(|_| Close::new(Close::LATER, "too much waits to be read; connect again and read faster"))
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.line.capacity() == self.line.max_capacity()
+    }
+
+    /// Returns when one more message may wait.
+    pub(crate) async fn room(&self) {
+        if self.line.reserve().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Returns when what waited has been taken.
@@ -147,10 +229,29 @@ impl Mouth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiltyard_model::refusal::Kind;
 
     #[test]
     fn a_reason_fits_its_frame() {
         assert_eq!(Close::new(1013, "ü".repeat(100)).reason.len(), 122);
-        assert!(Close::going_away().reason.len() <= 123);
+        assert!(Close::from(Pull::Server).reason.len() <= 123);
+    }
+
+    // API23: each sort of refusal has its close code.
+    #[test]
+    fn api23_refusals_close_with_the_codes_of_the_contract() {
+        for code in Code::ALL {
+            let expected = match code.kind() {
+                Kind::Unauthenticated => 4401,
+                Kind::Denied => 4403,
+                Kind::Missing => 4404,
+                Kind::Gone => 4410,
+                Kind::Invalid => 4422,
+                _ if *code == Code::ShuttingDown => 1001,
+                _ => 1013,
+            };
+            assert_eq!(Close::of(&Refusal::new(*code, "x")).code, expected, "{code:?}");
+        }
+        assert_eq!((Close::from(Pull::Token).code, Close::from(Pull::Server).code), (4401, 1001));
     }
 }
