@@ -5,9 +5,11 @@ pub(crate) mod agent;
 pub(crate) mod artifact;
 pub(crate) mod audit;
 pub(crate) mod board;
+pub(crate) mod change;
 pub(crate) mod dead_letter;
 pub(crate) mod docs;
 pub(crate) mod event;
+pub(crate) mod gate;
 pub(crate) mod queue;
 pub(crate) mod schema;
 pub(crate) mod scope;
@@ -104,10 +106,10 @@ handlers! {
     DeadLetterDelete => dead_letter::delete,
     ArtifactPut => artifact::put,
     ArtifactGet => artifact::get,
-    GateList => absent,
-    GateGet => absent,
-    GateApprove => absent,
-    GateReject => absent,
+    GateList => gate::list,
+    GateGet => gate::get,
+    GateApprove => gate::approve,
+    GateReject => gate::reject,
     AgentRegister => agent::register,
     AgentList => agent::list,
     AgentConnect => live::agent::connect,
@@ -124,13 +126,13 @@ handlers! {
     RepositoryDelete => absent,
     RepositoryRules => absent,
     RepositoryWeigh => absent,
-    ChangeList => absent,
-    ChangeGet => absent,
-    ChangeDiff => absent,
-    ChangeChecks => absent,
-    ChangeApprove => absent,
-    ChangeReject => absent,
-    ChangeSendBack => absent,
+    ChangeList => change::list,
+    ChangeGet => change::get,
+    ChangeDiff => change::diff,
+    ChangeChecks => change::checks,
+    ChangeApprove => change::approve,
+    ChangeReject => change::reject,
+    ChangeSendBack => change::send_back,
     EventList => event::list,
     EventStream => live::event::stream,
     EventSocket => live::event::socket,

@@ -1,7 +1,9 @@
 //! Words as sentences: one file a noun.
 
 pub(crate) mod agent;
+pub(crate) mod change;
 pub(crate) mod dead_letter;
 pub(crate) mod event;
+pub(crate) mod gate;
 pub(crate) mod queue;
 pub(crate) mod task;

@@ -119,8 +119,8 @@ pub struct Merge {
     pub commit: String,
     /// Its tree, as read back from the target.
     pub tree: String,
-    /// The target's head before.
-    pub base: String,
+    /// The target's head before; null where others moved it.
+    pub base: Option<String>,
     /// When.
     pub at: Time,
 }

@@ -7,7 +7,9 @@ use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
 use tiltyard_model::task::attempt::Attempt;
-use tiltyard_store::change::{self, Filter, Found};
+use tiltyard_store::change;
+/// Which changes, and what is found.
+pub use tiltyard_store::change::{Filter, Found};
 use tiltyard_store::gate::{self, Found as FoundGate};
 use tiltyard_store::task::list::Window;
 use tiltyard_store::task::{self, Found as FoundTask};
@@ -82,6 +84,14 @@ pub fn whole(rows: &Rows, caller: &Caller, id: Id) -> Result<Whole, Refusal> {
 pub fn checks(rows: &Rows, caller: &Caller, id: Id) -> Result<Vec<Round>, Refusal> {
     let found = get(rows, caller, id)?;
     store::checks(rows, found.key, MAX_SHOWN).map_err(refusal_of)
+}
+
+/// The last run of the checks of a change; `None` before the first.
+///
+/// # Errors
+/// When the store is broken.
+pub fn last_round(rows: &Rows, found: &Found) -> Result<Option<Round>, Refusal> {
+    Ok(store::checks(rows, found.key, 1).map_err(refusal_of)?.pop())
 }
 
 /// A page of the changes that the caller may see, newest first; a scope that is not the caller's finds nothing.

@@ -5,7 +5,9 @@ use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_store::Rows;
-use tiltyard_store::gate::{self, Filter, Found};
+use tiltyard_store::gate;
+/// Which gates, and what is found.
+pub use tiltyard_store::gate::{Filter, Found};
 use tiltyard_store::task::list::Window;
 
 /// Up to here the total of a list is exact.
