@@ -11,6 +11,7 @@ pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod gate;
 pub(crate) mod queue;
+pub(crate) mod repository;
 pub(crate) mod schema;
 pub(crate) mod scope;
 pub(crate) mod system;
@@ -24,7 +25,6 @@ use crate::live;
 use crate::reply::Answer;
 use std::future::Future;
 use std::pin::Pin;
-use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::endpoint::Endpoint;
 
 /// A handler at work. Boxed: the largest of them would otherwise set the size of every connection.
@@ -45,10 +45,6 @@ fn outside(page: Outside, ask: Ask) -> Work {
         Outside::Metrics => Box::pin(system::prometheus(ask)),
         Outside::Docs => Box::pin(docs::page(ask)),
     }
-}
-
-async fn absent(_: Ask) -> Answer {
-    Err(Refusal::new(Code::NoSuchPath, "this part of the server is not built yet"))
 }
 
 macro_rules! handlers {
@@ -120,12 +116,12 @@ handlers! {
     AgentDelete => agent::delete,
     AgentViolations => agent::violations,
     AgentDisconnects => agent::disconnects,
-    RepositoryList => absent,
-    RepositoryGet => absent,
-    RepositoryPut => absent,
-    RepositoryDelete => absent,
-    RepositoryRules => absent,
-    RepositoryWeigh => absent,
+    RepositoryList => repository::list,
+    RepositoryGet => repository::get,
+    RepositoryPut => repository::put,
+    RepositoryDelete => repository::delete,
+    RepositoryRules => repository::rules,
+    RepositoryWeigh => repository::weigh,
     ChangeList => change::list,
     ChangeGet => change::get,
     ChangeDiff => change::diff,

@@ -6,4 +6,5 @@ pub(crate) mod dead_letter;
 pub(crate) mod event;
 pub(crate) mod gate;
 pub(crate) mod queue;
+pub(crate) mod repository;
 pub(crate) mod task;

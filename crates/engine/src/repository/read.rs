@@ -8,7 +8,9 @@ use tiltyard_model::repository::Repository;
 use tiltyard_model::repository::rules::{BaseFile, Rules, effective};
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_store::Rows;
-use tiltyard_store::repository::{self, Window};
+use tiltyard_store::repository;
+/// Where a page lies, by scope and name.
+pub use tiltyard_store::repository::Window;
 
 /// Up to here the total of a list is exact.
 const MAX_EXACT_TOTAL: u32 = 10_000;

@@ -44,7 +44,7 @@ pub(crate) fn view(found: Found, round: Option<Round>) -> wire::View {
     }
 }
 
-fn reason(reason: Reason) -> wire::Reason {
+pub(crate) fn reason(reason: Reason) -> wire::Reason {
     wire::Reason { tier: reason.tier.number(), rule: reason.rule, file: reason.file, text: reason.text }
 }
 
