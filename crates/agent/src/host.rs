@@ -121,6 +121,8 @@ pub struct Host {
     slots: Slots,
     executors: Executors,
     log_limits: LogLimits,
+    /// From TERM to KILL at most, in milliseconds, as the settings of this machine say.
+    most_stop_ms: u64,
     surroundings: Mutex<Surroundings>,
 }
 
@@ -137,8 +139,9 @@ impl Host {
         let (outbox, damage) = Outbox::open(&outbox_folder)?;
         // Programs see neither each other's folders nor mirrors nor what is told about them.
         hide.extend([workspace.root().to_owned(), outbox_folder, folder]);
+        let (slots, most_stop_ms) = (Slots::new(slots), graces.stop_ms);
         let surroundings = Mutex::new(Surroundings { launcher, hide, user, graces });
-        let host = Self { workspace, outbox, slots: Slots::new(slots), executors, log_limits, surroundings };
+        let host = Self { workspace, outbox, slots, executors, log_limits, most_stop_ms, surroundings };
         Ok((Arc::new(host), damage))
     }
 
@@ -157,9 +160,10 @@ impl Host {
         self.executors.kinds()
     }
 
-    /// From now on programs have this long between TERM and KILL, in milliseconds.
+    /// From now on programs have this long between TERM and KILL, in milliseconds; never longer than the settings of
+    /// this machine say.
     pub fn set_stop_grace_ms(&self, stop_ms: u64) {
-        self.surroundings.lock().graces.stop_ms = stop_ms;
+        self.surroundings.lock().graces.stop_ms = stop_ms.min(self.most_stop_ms);
     }
 
     /// Takes an attempt and starts it.

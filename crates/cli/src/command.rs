@@ -1,5 +1,6 @@
 //! The command line: one file a command, its help as its doc comment.
 
+pub mod agent;
 pub mod approve;
 pub mod audit;
 pub mod batch;
@@ -66,6 +67,7 @@ pub struct Cli {
 pub enum Command {
     Up(up::Up),
     Server(server::Server),
+    Agent(Box<agent::Agent>),
     Demo(demo::Demo),
     Submit(Box<submit::Submit>),
     Batch(batch::Batch),
@@ -123,6 +125,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         None => context.output.line(WELCOME),
         Some(Command::Up(command)) => command.run(context),
         Some(Command::Server(command)) => command.run(context),
+        Some(Command::Agent(command)) => command.run(context),
         Some(Command::Demo(command)) => command.run(context),
         Some(Command::Submit(command)) => command.run(context),
         Some(Command::Batch(command)) => command.run(context),

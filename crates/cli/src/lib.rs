@@ -23,6 +23,7 @@ pub mod version;
 
 use clap::{CommandFactory, FromArgMatches};
 use command::Cli;
+use command::agent::machine::SHIM_ARGUMENT;
 use context::Context;
 use exit::{Exit, Failure};
 use output::style::{Colour, Paint};
@@ -34,6 +35,11 @@ use tiltyard_model::visible;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // A shim is started before every program of a task: it reads no settings and knows no other argument.
+    if arguments.next().is_some_and(|first| first == SHIM_ARGUMENT) {
+        return tiltyard_agent::shim::run_shim(arguments);
+    }
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return explain(&error),

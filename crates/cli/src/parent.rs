@@ -71,6 +71,15 @@ impl Parent {
     }
 }
 
+/// Waits for the end of the parent, which comes once; without one, for ever.
+pub async fn gone(parent: &mut Option<Parent>) {
+    match parent {
+        Some(present) => present.gone().await,
+        None => std::future::pending().await,
+    }
+    *parent = None;
+}
+
 /// Hands on the first line, then reads to the end of the input.
 fn listen(input: impl Read, said: &SyncSender<String>) {
     let mut input = BufReader::new(input);

@@ -14,6 +14,26 @@ pub struct Ready {
     pub pid: u32,
 }
 
+/// What the file of an agent says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentReady {
+    /// The agent's name.
+    pub agent: String,
+    /// Where its server answers.
+    pub server: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Writes the file of an agent, whole or not at all. To be called once it is welcome.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_agent(path: &Path, ready: &AgentReady) -> std::io::Result<()> {
+    let text = serde_json::to_string(ready).map_err(std::io::Error::other)?;
+    write_whole(path, format!("{text}\n").as_bytes(), Privacy::Public)
+}
+
 /// Writes the file, whole or not at all. To be called once the server answers.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::flag::ServerFlags;
 use crate::log::{self, LevelHandle};
-use crate::parent::Parent;
+use crate::parent::{self, Parent};
 use crate::ready_file;
 use crate::settings::load::Loaded;
 use crate::settings::serve::{serve_options, url};
@@ -104,7 +104,7 @@ impl Life<'_> {
             let asked = tokio::select! {
                 end = &mut served => return verdict(end),
                 asked = signals.next() => asked,
-                () = parent_gone(&mut self.parent) => Asked::End,
+                () = parent::gone(&mut self.parent) => Asked::End,
             };
             match asked {
                 Asked::End if draining => at_once(),
@@ -117,16 +117,6 @@ impl Life<'_> {
             }
         }
     }
-}
-
-/// Waits for the end of the parent; without one, for ever.
-async fn parent_gone(parent: &mut Option<Parent>) {
-    match parent {
-        Some(present) => present.gone().await,
-        None => std::future::pending().await,
-    }
-    // It goes once only.
-    *parent = None;
 }
 
 /// What is acknowledged is on disk already, so nothing is lost; what is in flight is cut.

@@ -9,7 +9,21 @@ use tiltyard_model::secret::Secret;
 
 /// Variables with our prefix that are no settings: where the client calls, and what the agent tells the
 /// programs that it runs.
-pub const NOT_SETTINGS: &[&str] = &["TILTYARD_URL", "TILTYARD_TOKEN", "TILTYARD_OUTPUT"];
+pub const NOT_SETTINGS: &[&str] = &[
+    "TILTYARD_URL",
+    "TILTYARD_TOKEN",
+    "TILTYARD_OUTPUT",
+    "TILTYARD_PROMPT",
+    "TILTYARD_PROMPT_FILE",
+    "TILTYARD_CRITERIA",
+    "TILTYARD_FEEDBACK",
+    "TILTYARD_FEEDBACK_FILE",
+    "TILTYARD_CONFLICTS",
+    "TILTYARD_TASK",
+    "TILTYARD_GENERATION",
+    "TILTYARD_REPOSITORY",
+    "TILTYARD_BASE",
+];
 
 /// Fewest characters of `ADMIN_TOKEN` (SEC2).
 pub const MIN_ADMIN_TOKEN_CHARS: usize = 16;
@@ -131,6 +145,14 @@ mod tests {
         assert_eq!(env.state_folder(), Some("/state/tiltyard".into()));
         assert_eq!(env.data_folder(), Some("/home/ada/.local/share/tiltyard".into()));
         assert_eq!(with(&[]).data_folder(), None);
+    }
+
+    // C11: a program of a change that calls `tiltyard` itself is not told that its variables are no settings.
+    #[test]
+    fn c11_what_programs_are_told_is_no_setting() {
+        for name in tiltyard_agent::executor::change::PROGRAM_VARIABLES {
+            assert!(NOT_SETTINGS.contains(&name), "{name}");
+        }
     }
 
     #[test]
