@@ -61,6 +61,80 @@ pub struct View {
     pub created_at: Time,
     /// When it last moved.
     pub updated_at: Time,
+    /// All that happened to it (C33): told of one change, absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Box<History>>,
+}
+
+/// All that happened to a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChangeHistory")]
+pub struct History {
+    /// What was asked for, in full.
+    pub prompt: String,
+    /// When it is right.
+    pub criteria: Vec<String>,
+    /// The attempts, newest first.
+    pub attempts: Vec<Try>,
+    /// The runs of the checks, newest first.
+    pub checks: Vec<CheckRound>,
+    /// Its gates with their votes, newest first.
+    pub gates: Vec<crate::gate::View>,
+}
+
+/// One attempt, and what it proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChangeAttempt")]
+pub struct Try {
+    /// Its generation.
+    pub generation: i64,
+    /// Who tried.
+    pub agent: String,
+    /// When it started.
+    pub started_at: Time,
+    /// When it ended.
+    pub ended_at: Option<Time>,
+    /// `succeeded failed timed_out lease_lost released cancelled`; absent while it runs.
+    pub outcome: Option<String>,
+    /// Its error.
+    pub error: Option<String>,
+    /// Where its log is.
+    pub log: String,
+    /// What it proposed, if anything.
+    pub proposal: Option<Proposed>,
+}
+
+/// What an attempt proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChangeProposal")]
+pub struct Proposed {
+    /// The commit it was based on.
+    pub base: String,
+    /// Its last commit.
+    pub head: String,
+    /// The digest of its diff.
+    pub subject_sha256: String,
+    /// The artifact with its diff: diffs between attempts are between these.
+    pub diff: Option<Id>,
+    /// The artifact with its commits, a git bundle.
+    pub bundle: Option<Id>,
+    /// The files that it changes, as many as its agent listed.
+    pub files: Vec<File>,
+    /// How many more there are.
+    pub more_files: u32,
+}
+
+/// One run of all checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckRound {
+    /// The internal task that ran them; its log has all of their output.
+    pub task: Id,
+    /// The attempt that was checked.
+    pub generation: i64,
+    /// When they ended.
+    pub at: Time,
+    /// What came of each.
+    pub runs: Vec<CheckRun>,
 }
 
 /// One reason for a tier.

@@ -19,7 +19,7 @@ pub fn openapi() -> Value {
     openapi::document()
 }
 
-/// The JSON Schemas by name: frames, problems, and the data of every type of event.
+/// The JSON Schemas by name: frames, problems, the work of changes, and the data of every type of event.
 pub fn schemas() -> Map<String, Value> {
     let mut all = Map::new();
     let mut add = |name: &str, schema: Value| all.insert(name.to_owned(), schema);
@@ -34,6 +34,15 @@ pub fn schemas() -> Map<String, Value> {
     add("frame-to-agent", schema_of::<crate::frame::ToAgent>());
     add("socket-from-reader", schema_of::<crate::event::FromReader>());
     add("socket-to-reader", schema_of::<crate::event::ToReader>());
+    add("work-change", schema_of::<crate::work::ChangePayload>());
+    add("work-change-result", schema_of::<crate::work::ChangeResult>());
+    add("work-git-probe", schema_of::<crate::work::ProbePayload>());
+    add("work-git-probe-result", schema_of::<crate::work::ProbeResult>());
+    add("work-git-check", schema_of::<crate::work::CheckPayload>());
+    add("work-git-check-result", schema_of::<crate::work::CheckResult>());
+    add("work-git-merge", schema_of::<crate::work::MergePayload>());
+    add("work-git-merge-result", schema_of::<crate::work::MergeResult>());
+    add("work-git-clean", schema_of::<crate::work::CleanPayload>());
     for kind in tiltyard_model::event::Type::ALL {
         add(&format!("event-{}", kind.as_str()), kind.schema().to_value());
     }

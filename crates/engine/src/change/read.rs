@@ -36,8 +36,8 @@ pub struct Page {
 pub struct Whole {
     /// The change.
     pub found: Found,
-    /// The task that made it: the idea.
-    pub task: FoundTask,
+    /// The task that made it: the idea. `None` when somebody deleted it with its dead letter.
+    pub task: Option<FoundTask>,
     /// The attempts of the task, oldest first.
     pub attempts: Vec<Attempt>,
     /// What the attempts proposed, newest first; the diffs between attempts are between their diffs.
@@ -66,9 +66,8 @@ pub fn get(rows: &Rows, caller: &Caller, id: Id) -> Result<Found, Refusal> {
 pub fn whole(rows: &Rows, caller: &Caller, id: Id) -> Result<Whole, Refusal> {
     let found = get(rows, caller, id)?;
     let of_task = task::get(rows, found.change.task).map_err(refusal_of)?;
-    let of_task = of_task.ok_or_else(|| Refusal::missing("task", found.change.task))?;
     Ok(Whole {
-        attempts: task::attempts(rows, of_task.key).map_err(refusal_of)?,
+        attempts: task::attempts(rows, found.change.task.key()).map_err(refusal_of)?,
         proposals: store::proposals(rows, found.key, MAX_SHOWN).map_err(refusal_of)?,
         checks: store::checks(rows, found.key, MAX_SHOWN).map_err(refusal_of)?,
         gates: gate::of_change(rows, found.key, MAX_SHOWN).map_err(refusal_of)?,

@@ -264,7 +264,7 @@ async fn c33_the_page_of_a_change_has_all_that_happened_to_it() {
     yard.merge(landed).await;
     let whole = yard.rig.read(move |rows| tiltyard_engine::change::read::whole(rows, &operator("ada"), id));
     let whole = whole.await.expect("reads");
-    assert_eq!((whole.task.task.id, whole.attempts.len()), (task, 2));
+    assert_eq!((whole.task.expect("is there").task.id, whole.attempts.len()), (task, 2));
     let heads: Vec<&str> = whole.proposals.iter().map(|one| one.heads.head.as_str()).collect();
     assert_eq!(heads, [oid("one, better"), oid("one")]);
     let runs: Vec<_> = whole.checks.iter().map(|round| (round.generation, round.runs[0].status)).collect();

@@ -60,10 +60,15 @@ fn task(text: &str) -> Result<i64, Refusal> {
 /// `GET /changes/{id}`.
 pub(crate) async fn get(ask: Ask) -> Answer {
     let id = ask.id(Noun::Change)?;
+    let engine = std::sync::Arc::clone(&ask.app.engine);
     let change = ask.read(move |rows, caller| {
-        let found = changes::get(rows, caller, id)?;
-        let round = changes::last_round(rows, &found)?;
-        Ok(view::change::view(found, round))
+        let whole = changes::whole(rows, caller, id)?;
+        let round = changes::last_round(rows, &whole.found)?;
+        let now = engine.clock().now().wall;
+        let humans = engine.tokens().humans(&whole.found.change.scope, now);
+        let mut change = view::change::view(whole.found.clone(), round);
+        change.history = Some(Box::new(view::change::history(whole, humans)));
+        Ok(change)
     });
     Ok(Reply::ok(&change.await?).one().unless_known(&ask.parts.headers))
 }

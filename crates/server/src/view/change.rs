@@ -1,5 +1,9 @@
 //! Changes as they are shown.
 
+mod history;
+
+pub(crate) use history::history;
+
 use tiltyard_engine::change::read::Found;
 use tiltyard_model::change::comment::Comment;
 use tiltyard_model::change::diff::{Content, FileDiff};
@@ -41,6 +45,7 @@ pub(crate) fn view(found: Found, round: Option<Round>) -> wire::View {
         fixes: record.tries.fixes,
         created_at: Time(change.id.time_ms()),
         updated_at: Time(change.updated_at),
+        history: None,
     }
 }
 
