@@ -47,6 +47,14 @@ pub(crate) fn git_ended(
     })
 }
 
+/// An attempt at an internal task has ended, and another one will follow.
+pub(crate) fn git_paused(act: &mut Act<'_>, found: &Found, outcome: Outcome) -> Result<(), Refusal> {
+    match found.task.spec.kind.as_str() {
+        MERGE_KIND => act.as_system(|act| merge::paused(act, found, outcome)),
+        _ => Ok(()),
+    }
+}
+
 /// A change that the caller may see.
 pub(crate) fn visible(act: &Act<'_>, id: Id) -> Result<FoundChange, Refusal> {
     let found = get(act.tx, id).map_err(refusal_of)?;

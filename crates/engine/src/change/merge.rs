@@ -18,10 +18,11 @@ use tiltyard_model::event::{ChangeMerged, ChangeMerging, ChangeQueued, TaskSucce
 use tiltyard_model::id::Noun;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::admission::MAX_TAG_CHARS;
+use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{Concurrency, State as TaskState};
 use tiltyard_store::task::Found;
 
-/// Puts a change that is `queued` into the queue. `cause` is `auto`, `approved` or `requeued`.
+/// Puts a change that is `queued` into the queue. `cause` is `auto`, `approved` or `requeued` (`retry` when the same task has another turn).
 pub(super) fn queue(act: &mut Act<'_>, case: &mut Case, cause: &str) -> Result<(), Refusal> {
     let Some(repository) = case.repository(act)? else {
         let text = "its repository was removed: register it again, or reject the change";
@@ -68,7 +69,6 @@ pub(crate) fn claimed(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
     }
     let Ok(asked) = serde_json::from_str::<MergePayload>(&found.task.spec.payload) else { return Ok(()) };
     let Some(mut case) = Case::find(act, asked.check.change)? else { return Ok(()) };
-    // Taken once more after a lost lease, it is still the same merge.
     if case.state() != State::Queued || case.found.change.record.git != Some(found.task.id) {
         return Ok(());
     }
@@ -82,6 +82,30 @@ pub(crate) fn claimed(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
     told.phase = Some((Phase::Intent, id));
     act.audit(told)?;
     let event = ChangeMerging { branch: case.found.change.record.branch.clone() };
+    act.event(case.found.scope, &case.id().into(), Some(case.found.change.task.key()), &event)
+}
+
+/// An attempt at a merge has ended without an answer: the change waits for another turn. What its lost agent may have
+/// done all the same is found out then (C34).
+pub(super) fn paused(act: &mut Act<'_>, found: &Found, outcome: Outcome) -> Result<(), Refusal> {
+    let Ok(asked) = serde_json::from_str::<MergePayload>(&found.task.spec.payload) else { return Ok(()) };
+    let Some(mut case) = Case::find(act, asked.check.change)? else { return Ok(()) };
+    if case.state() != State::Merging || case.found.change.record.git != Some(found.task.id) {
+        return Ok(());
+    }
+    let why = match outcome {
+        Outcome::LeaseLost | Outcome::TimedOut => "its agent was lost in the middle of it",
+        _ => "it could not be done and is tried again",
+    };
+    audit_outcome(act, &mut case, Err(why))?;
+    if let Some(reason) = case.found.change.record.closing.clone() {
+        let unsure = matches!(outcome, Outcome::LeaseLost | Outcome::TimedOut);
+        let look = "; its agent was lost while it merged: look whether the target holds it";
+        return close::close(act, &mut case, &format!("{reason}{}", if unsure { look } else { "" }));
+    }
+    case.go(Move::Requeue)?;
+    case.save(act)?;
+    let event = ChangeQueued { tier: case.tier().number(), cause: "retry".to_owned() };
     act.event(case.found.scope, &case.id().into(), Some(case.found.change.task.key()), &event)
 }
 

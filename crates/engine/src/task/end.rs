@@ -81,6 +81,7 @@ pub(crate) fn attempt(
         Sort::Git if next.state.is_final() => {
             crate::change::git_ended(act, found, ended.outcome, ended.result, ended.error)?;
         }
+        Sort::Git => crate::change::git_paused(act, found, ended.outcome)?,
         Sort::Change if next.state == State::Dead => {
             crate::change::task_ended(act, found, "the task is dead")?;
         }

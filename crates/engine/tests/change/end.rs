@@ -91,6 +91,22 @@ async fn c34_a_merge_under_way_is_not_denied_by_a_cancel() {
     }
 }
 
+// C34: nobody knows what a lost agent has done: the change says so, and is not merged behind a cancel.
+#[tokio::test]
+async fn c34_a_cancelled_merge_whose_agent_is_lost_says_that_nobody_knows() {
+    let yard = Yard::new().await;
+    let change = yard.in_review("one").await.change;
+    yard.approve("zoe", change.id).await.expect("is counted");
+    let taken = yard.take_git("git.merge").await;
+    yard.cancel(change.task).await;
+    yard.rig.pass_ms(31_000).await;
+    let closed = yard.change(change.id).await.change;
+    assert_eq!(closed.state, State::Closed);
+    let reason = closed.record.reason.expect("says why");
+    assert!(reason.starts_with("no longer wanted") && reason.contains("look whether"), "{reason}");
+    assert_eq!(yard.rig.state(taken.found.task.id).await, TaskState::Cancelled);
+}
+
 // A task that died in a later attempt closes its change; retried, it makes a new one.
 #[tokio::test]
 async fn a_dead_task_closes_its_change_and_a_retry_makes_another() {
@@ -170,7 +186,7 @@ async fn a_merge_that_is_called_off_is_asked_about_again() {
     assert!(yard.gate(id).await.about.reasons[0].contains("called off"));
 }
 
-// D3, C3: the agent of a merge is lost in the middle: the same merge is done again, with one intent.
+// D3, D52: the agent of a merge is lost in the middle: the merge is done again, each try with its intent and outcome.
 #[tokio::test]
 async fn a_lost_agent_does_the_same_merge_again() {
     let yard = Yard::new().await;
@@ -185,7 +201,10 @@ async fn a_lost_agent_does_the_same_merge_again() {
     yard.merge(landed).await;
     assert_eq!(yard.state(id).await, State::Merged);
     let chain = yard.rig.chain("default").await;
-    assert_eq!(chain.iter().filter(|entry| entry.action == "change.merged").count(), 2);
+    let ends: Vec<_> = chain.iter().filter(|entry| entry.action == "change.merged").collect();
+    let results: Vec<&str> = ends.iter().map(|entry| entry.result.as_str()).collect();
+    assert_eq!(results, ["pending", "failed", "pending", "ok"]);
+    assert!(ends[1].detail["why"].as_str().expect("a reason").contains("lost"));
 }
 
 // A result that nobody can read is not believed.

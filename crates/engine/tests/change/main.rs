@@ -3,6 +3,8 @@
 
 mod artifact;
 mod attempt;
+#[path = "../simulation/chance.rs"]
+mod chance;
 mod decision;
 #[path = "../noun/desk.rs"]
 #[expect(dead_code, reason = "the tests of other nouns use the rest of it")]
@@ -16,4 +18,5 @@ mod repository;
 #[expect(dead_code, reason = "the tests of tasks use the rest of it")]
 mod rig;
 mod rule;
+mod walk;
 mod yard;

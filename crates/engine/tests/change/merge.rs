@@ -289,7 +289,7 @@ async fn c31_a_target_out_of_reach_is_tried_again_and_blocks_no_other() {
     yard.approve("zoe", first).await.expect("is counted");
     let taken = yard.take_git("git.merge").await;
     yard.settle(&taken, Outcome::Failed, None).await.expect("is taken");
-    assert_eq!(yard.state(second.change.id).await, State::Merging, "it is tried again");
+    assert_eq!(yard.state(second.change.id).await, State::Queued, "it is tried again");
     yard.merge(landed).await;
     assert_eq!(yard.state(first).await, State::Merged);
     yard.rig.pass_ms(2_000).await;

@@ -45,7 +45,7 @@ async fn a_change_survives_a_restart_between_any_two_steps() {
     yard.restart().await;
     let taken = yard.take_git("git.merge").await;
     yard.restart().await;
-    assert_eq!(yard.state(id).await, State::Merging);
+    assert_eq!(yard.state(id).await, State::Queued, "its agent came back without it");
     let asked = serde_json::from_str(&taken.found.task.spec.payload).expect("a payload");
     let late = yard.succeed(&taken, Some(serde_json::to_string(&landed(&asked)).expect("writes"))).await;
     // The agent came back and named nothing, so its attempt was given back; the merge is found again.

@@ -7,6 +7,7 @@ use tiltyard_engine::act::{Act, refusal_of};
 use tiltyard_engine::agent::{Hello, hello};
 use tiltyard_engine::artifact;
 use tiltyard_engine::gate::decide::{Decide, Decided, decide};
+use tiltyard_engine::memory::boot::rebuild;
 use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::repository::{Pending, Put, put};
 use tiltyard_engine::task::claim::{Claimed, Request, claim};
@@ -118,7 +119,19 @@ impl Yard {
         caller: &Caller,
         deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.rig.act_as(caller, deed).await
+        let done = self.rig.act_as(caller, deed).await;
+        self.memory().await;
+        done
+    }
+
+    /// Memory is what a fresh rebuild of the store makes, after every deed, done or refused.
+    pub(crate) async fn memory(&self) {
+        let deed = |act: &mut Act<'_>| {
+            let fresh = rebuild(act.tx, act.now).map_err(refusal_of)?;
+            Ok((act.memory.summary(), fresh.summary()))
+        };
+        let (kept, fresh) = self.rig.act(deed).await.expect("rebuilds");
+        assert_eq!(kept, fresh, "memory and store differ");
     }
 
     /// A token for each of these people, so that they count as human.

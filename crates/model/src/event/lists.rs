@@ -278,7 +278,7 @@ events! {
     ChangeQueued = 73, "change.queued" {
         /// Its risk tier.
         tier: u8,
-        /// `auto` or `approved`.
+        /// `auto`, `approved`, `requeued` when the target moved, `retry` when it could not be done.
         cause: String,
     }
     /// A change is being merged.
