@@ -11,10 +11,12 @@ use crate::health::Since;
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::program::Program;
+use crate::record::refused_call;
 use crate::route::route;
 use crate::taken::Giver;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use tiltyard_engine::audit::refused::refused;
 use tiltyard_engine::{Durability, Engine, Pass};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
@@ -93,5 +95,9 @@ impl House for Front {
 
     fn answered(&self, answered: &Answered<'_>) {
         self.0.counts.see(answered.place, answered.status, answered.took);
+        let call = answered.code.map(|code| refused_call(answered, code));
+        if let Some(written) = call.and_then(|call| refused(&self.0.engine, call)) {
+            self.0.runtime.spawn(written);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use tiltyard_engine::dead_letter::list::over;
 use tiltyard_engine::reserve::Reserve;
 use tiltyard_engine::{Pass, Urgency};
 use tiltyard_model::time::{HOUR_MS, TimeMs};
@@ -36,7 +37,7 @@ pub(crate) async fn look(app: &App) -> Health {
     let now = app.engine.clock().now().wall;
     let complaints: [(&'static str, Complaint); 6] = [
         ("store", store(app).await),
-        ("queue", queue(app)),
+        ("queue", queue(app).await),
         ("agents", agents(app, now)),
         ("streams", None),
         ("security", security(app)),
@@ -71,14 +72,27 @@ async fn store(app: &App) -> Complaint {
     })
 }
 
-fn queue(app: &App) -> Complaint {
+async fn queue(app: &App) -> Complaint {
     let (waiting, limit) = (app.engine.door().queued(), app.engine.door().max_queued());
-    (waiting > limit / 2).then(|| {
-        (
-            Status::Degraded,
-            format!("{waiting} requests wait for the disk; from {limit} on new work is refused"),
-        )
-    })
+    if waiting > limit / 2 {
+        let said = format!("{waiting} requests wait for the disk; from {limit} on new work is refused");
+        return Some((Status::Degraded, said));
+    }
+    letters(app).await
+}
+
+/// Whether somebody should look at the dead letters (D11). Of which scopes they are is not everybody's business.
+async fn letters(app: &App) -> Complaint {
+    let limit = app.engine.letters().get();
+    match app.engine.read(move |rows| over(rows, limit)).await {
+        Ok(scopes) if scopes.is_empty() => None,
+        Ok(scopes) => {
+            let count = scopes.len();
+            let said = format!("{count} scopes have more than {limit} dead letters that wait for a person");
+            Some((Status::Degraded, said))
+        }
+        Err(refusal) => Some((Status::Degraded, refusal.message)),
+    }
 }
 
 fn agents(app: &App, now: TimeMs) -> Complaint {
@@ -88,6 +102,11 @@ fn agents(app: &App, now: TimeMs) -> Complaint {
 }
 
 fn security(app: &App) -> Complaint {
+    let broken = app.engine.broken_chains().len();
+    if broken > 0 {
+        let said = format!("the audit record of {broken} chains is not whole: export and verify it");
+        return Some((Status::Failing, said));
+    }
     app.porter.is_open().then(|| {
         (Status::Degraded, "no tokens are asked for: whoever reaches the address is an admin".to_owned())
     })

@@ -13,6 +13,7 @@ mod page;
 mod pen;
 pub mod problem;
 pub mod program;
+mod record;
 mod reply;
 mod route;
 pub mod start;

@@ -13,6 +13,8 @@ mod artifact;
 mod log;
 #[path = "api/once.rs"]
 mod once;
+#[path = "api/record.rs"]
+mod record;
 #[path = "api/system.rs"]
 mod system;
 #[path = "api/task.rs"]

@@ -194,14 +194,15 @@ impl Minute {
     }
 }
 
-/// Puts a refused call on record, soon: nobody waits for it. Must be called inside a tokio runtime.
-pub fn refused(engine: &Arc<Engine>, call: Call) {
+/// Sees a refused call; gives the work of putting it on record, where it is to have an entry of its own. Nobody has to
+/// wait for it.
+pub fn refused(engine: &Arc<Engine>, call: Call) -> Option<impl Future<Output = ()> + Send + 'static> {
     let now = engine.clock().now().wall;
     if !call.is_covered() || !engine.refusals().see(&call, now) {
-        return;
+        return None;
     }
     let engine = Arc::clone(engine);
-    tokio::spawn(async move {
+    Some(async move {
         let pass = pass_of(call.actor(), &call.client, Some(call.request_id.clone()));
         let told = call.clone();
         let written = engine.enter(pass, Urgency::Normal, move |act| single(act, &told)).await;
@@ -209,7 +210,7 @@ pub fn refused(engine: &Arc<Engine>, call: Call) {
         if written.is_err() {
             engine.refusals().unwritten(&call, now);
         }
-    });
+    })
 }
 
 fn pass_of(actor: &str, client: &str, request_id: Option<String>) -> Pass {

@@ -53,6 +53,9 @@ struct Entry {
     begun: Instant,
     place: Option<Place>,
     visitor: Visitor,
+    caller: Option<Arc<Caller>>,
+    /// Why a socket was closed that was let in to be told so.
+    closed: Option<Code>,
 }
 
 impl<H: House> Edge<H> {
@@ -82,6 +85,8 @@ impl<H: House> Edge<H> {
             begun: Instant::now(),
             place: None,
             visitor: Visitor::Own,
+            caller: None,
+            closed: None,
         };
         let answer = AssertUnwindSafe(self.column(&mut entry, request)).catch_unwind().await;
         let answer = answer.unwrap_or_else(|_| Err(panicked(&entry)));
@@ -102,6 +107,7 @@ impl<H: House> Edge<H> {
         let caller = match admitted {
             Ok(caller) => caller,
             Err(refusal) if is_socket(entry.place, &parts.headers) => {
+                entry.closed = Some(refusal.code);
                 return close_code::refuse(parts, refusal).await;
             }
             Err(refusal) => return Err(refusal),
@@ -120,7 +126,7 @@ impl<H: House> Edge<H> {
     /// Authentication, then scope and right. Who is not known learns nothing, not even which paths there are.
     async fn admit(
         &self,
-        entry: &Entry,
+        entry: &mut Entry,
         parts: &Parts,
         params: &Params,
     ) -> Result<Option<Arc<Caller>>, Refusal> {
@@ -137,6 +143,7 @@ impl<H: House> Edge<H> {
             Ok(caller) => caller,
             Err(refusal) => return Err(self.charge(client, refusal)),
         };
+        entry.caller = Some(Arc::clone(&caller));
         if let Some(right) = right {
             check_right(&caller, right)?;
             self.house.permit(&knock, &caller)?;
@@ -190,8 +197,9 @@ impl<H: House> Edge<H> {
             method: &entry.method,
             path: entry.uri.path(),
             place: entry.place,
+            caller: entry.caller.as_deref(),
             status: response.status(),
-            code,
+            code: code.or(entry.closed),
             took: entry.begun.elapsed(),
         };
         log(&answered);

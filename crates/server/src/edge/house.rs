@@ -65,6 +65,8 @@ pub struct Answered<'a> {
     pub path: &'a str,
     /// What it asked for, where that is known.
     pub place: Option<Place>,
+    /// Who asked, where that is known.
+    pub caller: Option<&'a Caller>,
     /// The status of the answer.
     pub status: StatusCode,
     /// The code of the refusal, if it was refused.
