@@ -48,10 +48,10 @@ pub fn put(tx: &Tx, key: &[u8], kept: &Kept, now: TimeMs) -> Result<()> {
     tx.run(sql!("idempotency/put"), &parameters).map(drop)
 }
 
-/// Forgets the windows that are past.
+/// Forgets answers of windows that are past, at most `limit`; says how many.
 ///
 /// # Errors
 /// When the store is broken or the disk is full.
-pub fn prune(tx: &Tx, now: TimeMs) -> Result<usize> {
-    tx.run(sql!("idempotency/prune"), &[(now / DAY_MS - 1).into()])
+pub fn prune(tx: &Tx, now: TimeMs, limit: u32) -> Result<usize> {
+    tx.run(sql!("idempotency/prune"), &[(now / DAY_MS - 1).into(), limit.into()])
 }

@@ -40,7 +40,7 @@ pub fn end_overdue(act: &mut Act<'_>) -> Result<usize, Refusal> {
     Ok(keys.len())
 }
 
-/// Ends timed holds of unique keys and forgets what is older than its window; says how many holds.
+/// Ends timed holds of unique keys and forgets what is older than its window; says how much of either.
 ///
 /// # Errors
 /// When the store cannot write it.
@@ -53,6 +53,6 @@ pub fn prune(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let minute_ago = act.now.wall / 1_000 - crate::memory::ready::SECONDS_OF_A_RATE;
     tiltyard_store::task::boot::prune_starts(act.tx, minute_ago).map_err(refusal_of)?;
     act.memory.hints().ready.rates_mut().prune(act.now.wall / 1_000);
-    tiltyard_store::idempotency::prune(act.tx, act.now.wall).map_err(refusal_of)?;
-    Ok(over.len())
+    let answers = tiltyard_store::idempotency::prune(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
+    Ok(over.len().max(answers))
 }

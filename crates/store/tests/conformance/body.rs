@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::scope::Scope;
 use tiltyard_store::sqlite::{Durability, Options, Store, Writer};
-use tiltyard_store::{Rows, Tx, name};
+use tiltyard_store::{Error, Rows, Tx, name};
 
 /// When every test begins.
 pub(crate) const NOW: i64 = 1_790_000_000_000;
@@ -40,6 +40,14 @@ impl Body {
         let found = write(self.writer.tx()).expect("is written");
         self.writer.commit().expect("commits");
         found
+    }
+
+    /// Tries to write, in a transaction that is taken back: gives the refusal.
+    pub(crate) fn refused<T>(&self, write: impl FnOnce(&Tx) -> tiltyard_store::Result<T>) -> Error {
+        self.writer.begin().expect("begins");
+        let refused = write(self.writer.tx()).err().expect("is refused");
+        self.writer.rollback().expect("rolls back");
+        refused
     }
 
     /// Reads what was committed.

@@ -3,7 +3,13 @@
 //! Each test asks [`body::each`] for the databases that there are, and says the same to all of them.
 
 mod artifact;
+mod audit;
 mod body;
 mod change;
+mod dead_letter;
+mod event;
 mod gate;
+mod idempotency;
 mod repository;
+mod template;
+mod token;

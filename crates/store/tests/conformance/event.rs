@@ -1,0 +1,126 @@
+use crate::body::{Body, NOW, each};
+use tiltyard_model::event::{Subject, Type};
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_store::event::{Append, Event, Filter, advance_scope, after, append, between, bounds, epoch_of};
+use tiltyard_store::name::{last_seq_of_scope, put_actor, scopes};
+
+/// What a test tells of an event; the rest follows.
+struct Told {
+    scope: i64,
+    kind: Type,
+    subject: Subject,
+    task: Option<Id>,
+}
+
+fn write(body: &Body, first: i64, told: &[Told]) {
+    let actor = body.write(|tx| put_actor(tx, "ada"));
+    for (seq, one) in (first..).zip(told) {
+        let event = Append {
+            seq,
+            epoch: if seq < 3 { 1 } else { 2 },
+            scope: one.scope,
+            scope_seq: seq * 10,
+            kind: one.kind,
+            time: NOW + seq,
+            actor,
+            request: Some("r1"),
+            subject: &one.subject,
+            task: one.task.map(Id::key),
+            data: r#"{"ü":1}"#,
+        };
+        body.write(|tx| append(tx, &event));
+    }
+}
+
+fn log(body: &Body) -> (Id, Id) {
+    let (a, b) = (body.scope("a"), body.scope("b"));
+    let (task, letter) = (body.id(Noun::Task, 1), body.id(Noun::DeadLetter, 1));
+    let told = [
+        Told { scope: a, kind: Type::TaskSubmitted, subject: task.into(), task: None },
+        Told { scope: b, kind: Type::QueueUpdated, subject: "q".into(), task: None },
+        Told { scope: a, kind: Type::TaskDead, subject: task.into(), task: None },
+        Told { scope: a, kind: Type::DeadLetterAdded, subject: letter.into(), task: Some(task) },
+        Told { scope: b, kind: Type::TaskSubmitted, subject: body.id(Noun::Task, 2).into(), task: None },
+    ];
+    write(body, 1, &told);
+    (task, letter)
+}
+
+fn seqs(events: &[Event]) -> Vec<i64> {
+    events.iter().map(|event| event.seq).collect()
+}
+
+// D50: an event reads back whole, with the names of what it refers to.
+#[test]
+fn d50_an_event_reads_back_whole() {
+    each(|body| {
+        let (task, letter) = log(body);
+        let found = after(body.rows(), 3, &Filter::default(), 1).unwrap().remove(0);
+        let expected = Event {
+            seq: 4,
+            epoch: 2,
+            scope: "a".into(),
+            scope_seq: 40,
+            kind: Type::DeadLetterAdded,
+            time: NOW + 4,
+            actor: "ada".into(),
+            request: Some("r1".into()),
+            subject: Subject::Id(letter),
+            task: Some(task),
+            data: r#"{"ü":1}"#.into(),
+        };
+        assert_eq!(found, expected);
+        let named = after(body.rows(), 1, &Filter::default(), 1).unwrap().remove(0);
+        assert_eq!((named.subject, named.task), (Subject::Name("q".into()), None));
+    });
+}
+
+// E5: in the order of the log, after a seq, up to another.
+#[test]
+fn e5_events_are_read_in_order() {
+    each(|body| {
+        assert_eq!((bounds(body.rows()).unwrap(), epoch_of(body.rows(), 1).unwrap()), ((0, 0), None));
+        log(body);
+        let all = Filter::default();
+        assert_eq!(seqs(&after(body.rows(), 0, &all, 100).unwrap()), [1, 2, 3, 4, 5]);
+        assert_eq!(seqs(&after(body.rows(), 2, &all, 2).unwrap()), [3, 4]);
+        assert_eq!(seqs(&between(body.rows(), (1, 3), &all, 100).unwrap()), [2, 3]);
+        assert_eq!(bounds(body.rows()).unwrap(), (1, 5));
+        assert_eq!([2, 3, 6].map(|seq| epoch_of(body.rows(), seq).unwrap()), [Some(1), Some(2), None]);
+    });
+}
+
+// API20, SEC4: the filters.
+#[test]
+fn api20_events_are_found_by_scope_type_and_subject() {
+    each(|body| {
+        let (task, letter) = log(body);
+        let found = |filter: Filter| seqs(&after(body.rows(), 0, &filter, 100).unwrap());
+        let scopes = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(found(Filter { scopes: scopes(&["a"]), ..Filter::default() }), [1, 3, 4]);
+        assert_eq!(found(Filter { scopes: scopes(&[]), ..Filter::default() }), [0; 0]);
+        let types = Some(vec![Type::TaskSubmitted, Type::QueueUpdated]);
+        assert_eq!(found(Filter { types: types.clone(), ..Filter::default() }), [1, 2, 5]);
+        assert_eq!(found(Filter { types, scopes: scopes(&["b", "c"]), ..Filter::default() }), [2, 5]);
+        let about = |subject: Subject| found(Filter { subject: Some(subject), ..Filter::default() });
+        assert_eq!(
+            (about(task.into()), about(letter.into()), about("q".into())),
+            (vec![1, 3, 4], vec![4], vec![2])
+        );
+    });
+}
+
+// D50: where a scope's own sequence stands is kept, and comes back with the scope.
+#[test]
+fn d50_the_sequence_of_a_scope_is_kept() {
+    each(|body| {
+        let key = body.scope("a");
+        body.write(|tx| advance_scope(tx, key, 17));
+        body.write(|tx| tiltyard_store::name::delete_scope(tx, key, NOW));
+        assert!(scopes(body.rows()).unwrap().iter().all(|row| row.key != key));
+        assert_eq!(last_seq_of_scope(body.rows(), key).unwrap(), 17);
+        assert_eq!(body.scope("a"), key);
+        let back = scopes(body.rows()).unwrap().into_iter().find(|row| row.key == key).unwrap();
+        assert_eq!(back.last_seq, 17);
+    });
+}
