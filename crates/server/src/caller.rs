@@ -13,7 +13,7 @@ use tiltyard_engine::token::Tokens;
 use tiltyard_engine::token::table::admin;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Role};
-use tiltyard_wire::endpoint::Form;
+use tiltyard_wire::endpoint::{Endpoint, Form};
 
 /// Where `?token=` may carry a raw token on upgrades (API1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,11 +85,7 @@ impl Porter {
             QueryTokens::Loopback => knock.client.to_canonical().is_loopback(),
             QueryTokens::On => true,
         };
-        if allowed && knock.place.is_some_and(is_live) {
-            parameter(knock.uri.query()?, "token")
-        } else {
-            None
-        }
+        if allowed && is_live(knock) { parameter(knock.uri.query()?, "token") } else { None }
     }
 }
 
@@ -102,8 +98,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a client may be unable to set headers there.
-pub(crate) fn is_live(place: Place) -> bool {
-    matches!(place, Place::Api(endpoint) if matches!(endpoint.row().answer, Form::Sse | Form::Socket))
+fn is_live(knock: &Knock<'_>) -> bool {
+    match knock.place {
+        // Followed, a log is a stream.
+        Some(Place::Api(Endpoint::TaskLog)) => {
+            knock.uri.query().and_then(|query| parameter(query, "follow")).as_deref() == Some("true")
+        }
+        Some(Place::Api(endpoint)) => matches!(endpoint.row().answer, Form::Sse | Form::Socket),
+        _ => false,
+    }
 }
 
 /// The first value of a parameter, decoded.

@@ -4,6 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod event;
 pub(crate) mod leash;
+pub(crate) mod log;
 pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod session;
@@ -11,6 +12,7 @@ pub(crate) mod sse;
 
 use crate::edge::stop::Stop;
 use leash::Leash;
+use log::Growth;
 use parking_lot::Mutex;
 use record::{MAX_RECORDS, Record};
 use std::collections::HashMap;
@@ -68,6 +70,8 @@ pub(crate) struct Live {
     ended: broadcast::Sender<Id>,
     tokens: Tokens,
     stop: Stop,
+    /// The logs that are followed.
+    pub(crate) growth: Growth,
 }
 
 /// A place in the registry. When another connection of the name takes it, the orders end.
@@ -88,6 +92,7 @@ impl Live {
             ended: broadcast::Sender::new(MAX_WAITING_ENDS),
             tokens,
             stop,
+            growth: Growth::default(),
         }
     }
 

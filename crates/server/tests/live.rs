@@ -16,3 +16,6 @@ mod reader;
 
 #[path = "live/token.rs"]
 mod token;
+
+#[path = "live/log.rs"]
+mod log;

@@ -18,6 +18,17 @@ pub fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
     Ok(query.0)
 }
 
+/// The same where a token may stand among the parameters (API1): it has been looked at, and is none of them.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_beside_token<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
+    let Some(query) = uri.query().filter(|query| query.contains("token=")) else { return read(uri) };
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("token=")).collect();
+    let without = Uri::try_from(format!("{}?{}", uri.path(), rest.join("&")));
+    read(&without.map_err(|_| Refusal::new(Code::BadParameter, "the parameters cannot be read"))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +43,19 @@ mod tests {
         let page = read_page("?limit=7&scope=a%2Db").unwrap();
         assert_eq!((page.limit, page.scope.as_deref()), (Some(7), Some("a-b")));
         assert_eq!(read_page("").unwrap(), PageQuery::default());
+    }
+
+    #[test]
+    fn api1_a_token_among_the_parameters_is_none_of_them() {
+        let read = |query: &str| {
+            read_beside_token::<PageQuery>(&format!("/api/v1/events/stream{query}").parse().unwrap())
+        };
+        let expected = PageQuery { limit: Some(7), scope: Some("a".into()), ..PageQuery::default() };
+        assert_eq!(read("?token=jst_1&limit=7&scope=a").unwrap(), expected);
+        assert_eq!(read("?limit=7&token=x&scope=a").unwrap(), expected);
+        assert_eq!(read("?token=x").unwrap(), PageQuery::default());
+        assert_eq!(read("").unwrap(), PageQuery::default());
+        assert_eq!(read("?tokens=x").unwrap_err().code, Code::BadParameter);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::reply::Answer;
 use crate::route::event::filter;
 use crate::view;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, HeaderName};
 pub(crate) use reader::socket;
 use std::sync::Arc;
 use tiltyard_engine::event::{Event, Follower, Slow, Start, Step};
@@ -23,7 +23,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// `GET /events/stream`.
 pub(crate) async fn stream(ask: Ask) -> Answer {
-    let asked = asked(&ask.parts.uri)?;
+    let asked: Query = query::read_beside_token(&ask.parts.uri)?;
     let filters = vec![filter(&ask.caller, &asked)?];
     let start = start(last_id(&ask.parts.headers)?.or(asked.after.as_deref()))?;
     let leash = ask.app.live.leash(&ask.caller);
@@ -32,14 +32,6 @@ pub(crate) async fn stream(ask: Ask) -> Answer {
     let first = sse::opening(follower.cursor());
     let teller = Teller { follower, source: Arc::clone(&ask.app.source) };
     Ok(sse::response(first, teller, leash))
-}
-
-/// What a follower asks for. A token may stand among its parameters (API1), and has been looked at.
-fn asked(uri: &Uri) -> Result<Query, Refusal> {
-    let parameters = uri.query().unwrap_or_default().split('&');
-    let rest: Vec<&str> = parameters.filter(|pair| !pair.starts_with("token=")).collect();
-    let without = Uri::try_from(format!("{}?{}", uri.path(), rest.join("&")));
-    query::read(&without.map_err(|_| Refusal::new(Code::BadParameter, "the parameters cannot be read"))?)
 }
 
 fn last_id(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -91,17 +83,6 @@ fn write(out: &mut Vec<u8>, event: &Event, source: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn api1_a_token_among_the_parameters_is_none_of_them() {
-        let read = |query: &str| asked(&format!("/api/v1/events/stream{query}").parse().unwrap());
-        let expected = Query { types: Some("task".into()), after: Some("1-2".into()), ..Query::default() };
-        assert_eq!(read("?token=jst_1&types=task&after=1-2").unwrap(), expected);
-        assert_eq!(read("?types=task&token=x&after=1-2").unwrap(), expected);
-        assert_eq!(read("?token=x").unwrap(), Query::default());
-        assert_eq!(read("").unwrap(), Query::default());
-        assert_eq!(read("?tokens=x").unwrap_err().code, Code::BadParameter);
-    }
 
     #[test]
     fn api20_a_stream_without_a_cursor_begins_now() {

@@ -73,7 +73,6 @@ pub(crate) fn begin(out: &mut Vec<u8>, id: &str) {
     out.push(b'\n');
 }
 
-#[allow(dead_code, reason = "logs are next")]
 /// Adds text to a message; a line feed in it comes out as one.
 pub(crate) fn data(out: &mut Vec<u8>, text: &str) {
     for line in text.split('\n') {

@@ -5,6 +5,7 @@ use crate::support::{cursor, make_scope, mint, polled, server, soon, submit, sub
 use tiltyard_client::socket::{EventSocket, Received, Receiver, Sender};
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_model::role::Role;
+use tiltyard_wire::audit::Filter;
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::event::{Event, FromReader, Query, Subscribe, ToReader, Unsubscribe};
 use tiltyard_wire::task::Submit;
@@ -164,9 +165,9 @@ async fn api21_a_slow_reader_is_told_that_it_lags() {
     assert_eq!(seqs, expected);
 }
 
-// SEC4, SEC6: a message that names another scope closes the socket with 4403.
+// SEC4, SEC6: a message that names another scope closes the socket with 4403, and is on record.
 #[tokio::test]
-async fn sec6_naming_another_scope_closes_the_socket() {
+async fn sec6_naming_another_scope_closes_the_socket_and_is_audited() {
     let server = server().await;
     let admin = server.client();
     for scope in ["red", "blue"] {
@@ -181,6 +182,11 @@ async fn sec6_naming_another_scope_closes_the_socket() {
     reader.say(FromReader::Subscribe(Subscribe { id: "x".into(), filter: filter.clone() })).await;
     assert_eq!(reader.closed().await, 4403);
     assert_eq!(Reader::connect(&red, filter).await.closed().await, 4403);
+    let query = Filter { action: Some("scope_violation".into()), ..Filter::default() };
+    let entries = admin.call(Request::<call::AuditList>::new().query(query)).await.unwrap().items;
+    assert_eq!((entries.len(), entries[0].target.as_str()), (1, "blue"));
+    let told = serde_json::to_value(&entries[0]).unwrap();
+    assert_eq!((&told["severity"], &told["result"]), (&"critical".into(), &"refused".into()));
 }
 
 // API21, C2's rule for messages: what is not understood is answered, the twentieth closes.

@@ -1,9 +1,10 @@
 //! A reader of events on a WebSocket (API21): filters at run time, and a word instead of memory for one that is slow.
 
+use super::start;
 use super::subscription::Subscriptions;
-use super::{asked, start};
 use crate::app::App;
 use crate::ask::Ask;
+use crate::edge::query;
 use crate::edge::request_id::RequestId;
 use crate::live::leash::Leash;
 use crate::live::pace::Pace;
@@ -40,7 +41,7 @@ const MAX_LAGGED_MS: u64 = 30_000;
 
 /// `GET /events/ws`.
 pub(crate) async fn socket(mut ask: Ask) -> Answer {
-    let asked = asked(&ask.parts.uri)?;
+    let asked: Query = query::read_beside_token(&ask.parts.uri)?;
     let filter = filter(&ask.caller, &asked)?;
     let start = start(asked.after.as_deref())?;
     let is_bare = Query { after: None, limit: None, ..asked } == Query::default();

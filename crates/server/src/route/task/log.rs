@@ -2,6 +2,8 @@
 
 use crate::app::App;
 use crate::ask::Ask;
+use crate::edge::query;
+use crate::live;
 use crate::reply::{Answer, Reply};
 use axum::body::Body;
 use axum::response::Response;
@@ -22,7 +24,7 @@ use tokio::task::spawn_blocking;
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// Which log is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     /// The key of the task.
     pub(crate) task: i64,
@@ -30,9 +32,12 @@ pub(crate) struct Place {
     pub(crate) generation: i64,
 }
 
-/// `GET /tasks/{id}/log`.
+/// `GET /tasks/{id}/log`. Followed, it is told by `live/log.rs`.
 pub(crate) async fn get(ask: Ask) -> Answer {
-    let asked: LogQuery = ask.query()?;
+    let asked: LogQuery = query::read_beside_token(&ask.parts.uri)?;
+    if asked.follow == Some(true) {
+        return live::log::follow(ask, &asked).await;
+    }
     let place = place(&ask, &asked).await?;
     let logs = ask.app.engine.logs().clone();
     let mut response = Response::new(text(logs, place, asked.offset.unwrap_or(0)));
@@ -60,19 +65,19 @@ pub(crate) async fn place(ask: &Ask, asked: &LogQuery) -> Result<Place, Refusal>
 /// What the log holds from `offset` on, up to where it ends when it is reached.
 fn text(logs: Logs, place: Place, offset: u64) -> Body {
     Body::from_stream(stream::try_unfold((logs, offset), move |(logs, offset)| async move {
-        let piece = read(&logs, place, offset).await?;
+        let piece = read(&logs, place, offset, PIECE_BYTES).await?;
         let next = offset + piece.len() as u64;
         Ok::<_, Refusal>((!piece.is_empty()).then_some((piece, (logs, next))))
     }))
 }
 
-/// A piece of a log; empty at its end.
+/// A piece of a log, of at most `limit` bytes; empty at its end.
 ///
 /// # Errors
 /// When the disk is broken.
-pub(crate) async fn read(logs: &Logs, place: Place, offset: u64) -> Result<Vec<u8>, Refusal> {
+pub(crate) async fn read(logs: &Logs, place: Place, offset: u64, limit: usize) -> Result<Vec<u8>, Refusal> {
     let logs = logs.clone();
-    let read = spawn_blocking(move || logs.read(place.task, place.generation, offset, PIECE_BYTES)).await;
+    let read = spawn_blocking(move || logs.read(place.task, place.generation, offset, limit)).await;
     read.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(refusal_of)
 }
 
@@ -108,7 +113,10 @@ pub(crate) async fn add(app: &Arc<App>, pass: Pass, addition: Addition) -> Resul
     let task = app.engine.enter(pass, Urgency::Urgent, may).await?;
     let logs = app.engine.logs().clone();
     let added = spawn_blocking(move || logs.append(task, generation, offset, text.as_bytes())).await;
-    added.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(refused)
+    let added = added.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    let bytes = added.map_err(refused)?;
+    app.live.growth.tell(Place { task, generation }, bytes);
+    Ok(bytes)
 }
 
 fn refused(error: LogError) -> Refusal {
