@@ -9,6 +9,8 @@ mod support;
 mod agent;
 #[path = "api/artifact.rs"]
 mod artifact;
+#[path = "api/change.rs"]
+mod change;
 #[path = "api/log.rs"]
 mod log;
 #[path = "api/once.rs"]
