@@ -1,8 +1,10 @@
 //! Cancel: a task is called off, and its attempt told to stop (D4).
 
 use super::{Step, dependent, end};
+use crate::act::record::Told;
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::{Lease, Sort};
+use tiltyard_model::audit::Action;
 use tiltyard_model::event::{TaskCancelled, TaskStopped};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
@@ -17,7 +19,7 @@ pub const MAX_REASON_CHARS: usize = 1_000;
 /// A stop has no time of its own to run out.
 const NEVER: DurationMs = DurationMs::MAX;
 
-/// Calls a task off; a cancelled one stays so.
+/// Calls a task off, because somebody asks for it (SEC21); a cancelled one stays so.
 ///
 /// # Errors
 /// 404; 409 `already_final` for one that succeeded or died.
@@ -31,6 +33,8 @@ pub fn cancel(act: &mut Act<'_>, id: Id, reason: &str) -> Result<Found, Refusal>
         State::Succeeded | State::Dead => return Err(already_final(&found.task)),
         _ => call_off(act, &found, reason)?,
     }
+    let told = Told::done(&found.task.spec.scope, Action::TaskCancelled, id);
+    act.audit(told.with("reason", super::first_line(reason)).with("from", found.task.state.as_str()))?;
     act.task(id)
 }
 

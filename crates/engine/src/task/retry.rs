@@ -1,8 +1,10 @@
 //! Retry: a dead or cancelled task runs again, attempts fresh.
 
 use super::{Step, dependent};
+use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Sort;
+use tiltyard_model::audit::Action;
 use tiltyard_model::event::TaskReady;
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
@@ -23,13 +25,16 @@ pub struct Edit {
     pub payload: Option<String>,
 }
 
-/// Runs a dead or cancelled task again.
+/// Runs a dead or cancelled task again, because somebody asks for it (SEC21).
 ///
 /// # Errors
 /// 404; 409 `wrong_state` for another state; 409 `dependency_failed` while a dependency has ended badly.
 pub fn retry(act: &mut Act<'_>, id: Id, edit: &Edit) -> Result<Found, Refusal> {
     let found = act.task(id)?;
     again(act, &found, edit, "retry")?;
+    let told = Told::done(&found.task.spec.scope, Action::TaskRetried, id);
+    let told = told.with("edited", edit.payload.is_some()).with("assign_to", edit.assign_to.clone());
+    act.audit(told.with("priority", edit.priority))?;
     act.task(id)
 }
 
