@@ -28,8 +28,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Where the new thing is.
     pub(crate) location: Option<String>,
-    /// Whether it is one thing, which a caller may ask for again (API8).
-    pub(crate) is_one: bool,
+    /// The entity tag of one thing, which a caller may ask for again (API8).
+    pub(crate) tag: Option<HeaderValue>,
     /// What was made, where the answer holds a secret that is shown this once (SEC1).
     pub(crate) shown_once: Option<Id>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Reply {
 impl Reply {
     /// JSON text that was written already.
     pub(crate) fn text(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body, location: None, is_one: false, shown_once: None }
+        Self { status, body, location: None, tag: None, shown_once: None }
     }
 
     /// A sentence, as JSON.
@@ -59,7 +59,13 @@ impl Reply {
 
     /// It is one thing: it bears an entity tag.
     pub(crate) fn one(self) -> Self {
-        Self { is_one: true, ..self }
+        Self { tag: Some(tag_of(&self.body)), ..self }
+    }
+
+    /// It is one thing, part of whose view changes by itself: its entity tag is that of `essence`, the part that people
+    /// change.
+    pub(crate) fn one_as(self, essence: &[u8]) -> Self {
+        Self { tag: Some(tag_of(essence)), ..self }
     }
 
     /// The thing was made, and is there.
@@ -99,8 +105,8 @@ impl Reply {
         if !self.body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        if self.is_one {
-            headers.insert(ETAG, tag_of(&self.body));
+        if let Some(tag) = self.tag {
+            headers.insert(ETAG, tag);
         }
         if let Some(Ok(location)) = self.location.map(HeaderValue::try_from) {
             headers.insert(LOCATION, location);
@@ -111,7 +117,7 @@ impl Reply {
 
     /// As HTTP, for a reader who may have it already: 304 where `If-None-Match` names it.
     pub(crate) fn unless_known(self, asked: &HeaderMap) -> Response {
-        let tag = tag_of(&self.body);
+        let tag = self.tag.clone().unwrap_or_else(|| tag_of(&self.body));
         if !names(asked, &IF_NONE_MATCH, &tag) {
             return self.into_response();
         }

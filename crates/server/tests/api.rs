@@ -9,15 +9,29 @@ mod support;
 mod agent;
 #[path = "api/artifact.rs"]
 mod artifact;
+#[path = "api/audit.rs"]
+mod audit;
+#[path = "api/board.rs"]
+mod board;
 #[path = "api/change.rs"]
 mod change;
+#[path = "api/dead_letter.rs"]
+mod dead_letter;
 #[path = "api/log.rs"]
 mod log;
 #[path = "api/once.rs"]
 mod once;
+#[path = "api/queue.rs"]
+mod queue;
 #[path = "api/record.rs"]
 mod record;
+#[path = "api/scope.rs"]
+mod scope;
 #[path = "api/system.rs"]
 mod system;
 #[path = "api/task.rs"]
 mod task;
+#[path = "api/template.rs"]
+mod template;
+#[path = "api/token.rs"]
+mod token;

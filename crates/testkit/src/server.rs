@@ -59,7 +59,12 @@ impl TestServer {
 
     /// Where it answers.
     pub fn address(&self) -> SocketAddr {
-        self.running.as_ref().map(Running::address).expect("it runs until it is stopped, which takes it")
+        self.running().address()
+    }
+
+    /// The server itself: for what can be set while it runs.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs until it is stopped, which takes it")
     }
 
     /// Its address as a client wants it.

@@ -112,8 +112,9 @@ pub(crate) async fn dismiss(mut ask: Ask) -> Answer {
 }
 
 /// `POST /dead-letters/{id}/reopen`.
-pub(crate) async fn reopen(ask: Ask) -> Answer {
+pub(crate) async fn reopen(mut ask: Ask) -> Answer {
     let id = ask.id(Noun::DeadLetter)?;
+    ask.no_body()?;
     ask.act(Urgency::Normal, move |act| letters::reopen(act, id), |letter| shown(&letter)).await
 }
 

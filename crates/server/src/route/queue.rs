@@ -4,7 +4,7 @@ use crate::ask::Ask;
 use crate::caller::may_use_queue;
 use crate::reply::{Answer, Reply};
 use crate::view;
-use tiltyard_engine::queue as queues;
+use tiltyard_engine::queue::{self as queues, View};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::queue::Flow;
 use tiltyard_wire::page::ScopeQuery;
@@ -47,11 +47,17 @@ async fn change_to(ask: Ask, change: queues::Patch) -> Answer {
         demanded.check(|| now(act, &scope, &name))?;
         queues::patch(act, &scope, &name, &change)
     };
-    ask.act(Urgency::Normal, deed, |view| Reply::ok(&view::queue::view(&view)).one()).await
+    let show = |queue: View| Reply::ok(&view::queue::view(&queue)).one_as(&essence(&queue));
+    ask.act(Urgency::Normal, deed, show).await
 }
 
-/// How the queue is shown now.
+/// What a person changes of a queue: its counts change all the time.
+fn essence(queue: &View) -> Vec<u8> {
+    Reply::ok(&queue.settings).body
+}
+
+/// What the queue is like now.
 fn now(act: &mut Act<'_>, scope: &str, name: &str) -> Option<Vec<u8>> {
     let found = queues::list(act, Some(scope)).ok()?.into_iter().find(|queue| queue.name == name)?;
-    Some(Reply::ok(&view::queue::view(&found)).body)
+    Some(essence(&found))
 }

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 use tiltyard_client::{Client, Error, Request};
+use tiltyard_model::role::Role;
 use tiltyard_testkit::TestServer;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::task::work::{Claim, Complete};
+use tiltyard_wire::scope;
+use tiltyard_wire::task::work::{Claim, Complete, Fail};
 use tiltyard_wire::task::{Submit, View};
+use tiltyard_wire::token::Mint;
 
 /// A server.
 pub(crate) async fn server() -> TestServer {
@@ -45,6 +48,51 @@ pub(crate) async fn complete(client: &Client, task: &View, result: Value) {
         result: Some(serde_json::value::to_raw_value(&result).unwrap()),
     };
     client.call(Request::<call::TaskComplete>::new().place(task.id).body(body)).await.unwrap();
+}
+
+/// A token to mint, of that role and in these scopes, called as its role.
+pub(crate) fn token(role: Role, scopes: &[&str]) -> Mint {
+    Mint {
+        label: format!("some {}", role.as_str()),
+        role,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        queues: None,
+        owner: None,
+        groups: Vec::new(),
+        expires: None,
+    }
+}
+
+/// A client with a new token.
+pub(crate) async fn client_with(server: &TestServer, mint: Mint) -> Client {
+    let minted = server.client().call(Request::<call::TokenMint>::new().body(mint)).await.unwrap();
+    server.client_of(&minted.token)
+}
+
+/// Makes a scope.
+pub(crate) async fn make_scope(client: &Client, name: &str) {
+    let put = Request::<call::ScopePut>::new().place(name).body(scope::Put::default());
+    client.call(put).await.unwrap();
+}
+
+/// Submits a task and lets it die of that error at once.
+pub(crate) async fn die(client: &Client, task: Submit, error: &str) -> View {
+    let task = submit(client, task).await;
+    fail(client, &task, error).await;
+    get(client, &task).await
+}
+
+/// Claims a task that is ready, and lets it die of that error.
+pub(crate) async fn fail(client: &Client, task: &View, error: &str) {
+    let claim = Claim {
+        queues: Some(vec![task.queue.clone()]),
+        scope: Some(task.scope.clone()),
+        ..claim_of("undertaker", 1)
+    };
+    let held = client.call(Request::<call::TaskClaim>::new().body(claim)).await.unwrap().tasks.remove(0);
+    assert_eq!(held.id, task.id, "another task was ready before");
+    let body = Fail { generation: held.generation, error: error.into(), retryable: Some(false) };
+    client.call(Request::<call::TaskFail>::new().place(held.id).body(body)).await.unwrap();
 }
 
 /// The status and code of a refusal.

@@ -17,8 +17,11 @@ pub(crate) async fn bulk(mut ask: Ask) -> Answer {
     let asked: Bulk = ask.body().await?;
     let thing = thing(asked.action, asked.reason.as_deref())?;
     let which = which(&ask.caller, asked)?;
-    let done = bulks::bulk(&ask.app.engine, ask.pass(), which, thing).await?;
-    Ok(Reply::ok(&BulkAnswer { matched: done.matched, changed: done.changed }).into_response())
+    let work = async {
+        let done = bulks::bulk(&ask.app.engine, ask.pass(), which, thing).await?;
+        Ok(Reply::ok(&BulkAnswer { matched: done.matched, changed: done.changed }))
+    };
+    ask.act_many(work).await
 }
 
 fn thing(action: BulkAction, reason: Option<&str>) -> Result<Thing, Refusal> {
@@ -55,7 +58,10 @@ pub(crate) async fn retry_group(mut ask: Ask) -> Answer {
     let RetryGroup { first, rate_per_minute } = ask.optional_body().await?;
     let filter = filter_for(&ask.caller, scope.as_deref())?;
     let (fingerprint, plan) = (ask.place("fingerprint").to_owned(), GroupRetry { first, rate_per_minute });
-    let done = bulks::retry_group(&ask.app.engine, ask.pass(), filter, &fingerprint, plan).await?;
-    let (matched, started, scheduled) = (done.matched, done.started, done.scheduled);
-    Ok(Reply::ok(&RetryGroupAnswer { matched, started, scheduled }).into_response())
+    let work = async {
+        let done = bulks::retry_group(&ask.app.engine, ask.pass(), filter, &fingerprint, plan).await?;
+        let (matched, started, scheduled) = (done.matched, done.started, done.scheduled);
+        Ok(Reply::ok(&RetryGroupAnswer { matched, started, scheduled }))
+    };
+    ask.act_many(work).await
 }
