@@ -6,8 +6,10 @@ use tiltyard_model::time::TimeMs;
 use tiltyard_wire::agent::{Disconnect, Violation};
 use tiltyard_wire::time::Time;
 
-/// Invalid messages that are kept of one agent.
+/// Invalid messages of one agent that are shown.
 pub(crate) const MAX_VIOLATIONS: usize = 50;
+/// Invalid messages of one agent that are kept: one more, so that more than those shown can be told within an hour.
+const MAX_KEPT_VIOLATIONS: usize = MAX_VIOLATIONS + 1;
 /// Ends of connections that are kept of one agent.
 pub(crate) const MAX_DISCONNECTS: usize = 20;
 /// Agents that are remembered; beyond them those that are not connected are forgotten.
@@ -32,7 +34,7 @@ pub(crate) struct Record {
 impl Record {
     /// Keeps an invalid message.
     pub(crate) fn violated(&mut self, at: TimeMs, error: &str, verdict: Verdict) {
-        if self.violations.len() == MAX_VIOLATIONS {
+        if self.violations.len() == MAX_KEPT_VIOLATIONS {
             self.violations.pop_back();
         }
         let action = verdict.as_str().to_owned();
@@ -49,7 +51,7 @@ impl Record {
 
     /// The last invalid messages, newest first.
     pub(crate) fn violations(&self) -> Vec<Violation> {
-        self.violations.iter().cloned().collect()
+        self.violations.iter().take(MAX_VIOLATIONS).cloned().collect()
     }
 
     /// The last ends of connections, newest first.
@@ -150,5 +152,7 @@ mod tests {
         assert_eq!((violations.len(), violations[0].at.0), (50, 59));
         assert_eq!((disconnects.len(), disconnects[19].at.0), (20, 40));
         assert_eq!(record.violations_since(55), 5);
+        // Over 50 an hour degrade health: one agent alone can do it.
+        assert!(record.violations_since(0) > MAX_VIOLATIONS);
     }
 }

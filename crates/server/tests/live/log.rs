@@ -26,8 +26,8 @@ async fn complete(client: &Client, task: &View) {
     client.call(Request::<call::TaskComplete>::new().place(task.id).body(body)).await.unwrap();
 }
 
-fn follow(client: &Client, task: &View, query: LogQuery) -> Following<call::TaskLog> {
-    let query = LogQuery { follow: Some(true), ..query };
+fn follow(client: &Client, task: &View, query: &LogQuery) -> Following<call::TaskLog> {
+    let query = LogQuery { follow: Some(true), ..query.clone() };
     client.follow(Request::<call::TaskLog>::new().place(task.id).query(query))
 }
 
@@ -56,7 +56,7 @@ async fn c10_a_log_is_followed_from_before_it_begins_to_its_end() {
     let server = server().await;
     let client = server.client();
     let waiting = submit(&client, task("talks")).await;
-    let mut stream = follow(&client, &waiting, LogQuery::default());
+    let mut stream = follow(&client, &waiting, &LogQuery::default());
     let first = tokio::spawn(async move {
         let text = piece(&mut stream).await;
         (stream, text)
@@ -72,7 +72,7 @@ async fn c10_a_log_is_followed_from_before_it_begins_to_its_end() {
     assert_eq!(piece(&mut stream).await, None);
     // What is over is told whole, and ends at once.
     let again = LogQuery { offset: Some(4), ..LogQuery::default() };
-    assert_eq!(rest(&mut follow(&client, &held, again)).await, "two\n\nthree");
+    assert_eq!(rest(&mut follow(&client, &held, &again)).await, "two\n\nthree");
 }
 
 // D4: a cancelled attempt adds nothing any more: its log is over.
@@ -85,7 +85,7 @@ async fn d4_a_cancelled_attempt_ends_its_log() {
         if started {
             append(&client, &claim(&client).await, 0, "begun").await;
         }
-        let mut stream = follow(&client, &task, LogQuery::default());
+        let mut stream = follow(&client, &task, &LogQuery::default());
         let told = tokio::spawn(async move { rest(&mut stream).await });
         client.call(Request::<call::TaskCancel>::new().place(task.id)).await.unwrap();
         assert_eq!(soon(told).await.unwrap(), if started { "begun" } else { "" });
@@ -100,7 +100,7 @@ async fn c10_a_follower_that_is_cut_at_random_misses_and_repeats_nothing() {
     let writer = server.client();
     submit(&writer, task("talks much")).await;
     let held = claim(&writer).await;
-    let mut stream = follow(&proxy.client(), &held, LogQuery::default());
+    let mut stream = follow(&proxy.client(), &held, &LogQuery::default());
     let writing = tokio::spawn(async move {
         let (mut all, mut offset) = (String::new(), 0);
         for number in 0..60 {
@@ -124,9 +124,9 @@ async fn sec4_a_log_of_another_scope_cannot_be_followed() {
     make_scope(&admin, "red").await;
     let theirs = submit(&admin, task("theirs")).await;
     let red = server.client_of(&mint(&admin, Role::Viewer, &["red"]).await.token);
-    let mut stream = follow(&red, &theirs, LogQuery::default());
+    let mut stream = follow(&red, &theirs, &LogQuery::default());
     assert_eq!(refusal(soon(stream.next()).await), (404, "not_found".into()));
     let never = LogQuery { generation: Some(3), ..LogQuery::default() };
-    let mut stream = follow(&admin, &theirs, never);
+    let mut stream = follow(&admin, &theirs, &never);
     assert_eq!(refusal(soon(stream.next()).await), (404, "not_found".into()));
 }
