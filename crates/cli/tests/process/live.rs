@@ -174,6 +174,13 @@ pub(crate) fn send(pid: i32, signal: Signal) {
     kill_process(pid, signal).expect("the process is there");
 }
 
+/// Whether a process is over: gone, or dead and waiting for whoever inherited it to notice.
+pub(crate) fn is_over(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    matches!(state, None | Some('Z' | 'X'))
+}
+
 /// Waits until `look` finds something.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
