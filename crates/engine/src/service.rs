@@ -45,7 +45,7 @@ pub trait Service: Send + Sync + 'static {
 /// Every service of the engine.
 pub fn all() -> Vec<Box<dyn Service>> {
     vec![
-        Box::new(rescue::Rescue),
+        Box::new(rescue::Rescue::default()),
         Box::new(expire::Expire),
         Box::new(presence::Presence),
         Box::new(prune::Prune),

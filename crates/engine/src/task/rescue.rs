@@ -6,21 +6,23 @@ use crate::memory::lease::Lease;
 use tiltyard_model::id::Noun;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::attempt::{Outcome, Stop, after};
+use tiltyard_model::time::DurationMs;
 use tiltyard_store::task::by_key;
 
 /// Most leases of one deed; the rest are next.
 pub const MAX_RESCUED: usize = 200;
 
-/// Ends what is over: leases that ran out, attempts whose time is up, stops that nobody confirmed. Says how many.
+/// Ends what was over at `over_at` on the steady clock and has not been prolonged since: leases that ran out, attempts
+/// whose time is up, stops that nobody confirmed. Says how many.
 ///
 /// # Errors
 /// When the store cannot write it.
-pub fn rescue(act: &mut Act<'_>) -> Result<usize, Refusal> {
-    let due = act.memory.leases.due(act.now.steady, MAX_RESCUED);
+pub fn rescue(act: &mut Act<'_>, over_at: DurationMs) -> Result<usize, Refusal> {
+    let due = act.memory.leases.due(over_at, MAX_RESCUED);
     for lease in &due {
         if lease.stop.is_some() {
             unconfirmed(act, lease)?;
-        } else if lease.expires <= act.now.steady {
+        } else if lease.expires <= over_at {
             lose(act, lease, "expired")?;
         } else {
             time_out(act, lease)?;

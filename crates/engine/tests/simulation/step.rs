@@ -272,10 +272,14 @@ async fn taken_back(world: &mut World) {
         if let Some(id) = id {
             let _ = cancel::cancel(act, id, "requested");
         }
-        rescue::rescue(act)?;
+        rescue::rescue(act, act.now.steady)?;
         Err(Refusal::new(Code::Invalid, "after all, no"))
     };
     assert_eq!(world.act(deed).await, Err(Code::Invalid));
+}
+
+fn over(act: &mut tiltyard_engine::Act<'_>) -> Result<usize, Refusal> {
+    rescue::rescue(act, act.now.steady)
 }
 
 async fn passes(world: &mut World) {
@@ -286,7 +290,7 @@ async fn passes(world: &mut World) {
         world.clock.jump(jump);
     }
     for (what, deed) in [
-        ("rescue", rescue::rescue as fn(&mut tiltyard_engine::Act<'_>) -> _),
+        ("rescue", over as fn(&mut tiltyard_engine::Act<'_>) -> _),
         ("overdue", due::end_overdue),
         ("scheduled", due::start_scheduled),
         ("prune", due::prune),

@@ -105,7 +105,7 @@ impl Rig {
     pub(crate) async fn pass_ms(&self, by_ms: i64) {
         use tiltyard_engine::task::{due, rescue};
         self.clock.advance(by_ms);
-        self.act(rescue::rescue).await.expect("rescues");
+        self.act(|act| rescue::rescue(act, act.now.steady)).await.expect("rescues");
         self.act(due::end_overdue).await.expect("ends");
         self.act(due::start_scheduled).await.expect("starts");
         self.act(due::prune).await.expect("prunes");
