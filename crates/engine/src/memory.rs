@@ -49,6 +49,9 @@ pub struct Parts {
     pub online: HashSet<i64>,
     /// Whether the disk is so full that new work is refused (O15).
     pub storage_low: bool,
+    /// What somebody beside the door found out about the store: it can no longer be trusted, and nothing is committed
+    /// any more (E2).
+    pub distrust: Option<tiltyard_store::Error>,
     /// What agents did last.
     pub turns: assign::Turns,
     /// At most so many tasks a claim, while a queue chooses among several agents.

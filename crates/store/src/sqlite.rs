@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::rows::{Rows, Tx, failure};
 use crate::{meta, migration};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -182,6 +183,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).map_err(|error| failure("open", &error))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     connection.busy_timeout(BUSY_WAIT).map_err(|error| failure("busy_timeout", &error))?;
+    // A store that broke must not try its failed fsync again while it closes (E2); the next start finds the log.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(|error| failure("no checkpoint on close", &error))?;
     pragma(&connection, "foreign_keys", 1)?;
     Ok(connection)
 }

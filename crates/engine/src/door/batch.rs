@@ -242,7 +242,8 @@ impl Room {
             return;
         }
         let began = Instant::now();
-        match self.keep_sequences().and_then(|()| self.writer.commit()) {
+        let trusted = self.memory.hints().distrust.take().map_or(Ok(()), Err);
+        match trusted.and_then(|()| self.keep_sequences()).and_then(|()| self.writer.commit()) {
             Ok(()) => {
                 self.metrics.commit_us.see(began.elapsed().as_micros() as u64);
                 self.memory.commit();

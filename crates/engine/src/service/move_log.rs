@@ -2,12 +2,13 @@
 //! slowest batch twenty times slower (E6).
 
 use super::{Ran, Run, Service};
-use crate::Engine;
-use crate::act::refusal_of;
+use crate::act::{Act, refusal_of};
+use crate::{Engine, Pass, Urgency};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::Error;
 use tiltyard_store::sqlite::Checkpointer;
 
 /// The log is moved when it is larger than this, in bytes.
@@ -49,8 +50,19 @@ impl Service for MoveLog {
                 moved
             });
             let moved = work.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-            moved.map_err(refusal_of)?;
-            Ok(Ran::Done)
+            match moved {
+                Err(error @ Error::Broken { .. }) => distrust(engine, error).await,
+                moved => moved.map(|_| Ran::Done).map_err(refusal_of),
+            }
         })
     }
+}
+
+/// A failed fsync of the file is no better than one of the log: it is not tried again, and the server ends (E2).
+async fn distrust(engine: &Engine, error: Error) -> Result<Ran, Refusal> {
+    let deed = move |act: &mut Act<'_>| {
+        act.memory.hints().distrust = Some(error);
+        Ok(Ran::Done)
+    };
+    engine.enter(Pass::system(), Urgency::Urgent, deed).await
 }
