@@ -1,0 +1,220 @@
+//! Load: many hands that submit and work, and write down what they hear. They outlive every server: when one is gone
+//! they wait for the next, and say again whatever was left without an answer.
+
+mod produce;
+mod work;
+
+use crate::ledger::Ledger;
+use crate::line::{Answer, Line, Silence};
+use crate::server::Server;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Hands that submit.
+const PRODUCERS: u64 = 6;
+/// Hands that work: those that settle one by one, those that settle many, those that claim without a `claim_id`.
+const WORKERS: [u64; 3] = [3, 2, 2];
+/// Producers wait while more acknowledged tasks than this are unfinished.
+const MAX_OPEN: i64 = 150;
+/// How long a hand waits for another server before it tries the old one again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// The pause before a busy server is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// Bounds the failure of hands that never come to an end.
+const MAX_END: Duration = Duration::from_secs(60);
+
+/// What the hands are to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Submit and work.
+    Produce,
+    /// Only work.
+    Drain,
+    /// Come to an end, once what was said has been answered.
+    Stop,
+}
+
+/// The load on whatever server there is.
+pub(crate) struct Load {
+    /// What it writes.
+    pub(crate) ledger: Arc<Ledger>,
+    address: watch::Sender<Option<SocketAddr>>,
+    phase: watch::Sender<Phase>,
+    hands: JoinSet<()>,
+}
+
+impl Load {
+    /// Hands that wait for a server.
+    pub(crate) fn new() -> Self {
+        let (address, phase) = (watch::Sender::new(None), watch::Sender::new(Phase::Produce));
+        let mut load = Self { ledger: Arc::new(Ledger::new()), address, phase, hands: JoinSet::new() };
+        for number in 0..PRODUCERS {
+            let hand = load.hand(format!("p{number}"), number);
+            load.hands.spawn(produce::produce(hand));
+        }
+        for number in 0..WORKERS[0] {
+            let hand = load.hand(format!("single-{number}"), 100 + number);
+            load.hands.spawn(work::one_by_one(hand));
+        }
+        for number in 0..WORKERS[1] {
+            let hand = load.hand(format!("batch-{number}"), 200 + number);
+            load.hands.spawn(work::in_batches(hand));
+        }
+        for number in 0..WORKERS[2] {
+            let hand = load.hand(format!("careless-{number}"), 300 + number);
+            load.hands.spawn(work::carelessly(hand));
+        }
+        load
+    }
+
+    fn hand(&self, name: String, seed: u64) -> Hand {
+        Hand {
+            name,
+            count: 0,
+            chance: Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            ledger: Arc::clone(&self.ledger),
+            address: self.address.subscribe(),
+            phase: self.phase.subscribe(),
+            line: None,
+        }
+    }
+
+    /// Tells the hands where the server is.
+    pub(crate) fn go(&self, server: &Server) {
+        self.address.send_replace(Some(server.address));
+    }
+
+    /// Waits until `count` more answers of success were heard.
+    pub(crate) async fn heard(&self, count: u64) {
+        let mut heard = self.ledger.heard();
+        let wanted = *heard.borrow() + count;
+        let all = tokio::time::timeout(MAX_END, heard.wait_for(|heard| *heard >= wanted)).await;
+        all.expect("the server goes on answering").expect("the ledger lives");
+    }
+
+    /// Nothing new is submitted from here on.
+    pub(crate) fn drain(&self) {
+        self.phase.send_replace(Phase::Drain);
+    }
+
+    /// Ends the hands, each once its last word is answered.
+    pub(crate) async fn stop(mut self) -> Arc<Ledger> {
+        self.phase.send_replace(Phase::Stop);
+        let ended = tokio::time::timeout(MAX_END, async {
+            while let Some(hand) = self.hands.join_next().await {
+                hand.expect("no hand panics");
+            }
+        });
+        ended.await.expect("every hand comes to its end");
+        self.ledger
+    }
+
+    /// Ends the hands where they stand: what they said last stays unknown.
+    pub(crate) async fn drop_everything(mut self) -> Arc<Ledger> {
+        self.hands.shutdown().await;
+        self.ledger
+    }
+}
+
+/// One that submits or works.
+struct Hand {
+    name: String,
+    count: u64,
+    chance: Chance,
+    ledger: Arc<Ledger>,
+    address: watch::Receiver<Option<SocketAddr>>,
+    phase: watch::Receiver<Phase>,
+    line: Option<Line>,
+}
+
+/// What is said.
+#[derive(Debug, Clone)]
+struct Ask {
+    path: String,
+    key: Option<String>,
+    body: Value,
+}
+
+impl Ask {
+    fn new(path: impl Into<String>, body: Value) -> Self {
+        Self { path: path.into(), key: None, body }
+    }
+}
+
+impl Hand {
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// A name that nobody else has.
+    fn next(&mut self, what: &str) -> String {
+        self.count += 1;
+        format!("{}-{what}-{}", self.name, self.count)
+    }
+
+    /// Says it once.
+    async fn once(&mut self, ask: &Ask) -> Result<Answer, Silence> {
+        let mut line = self.line().await;
+        let answer = match &ask.key {
+            Some(key) => line.post_once(&ask.path, key, &ask.body).await,
+            None => line.post(&ask.path, &ask.body).await,
+        };
+        match &answer {
+            Ok(answer) if answer.is_done() => self.ledger.hear(),
+            Ok(answer) if is_busy(answer) => tokio::time::sleep(BUSY_PAUSE).await,
+            Ok(_) => {}
+            // The server is gone: without the next one there is nobody to talk to.
+            Err(_) => drop(tokio::time::timeout(LOOK_AGAIN, self.address.changed()).await),
+        }
+        self.line = Some(line);
+        answer
+    }
+
+    /// Says it until somebody answers who is not too busy.
+    async fn again_and_again(&mut self, ask: &Ask) -> Answer {
+        loop {
+            match self.once(ask).await {
+                Ok(answer) if !is_busy(&answer) => return answer,
+                _ => {}
+            }
+        }
+    }
+
+    /// The line to the present server.
+    async fn line(&mut self) -> Line {
+        let address = self.address.wait_for(Option::is_some).await.expect("the load lives");
+        let address = address.expect("it was waited for");
+        match self.line.take() {
+            Some(line) if line.address() == address => line,
+            _ => Line::to(address),
+        }
+    }
+}
+
+/// Whether the same may be said again a little later: the server is busy, or another hand's like request is under way.
+fn is_busy(answer: &Answer) -> bool {
+    answer.status == 503 || answer.code() == "idempotency_running"
+}
+
+/// SplitMix64: chance that comes again.
+struct Chance(u64);
+
+impl Chance {
+    /// From 0 to below `below`.
+    fn below(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word ^ (word >> 31)) % below
+    }
+
+    /// Once in so many times.
+    fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}

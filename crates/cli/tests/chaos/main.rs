@@ -1,0 +1,22 @@
+//! Chaos: the real binary, real disks, real signals. A ledger beside the server holds what was acknowledged; whatever
+//! happens to the server, the store must keep it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
+
+mod check;
+mod disk;
+mod fault;
+mod flood;
+mod fold;
+mod freeze;
+mod guide;
+mod kill;
+mod ledger;
+mod line;
+mod load;
+mod measure;
+mod power;
+mod rollback;
+mod seen;
+mod server;
+mod stop;
