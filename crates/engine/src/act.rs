@@ -5,6 +5,7 @@ pub mod record;
 
 use crate::clock::Now;
 use crate::memory::Memory;
+use tiltyard_model::event::Type;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Caller;
@@ -49,6 +50,15 @@ pub struct Act<'a> {
 /// What is done after the commit, listed as data during the deed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
+    /// An event was written: the door counts it, nobody is told.
+    Written(Type),
+    /// A lease began so long after its task had become ready: the door counts it, nobody is told.
+    Started {
+        /// In milliseconds.
+        waited_ms: i64,
+    },
+    /// A claim found nothing: the door counts it, nobody is told.
+    Idle,
     /// An agent is to be told to stop an attempt (D4).
     StopAttempt {
         /// The agent.

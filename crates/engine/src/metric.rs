@@ -1,6 +1,7 @@
 //! Counters and histograms that the engine keeps of itself; the edge renders them (O21).
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use tiltyard_model::event::Type;
 
 /// Upper bounds of the histograms of time, in microseconds.
 pub const TIME_BOUNDS_US: [u64; 14] = [
@@ -123,6 +124,27 @@ impl Default for Metrics {
             refused: Counter::default(),
             events: Counter::default(),
         }
+    }
+}
+
+impl Metrics {
+    /// Counts an event: each tells of one thing that is counted.
+    pub fn written(&self, kind: Type) {
+        self.events.add(1);
+        let counter = match kind {
+            Type::TaskSubmitted => &self.submitted,
+            Type::TaskSucceeded => &self.finished,
+            Type::TaskFailed | Type::TaskDead => &self.failed,
+            Type::TaskLeaseLost => &self.lost,
+            _ => return,
+        };
+        counter.add(1);
+    }
+
+    /// Counts the start of an attempt.
+    pub fn began(&self, waited_ms: i64) {
+        self.started.add(1);
+        self.start_us.see(waited_ms.max(0) as u64 * 1_000);
     }
 }
 

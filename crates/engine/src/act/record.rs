@@ -1,7 +1,7 @@
 //! The record of a deed: events for every change of state, audit entries for the acts it covers. Written here and
 //! nowhere else, in the transaction of the change (D51, D52).
 
-use super::{Act, refusal_of};
+use super::{Act, Effect, refusal_of};
 use crate::memory::Parts;
 use serde_json::{Map, Value};
 use tiltyard_model::audit::{self, ActResult, Action, Entry, Phase};
@@ -87,7 +87,9 @@ impl Act<'_> {
             task,
             data: &data,
         };
-        append(self.tx, &event).map_err(refusal_of)
+        append(self.tx, &event).map_err(refusal_of)?;
+        self.effects.push(Effect::Written(P::TYPE));
+        Ok(())
     }
 
     /// Writes an audit entry.

@@ -137,9 +137,20 @@ impl Room {
         self.metrics.batch_size.see(count as u64);
     }
 
+    /// Counts what is counted, and tells the rest.
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Written(kind) => self.metrics.written(kind),
+            Effect::Started { waited_ms } => self.metrics.began(waited_ms),
+            Effect::Idle => self.metrics.idle_claims.add(1),
+            // Without a listener there is nobody to tell.
+            told => drop(self.effects.send(told)),
+        }
+    }
+
     /// Tries one deed inside its own savepoint.
     fn one(&mut self, batch: &mut Batch, mut deed: Box<dyn Deed>) {
-        let (mark, effects) = (self.memory.mark(), batch.effects.len());
+        let (mark, effects, began) = (self.memory.mark(), batch.effects.len(), Instant::now());
         let tried = match self.writer.save() {
             Ok(()) => self.perform(batch, deed.as_mut()),
             Err(error) => Err(refusal_of(error)),
@@ -149,6 +160,9 @@ impl Room {
                 if let Err(error) = self.writer.keep() {
                     batch.done.push(deed);
                     return self.lose(batch, error);
+                }
+                if batch.effects[effects..].iter().any(|effect| matches!(effect, Effect::Started { .. })) {
+                    self.metrics.claim_us.see(began.elapsed().as_micros() as u64);
                 }
                 match tried {
                     Tried::Done => batch.done.push(deed),
@@ -313,8 +327,7 @@ impl Room {
             }
         }
         for effect in batch.effects {
-            // Without a listener there is nobody to tell.
-            let _ = self.effects.send(effect);
+            self.carry_out(effect);
         }
         if !self.follow_ups.is_empty() {
             self.transaction(None);

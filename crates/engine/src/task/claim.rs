@@ -1,6 +1,6 @@
 //! Claim: an agent takes work.
 
-use crate::act::{Act, Pass, refusal_of};
+use crate::act::{Act, Effect, Pass, refusal_of};
 use crate::door::Waiting;
 use crate::engine::Engine;
 use crate::memory::lease::{Lease, Sort};
@@ -68,6 +68,9 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
             taken.push(claimed);
         }
     }
+    if taken.is_empty() {
+        act.effects.push(Effect::Idle);
+    }
     Ok(taken)
 }
 
@@ -133,6 +136,8 @@ fn take(
     act.memory.put_lease(lease(act, &found, agent, claim, request));
     act.memory.count_move(found.queue, Some(State::Ready), Some(State::Running));
     count_start(act, pick.lane)?;
+    let waited_ms = act.now.wall - found.task.ready_at.unwrap_or(act.now.wall);
+    act.effects.push(Effect::Started { waited_ms });
     act.memory.hints().turns.took(agent, found.task.spec.extras.category.as_deref());
     let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
     act.task_event(pick.scope, pick.task, &event)?;

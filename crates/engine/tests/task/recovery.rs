@@ -143,3 +143,30 @@ async fn counts_are_kept_and_found_again() {
     rig.restart().await;
     assert_eq!(counts(&rig).await, Ok(before));
 }
+
+// O21: what is counted is counted once, after its commit; what is taken back is not.
+#[tokio::test]
+async fn o21_the_door_counts_what_was_committed() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("one")).await;
+    rig.try_submit(Spec { priority: 0, ..spec("bad") }).await.expect_err("is refused");
+    let _: Result<(), Refusal> = rig
+        .act(|act| {
+            submit(act, &spec("taken back"))?;
+            Err(Refusal::new(Code::Invalid, "after all, no"))
+        })
+        .await;
+    rig.clock.advance(250);
+    rig.claim("a").await.expect("is ready");
+    assert!(rig.claim("a").await.is_none());
+    rig.settle(id, 1, Outcome::Succeeded).await.expect("is taken");
+    // A further deed waits until the counts of the one before are made.
+    rig.act(|_| Ok(())).await.expect("passes");
+    let metrics = rig.engine.door().metrics();
+    let counts =
+        [&metrics.submitted, &metrics.started, &metrics.finished, &metrics.idle_claims].map(|one| one.get());
+    assert_eq!(counts, [1, 1, 1, 1]);
+    let start = metrics.start_us.shot();
+    assert_eq!((start.count, start.sum), (1, 250_000));
+    assert_eq!(metrics.claim_us.shot().count, 1);
+}
