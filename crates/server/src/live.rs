@@ -172,6 +172,8 @@ impl Live {
                 // Without a stream there is nobody to tell.
                 let _ = self.ended.send(token);
             }
+            // The door counts these itself and tells nobody.
+            Effect::Written(_) | Effect::Started { .. } | Effect::Idle => {}
         }
     }
 }
