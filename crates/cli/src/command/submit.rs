@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Hand in work: an idea for a repository, a command, or anything a worker knows
 ///
-/// An idea:    tiltyard submit "Fix the typo in the README" --repo demo
+/// An idea:    tiltyard submit "Fix the typo" --repo demo -- sh -c 'claude -p "$TILTYARD_PROMPT"'
 /// A command:  tiltyard submit --queue builds -- make release
 /// Other work: tiltyard submit "Resize" --kind resize --payload '{"width":100}'
 #[derive(Debug, Args)]

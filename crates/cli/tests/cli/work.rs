@@ -47,12 +47,16 @@ fn submit_takes_a_command_an_idea_or_anything_else() {
                 "--criteria",
                 "tests pass",
                 "--after",
-                TASK
+                TASK,
+                "--",
+                "sh",
+                "mend.sh"
             ],
             "In full."
         ),
         json!({"kind": "change", "title": "Fix it", "depends_on": [TASK],
-            "payload": {"repository": "demo", "prompt": "In full.", "criteria": ["tests pass"]}})
+            "payload": {"repository": "demo", "prompt": "In full.", "criteria": ["tests pass"],
+                "program": ["sh", "mend.sh"]}})
     );
     assert_eq!(
         bodies(
@@ -80,6 +84,9 @@ fn o3_submit_without_enough_is_wrong_usage_and_asks_nobody() {
     for arguments in [
         &["submit", "title"][..],
         &["submit", "--repo", "demo"],
+        &["submit", "--repo", "demo", "--", "sh", "mend.sh"],
+        &["submit", "t", "--repo", "demo", "--env", "A=b", "--", "sh", "mend.sh"],
+        &["submit", "t", "--repo", "demo", "--program", "claude", "--", "sh", "mend.sh"],
         &["submit", "t", "--kind", "k", "--payload", "{"],
         &["submit", "t", "--repo", "r", "--kind", "k"],
         &["submit", "t", "--kind", "k", "--after", "nonsense"],

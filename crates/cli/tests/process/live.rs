@@ -101,17 +101,25 @@ impl Lines {
     }
 
     #[expect(clippy::panic, reason = "that is how a test fails")]
-    fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    fn until(&self, what: &str, wanted: impl Fn(&str) -> bool, other: &Self) -> String {
         let begin = Instant::now();
         let mut heard = String::new();
         loop {
             match self.0.recv_timeout(DEADLINE.saturating_sub(begin.elapsed())) {
                 Ok(line) if wanted(&line) => return line,
                 Ok(line) => heard.push_str(&format!("{line}\n")),
-                Err(RecvTimeoutError::Timeout) => panic!("no {what} within {DEADLINE:?}, but:\n{heard}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the process ended without {what}:\n{heard}"),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no {what} within {DEADLINE:?}, but:\n{heard}\n{}", other.so_far())
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the process ended without {what}:\n{heard}\n{}", other.so_far())
+                }
             }
         }
+    }
+
+    fn so_far(&self) -> String {
+        self.0.try_iter().fold(String::new(), |text, line| text + &line + "\n")
     }
 
     fn rest(&self) -> String {
@@ -134,12 +142,12 @@ impl Live {
 
     /// The next line of standard output that is wanted; those before it are passed over.
     pub(crate) fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        self.stdout.until(what, wanted)
+        self.stdout.until(what, wanted, &self.stderr)
     }
 
     /// The same of standard error.
     pub(crate) fn log(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        self.stderr.until(what, wanted)
+        self.stderr.until(what, wanted, &self.stdout)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tiltyard_client::stream::Item;
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::task;
@@ -89,6 +90,21 @@ impl Load {
     }
 }
 
+/// Reads the event stream until it breaks; how many events it told.
+fn follow(server: &Server) -> std::thread::JoinHandle<usize> {
+    let client = server.client();
+    std::thread::spawn(move || {
+        block_on(async {
+            let mut stream = client.follow(Request::<call::EventStream>::new());
+            let mut told = 0;
+            while let Ok(Some(Item::Next(_))) = stream.next().await {
+                told += 1;
+            }
+            told
+        })
+    })
+}
+
 fn kept(server: &Server, ledger: &BTreeSet<String>) -> usize {
     block_on(async {
         let client = server.client();
@@ -101,13 +117,14 @@ fn kept(server: &Server, ledger: &BTreeSet<String>) -> usize {
     })
 }
 
-// O2: SIGTERM ends it with 0 within 10 s under load; E1: nothing that was acknowledged is lost.
+// O2: SIGTERM ends it with 0 within 10 s under load, with streams open; E1: nothing that was acknowledged is lost.
 #[test]
 fn o2_term_ends_a_server_under_load_in_order() {
     let home = Home::new();
     let server = Server::start(&home, &[]);
     let token = server.token.clone();
     let load = Load::start(&server);
+    let stream = follow(&server);
     load.has_begun();
     let begin = Instant::now();
     server.live.signal(Signal::TERM);
@@ -115,6 +132,7 @@ fn o2_term_ends_a_server_under_load_in_order() {
     let took = begin.elapsed();
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     assert!(took < Duration::from_secs(10), "took {took:?}");
+    assert!(stream.join().expect("ends in order") > 0, "the stream told what happened, and its end");
     let ledger = load.ledger();
     let again = Server { token, ..Server::start(&home, &[]) };
     assert_eq!(kept(&again, &ledger), ledger.len());

@@ -14,14 +14,14 @@ const MAX_TITLE_CHARS: usize = 200;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 pub struct Work {
-    /// An idea for this repository (kind `change`)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "argv"])]
+    /// An idea for this repository (kind `change`); the command behind -- is the program that does it
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "env", "cwd"])]
     repo: Option<String>,
     /// What to do, in full; @FILE reads a file, - standard input [default: the title]
     #[arg(long, value_name = "TEXT", requires = "repo")]
     prompt: Option<String>,
-    /// The program that does it, such as claude or codex [default: the agent's]
-    #[arg(long, value_name = "NAME", requires = "repo")]
+    /// The program that does it, by a name that the agent knows
+    #[arg(long, value_name = "NAME", requires = "repo", conflicts_with = "argv")]
     program: Option<String>,
     /// When it is right; may be given many times
     #[arg(long, value_name = "TEXT", requires = "repo")]
@@ -38,7 +38,7 @@ pub struct Work {
     /// The folder for the command
     #[arg(long, value_name = "DIR", requires = "argv")]
     cwd: Option<String>,
-    /// A command with its arguments; no shell (kind `command`)
+    /// A command with its arguments; no shell (kind `command`, or the program of an idea)
     #[arg(last = true, value_name = "COMMAND")]
     argv: Vec<String>,
 }
@@ -66,8 +66,11 @@ impl Work {
         kind.ok_or_else(|| missing().hint("`tiltyard submit --help` has an example of each"))
     }
 
-    /// A command is its own title.
+    /// A command is its own title; the program of an idea says nothing about the idea.
     fn title(&self) -> Option<String> {
+        if self.repo.is_some() {
+            return None;
+        }
         let words = self.argv.join(" ");
         (!words.is_empty()).then(|| words.chars().take(MAX_TITLE_CHARS).collect())
     }
@@ -81,6 +84,9 @@ impl Work {
         ]);
         if let Some(program) = &self.program {
             payload.insert("program".to_owned(), program.as_str().into());
+        }
+        if !self.argv.is_empty() {
+            payload.insert("program".to_owned(), self.argv.clone().into());
         }
         if !self.criteria.is_empty() {
             payload.insert("criteria".to_owned(), self.criteria.clone().into());

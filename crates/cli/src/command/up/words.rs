@@ -18,7 +18,7 @@ const CHILDREN: usize = 2;
 /// What to do next, each with the command that does it.
 const NEXT: &[(&str, &str)] = &[
     ("tiltyard repo add NAME PATH", "register a git repository"),
-    ("tiltyard submit \"Fix the typo\" --repo NAME", "hand in an idea"),
+    ("tiltyard submit \"Fix it\" --repo NAME -- PROGRAM", "hand in an idea, and what does it"),
     ("tiltyard changes", "see what became of it; `tiltyard approve ID` says yes"),
     ("tiltyard events --follow", "watch what happens"),
 ];
@@ -110,13 +110,10 @@ fn text(begun: &Begun, paint: Paint) -> String {
     entry("agent", &format!("{}, {} tasks at once{connected}", begun.agent_name, begun.slots));
     entry("data", &format!("{}; logs in {}", begun.data.display(), begun.logs.display()));
     text.push_str("\nWhat to do next, in another terminal:\n");
+    let width = NEXT.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     for (command, what) in NEXT {
-        text.push_str(&format!(
-            "  {}{:pad$}  {what}\n",
-            paint.colour(Colour::Cyan, command),
-            "",
-            pad = 44 - command.len()
-        ));
+        let command = paint.colour(Colour::Cyan, &format!("{command:width$}"));
+        text.push_str(&format!("  {command}  {what}\n"));
     }
     text.push_str("\nCtrl-C ends both, in order.\n");
     text
