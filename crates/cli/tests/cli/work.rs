@@ -5,6 +5,9 @@ use crate::golden::{Run, assert_golden};
 use crate::sample::{TASK, attempts, page, task};
 use serde_json::json;
 
+/// An idea with all that can be said of it.
+const IDEA: &[&str] = &["--repo", "demo", "--prompt", "-", "--criteria", "tests pass", "--", "sh", "mend.sh"];
+
 #[test]
 fn submit_takes_a_command_an_idea_or_anything_else() {
     let bodies = |arguments: &[&str], input: &str| {
@@ -36,24 +39,7 @@ fn submit_takes_a_command_an_idea_or_anything_else() {
             "payload": {"argv": ["make", "-s", "release"], "env": {"A": "b=c"}}})
     );
     assert_eq!(
-        bodies(
-            &[
-                "submit",
-                "Fix it",
-                "--repo",
-                "demo",
-                "--prompt",
-                "-",
-                "--criteria",
-                "tests pass",
-                "--after",
-                TASK,
-                "--",
-                "sh",
-                "mend.sh"
-            ],
-            "In full."
-        ),
+        bodies(&[&["submit", "Fix it", "--after", TASK], IDEA].concat(), "In full."),
         json!({"kind": "change", "title": "Fix it", "depends_on": [TASK],
             "payload": {"repository": "demo", "prompt": "In full.", "criteria": ["tests pass"],
                 "program": ["sh", "mend.sh"]}})
