@@ -56,7 +56,7 @@ impl Check {
             let ids = self.ids(title).to_vec();
             match word {
                 Word::Done(id) if ids.is_empty() => {
-                    self.wrong(Kind::Lost, format!("{title}, acknowledged as {id}"))
+                    self.wrong(Kind::Lost, format!("{title}, acknowledged as {id}"));
                 }
                 Word::Done(id) if ids != [id.clone()] => {
                     self.wrong(Kind::Twice, format!("{title}, acknowledged as {id}, is {ids:?}"));

@@ -46,7 +46,7 @@ async fn flood(mut line: Line, number: usize, over: Arc<AtomicBool>) -> Heard {
                 heard.acknowledged.extend(tasks.iter().map(|task| task["id"].as_str().unwrap().to_owned()));
             }
             Ok(answer) if answer.status == 503 && answer.code() == "overloaded" && answer.says_when() => {
-                heard.shed += 1
+                heard.shed += 1;
             }
             other => heard.otherwise.push(format!("{other:?}")),
         }

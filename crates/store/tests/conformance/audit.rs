@@ -21,7 +21,7 @@ fn act(scope: &str, action: Action, at: i64) -> Act {
 }
 
 fn write(body: &Body, acts: Vec<Act>) -> Vec<Entry> {
-    let mut known = heads(body.rows()).unwrap();
+    let mut known = heads(body.rows()).expect("reads");
     let mut written = Vec::new();
     for act in acts {
         let head: &mut Head = known.entry(act.scope.clone()).or_default();
@@ -50,7 +50,7 @@ fn d52_entries_read_back_as_they_were() {
         assert_eq!(own, [&written[0], &written[2], &written[4]].map(Clone::clone));
         assert!(own.iter().all(|entry| entry.hash == entry.digest()));
         assert_eq!(chain(body.rows(), "system", 1, 1).unwrap(), [written[2].clone()]);
-        let ends = heads(body.rows()).unwrap();
+        let ends = heads(body.rows()).expect("reads");
         assert_eq!((ends.len(), &ends["system"], &ends["a"]), (3, &written[4].head(), &written[1].head()));
     });
 }

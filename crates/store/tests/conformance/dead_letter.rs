@@ -73,7 +73,7 @@ fn letter(body: &Body, scope: &str, n: u16, death: &Death<'_>) -> Id {
 }
 
 fn look(body: &Body, id: Id) -> Letter {
-    get(body.rows(), id.key()).unwrap().unwrap()
+    get(body.rows(), id.key()).expect("reads").expect("is there")
 }
 
 fn move_to(body: &Body, id: Id, from: State, to: State, at: i64) {

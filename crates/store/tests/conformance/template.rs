@@ -7,7 +7,7 @@ use tiltyard_store::template::{Kept, Window, count, count_of_scope, delete, get,
 const ALL: Window = Window { after: None, offset: 0, limit: 100 };
 
 fn kept(scope: &str, name: &str) -> Kept {
-    let task = json!({"payload": {"ü": [1, null]}}).as_object().cloned().unwrap();
+    let task = json!({"payload": {"ü": [1, null]}}).as_object().cloned().expect("is an object");
     let template = Template { scope: scope.into(), name: name.into(), description: "d".into(), task };
     Kept { template, updated_at: NOW }
 }

@@ -37,7 +37,7 @@ fn fate(held: &Held) -> (&'static str, Value) {
 fn is_hopeless(held: &Held) -> bool {
     let mut hash = DefaultHasher::new();
     held.title.hash(&mut hash);
-    hash.finish() % 24 == 0
+    hash.finish().is_multiple_of(24)
 }
 
 fn claim(hand: &Hand, claim_id: Option<&str>, max: u64, lease_ms: u64) -> Value {
