@@ -24,4 +24,5 @@ gen: ## write contracts/ from the wire types
 	@$(CARGO) xtask gen
 
 bench: ## the figures of the engine on this machine (ARGS=… goes to the harness)
-	@$(CARGO) run --profile $(PROFILE) --package tiltyard-bench -- $(ARGS)
+	@$(CARGO) build --profile $(PROFILE) --package tiltyard --package tiltyard-bench
+	@$(CARGO) run --profile $(PROFILE) --package tiltyard-bench -- --server "$${CARGO_TARGET_DIR:-target}/$(PROFILE)/tiltyard" $(ARGS)

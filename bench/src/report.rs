@@ -40,8 +40,8 @@ impl Report {
             "median": rounded(median(&self.runs)),
             "unit": self.unit,
             "runs": self.runs.iter().copied().map(rounded).collect::<Vec<_>>(),
-            "load_core_us_per_request": rounded(median(&self.load_core_us)),
-            "server_core_us_per_task": rounded(median(&self.server_core_us)),
+            "load_core_us_per_request": measured(&self.load_core_us),
+            "server_core_us_per_task": measured(&self.server_core_us),
             "store": "sqlite",
             "durability": "full (fsync before every answer)",
             "quick": plan.quick,
@@ -60,6 +60,11 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
+/// The middle value, or nothing where nothing was measured.
+fn measured(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| rounded(median(values)))
 }
 
 fn rounded(value: f64) -> f64 {
