@@ -108,6 +108,9 @@ impl Hands {
             tokio::time::sleep(rest.unwrap_or_default()).await;
             let (giver, asker) = (app.taken(&pass), request.want.clone());
             let deed = move |act: &mut Act<'_>| {
+                if is_superseded(act, &request) {
+                    return Ok(None);
+                }
                 request.max = free(act, &request.want.agent, slots).min(MAX_ASSIGNED_AT_ONCE);
                 let taken = if request.max == 0 { Vec::new() } else { claims::claim(act, &request)? };
                 Ok((!taken.is_empty()).then(|| giver.of(taken)))
@@ -154,6 +157,14 @@ fn free(act: &Act<'_>, agent: &str, slots: usize) -> usize {
 }
 
 /// The frame `assign`, written straight from words.
+/// Whether another process of the agent has said hello since: asked inside the door, so that no claim of the old
+/// connection comes between.
+fn is_superseded(act: &Act<'_>, request: &Request) -> bool {
+    let names = &act.memory.names;
+    let known = names.agent_key(&request.want.agent).and_then(|key| names.agent(key));
+    known.is_some_and(|known| known.instance != request.instance)
+}
+
 fn assign_text(claimed: &Claimed, lease_ms: i64) -> String {
     let mut out = Vec::with_capacity(view::task::ROOM_BYTES + claimed.found.task.spec.payload.len());
     pen::object(&mut out, |pen| {
