@@ -67,6 +67,8 @@ fn word(hand: &Hand, title: &str, answer: &Answer, wanted: u16) -> Word {
         [(409, "dependency_failed"), (503, "overloaded"), (503, "shutting_down"), (503, "storage_low")];
     match answer.status {
         status if status == wanted => Word::Done(id_of(answer)),
+        // Heard by whoever is in line when a disk has failed, before the server ends: nobody knows (E2).
+        503 if answer.code() == "storage_broken" => Word::Unknown,
         status if refusals.contains(&(status, answer.code())) => Word::Refused,
         status => {
             hand.ledger.fault(Kind::Answer, format!("{title}: {status} {}", answer.body));
