@@ -15,7 +15,7 @@ const HEARD: (u64, u64) = (40, 120);
 /// A restart answers within this on a machine that does nothing else.
 const MAX_RESTART: Duration = Duration::from_secs(1);
 /// Bounds the failure of tasks that are never finished.
-const MAX_DRAIN: Duration = Duration::from_secs(60);
+const MAX_DRAIN: Duration = Duration::from_secs(180);
 /// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
