@@ -156,7 +156,7 @@ mod tests {
         .expect("is a payload");
         let oid = Oid::try_from("a".repeat(40)).expect("is an id");
         let branch = Branch::try_from("tiltyard/x").expect("is a branch");
-        let folder = "/work/task_1-2".into();
+        let folder = "/clones/task_1-2".into();
         let mut clone = WorkClone {
             folder,
             branch,
