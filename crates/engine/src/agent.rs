@@ -53,10 +53,11 @@ pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
 pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     admit(&hello.name, &hello.profile)?;
     let key = act.agent_key(&hello.name)?;
+    let was_there = act.memory.online.contains(&key);
     let standing = renew_all(act, &hello.name, Some(&hello.instance), None, &hello.holds)?;
     end_unnamed(act, key, hello)?;
     let known = known(act, key)?;
-    let fresh = known.instance.as_deref() != Some(&hello.instance) || is_silent(act, key);
+    let fresh = known.instance.as_deref() != Some(&hello.instance) || !was_there;
     let profile = hello.profile.clone();
     act.save_agent(Agent {
         instance: Some(hello.instance.clone()),

@@ -1,7 +1,7 @@
 //! Leases: lost, prolonged, told apart by process.
 
 use crate::rig::{Rig, request, spec};
-use tiltyard_engine::agent::{Hello, hello};
+use tiltyard_engine::agent::{Hello, hello, notice_silence};
 use tiltyard_engine::task::claim::Request;
 use tiltyard_engine::task::heartbeat::{Held, renew_all};
 use tiltyard_model::agent::Profile;
@@ -69,6 +69,30 @@ async fn d31_hello_sorts_the_leases_out() {
     assert_eq!((rig.state(held).await, rig.state(missed).await), (State::Running, State::Ready));
     assert_eq!(rig.get(missed).await.task.used, 0);
     assert_eq!(rig.story(missed).await, ["submitted", "leased", "released"]);
+}
+
+// D30: the log tells each coming and going of an agent once, whether its process is the same or not.
+#[tokio::test]
+async fn d30_the_log_tells_when_an_agent_comes_and_goes() {
+    let mut rig = Rig::new().await;
+    let says = |instance: &str| Hello {
+        name: "a".into(),
+        instance: instance.into(),
+        profile: Profile::default(),
+        holds: Vec::new(),
+    };
+    for (instance, silence_ms) in [("i1", 0), ("i1", 30_000), ("i1", 0), ("i2", 0)] {
+        let word = says(instance);
+        rig.act(move |act| hello(act, &word)).await.expect("is welcome");
+        rig.pass_ms(silence_ms).await;
+        rig.act(notice_silence).await.expect("is noticed");
+    }
+    let told = ["registered", "online", "offline", "online", "online"];
+    assert_eq!(rig.story("a").await, told);
+    rig.restart().await;
+    let word = says("i2");
+    rig.act(move |act| hello(act, &word)).await.expect("is welcome");
+    assert_eq!(rig.story("a").await, [&told[..], &["online"]].concat(), "it speaks with a new server");
 }
 
 // The server's own watch ends an attempt that its agent does not end.

@@ -10,7 +10,7 @@ use tiltyard_engine::task::claim::{Claimed, Request, claim};
 use tiltyard_engine::task::settle::{Report, Verdict, settle};
 use tiltyard_engine::task::submit::submit;
 use tiltyard_engine::{Engine, Options, Pass, Urgency};
-use tiltyard_model::event::Type;
+use tiltyard_model::event::{Subject, Type};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Reach;
@@ -87,10 +87,10 @@ impl Rig {
         self.get(id).await.task.state
     }
 
-    /// Types of the events of a task, in order, without the noun.
-    pub(crate) async fn story(&self, id: Id) -> Vec<&'static str> {
+    /// Types of the events of a task or an agent, in order, without the noun.
+    pub(crate) async fn story(&self, about: impl Into<Subject>) -> Vec<&'static str> {
         let filter = tiltyard_store::event::Filter {
-            subject: Some(id.into()),
+            subject: Some(about.into()),
             ..tiltyard_store::event::Filter::default()
         };
         let read = move |rows: &tiltyard_store::Rows| {
