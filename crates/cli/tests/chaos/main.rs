@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
 
+mod agent;
 mod check;
 mod disk;
 mod fault;
@@ -15,6 +16,7 @@ mod ledger;
 mod line;
 mod load;
 mod measure;
+mod mishap;
 mod power;
 mod rollback;
 mod seen;
