@@ -5,16 +5,19 @@ use super::closed;
 use super::deed::{Deed, Plain, Tried};
 use crate::act::{Act, Pass};
 use crate::memory::ready::Want;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tokio::sync::oneshot;
 
-const WANTED: u8 = 0;
-const BEING_TRIED: u8 = 1;
-const GIVEN_UP: u8 = 2;
-/// How long somebody who gives up waits for a try that is under way.
+const UNTRIED: u8 = 0;
+const WANTED: u8 = 1;
+const BEING_TRIED: u8 = 2;
+const GIVEN_UP: u8 = 3;
+/// How long somebody who gives up waits for a try that is under way, or still to come.
 const LAST_TRY: Duration = Duration::from_millis(20);
 
 /// The caller's end of a waiting deed. Dropping it gives the deed up.
@@ -24,29 +27,44 @@ pub struct Waiting<T> {
 }
 
 impl<T> Waiting<T> {
-    /// Waits at most `patience`; `None` when there was nothing to do so long.
+    /// Waits at most `patience`; see [`Waiting::until`].
     ///
     /// # Errors
     /// What the deed says.
-    pub async fn at_most(mut self, patience: Duration) -> Result<Option<T>, Refusal> {
-        let mut patience = patience;
-        loop {
-            match tokio::time::timeout(patience, &mut self.answer).await {
-                Ok(answer) => return answer.unwrap_or_else(|_| Err(closed())).map(Some),
-                Err(_) if self.give_up() => return Ok(None),
-                Err(_) => patience = LAST_TRY,
-            }
-        }
+    pub async fn at_most(self, patience: Duration) -> Result<Option<T>, Refusal> {
+        self.until(tokio::time::sleep(patience)).await
     }
 
-    fn give_up(&self) -> bool {
+    /// Waits until `over`, and in any case until the deed was tried: `None` says that there was nothing to do, never
+    /// that nobody has looked. Who asks again for an answer that was lost (D3) would lose what it holds otherwise.
+    ///
+    /// # Errors
+    /// What the deed says; 503 when the server ends before it was tried.
+    pub async fn until(mut self, over: impl Future<Output = ()>) -> Result<Option<T>, Refusal> {
+        let mut over = pin!(over);
+        let mut is_over = false;
+        while !is_over || !self.give_up_tried() {
+            let next =
+                async { if is_over { tokio::time::sleep(LAST_TRY).await } else { over.as_mut().await } };
+            tokio::select! {
+                biased;
+                answer = &mut self.answer => return answer.unwrap_or_else(|_| Err(closed())).map(Some),
+                () = next => is_over = true,
+            }
+        }
+        Ok(None)
+    }
+
+    fn give_up_tried(&self) -> bool {
         self.state.compare_exchange(WANTED, GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }
 
 impl<T> Drop for Waiting<T> {
     fn drop(&mut self) {
-        self.give_up();
+        let give_up = |state| matches!(state, UNTRIED | WANTED).then_some(GIVEN_UP);
+        // One that is being tried finds nobody who takes its answer, and is made good for then.
+        let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, give_up);
     }
 }
 
@@ -67,7 +85,7 @@ where
     F: FnMut(&mut Act<'_>) -> Result<Option<T>, Refusal> + Send + 'static,
     L: FnOnce(&mut Act<'_>, T) -> Result<(), Refusal> + Send + 'static,
 {
-    let state = Arc::new(AtomicU8::new(WANTED));
+    let state = Arc::new(AtomicU8::new(UNTRIED));
     let (reply, answer) = oneshot::channel();
     let parked = Parked {
         pass: Arc::new(pass),
@@ -116,8 +134,8 @@ where
     }
 
     fn still_wanted(&mut self) -> bool {
-        let tried = self.state.compare_exchange(WANTED, BEING_TRIED, Ordering::SeqCst, Ordering::SeqCst);
-        tried.is_ok() || tried == Err(BEING_TRIED)
+        let begin = |state| (state != GIVEN_UP).then_some(BEING_TRIED);
+        self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begin).is_ok()
     }
 
     fn answer(self: Box<Self>) -> Option<Box<dyn Deed>> {

@@ -1,7 +1,8 @@
 //! What a restart finds again, and what the log tells.
 
 use crate::rig::{Rig, request, spec};
-use tiltyard_engine::task::claim::{Request, claim};
+use std::pin::pin;
+use tiltyard_engine::task::claim::{Request, claim, wait};
 use tiltyard_engine::task::submit::submit;
 use tiltyard_engine::{Engine, Options, Pass};
 use tiltyard_model::refusal::{Code, Refusal};
@@ -97,6 +98,38 @@ async fn a_claim_whose_caller_is_gone_takes_nothing() {
     drop(rig.engine.wait(Pass::system(), deed, |_, _| Ok(())).expect("waits"));
     let id = rig.submit(spec("x")).await;
     assert_eq!(rig.claim("here").await.expect("is ready").found.task.id, id);
+}
+
+// D3: who asks again for a lost answer gets it from a door that has no time for anybody, too: "nothing" is said by
+// somebody who has looked.
+#[tokio::test]
+async fn d3_a_claim_asked_again_is_answered_however_busy_the_door_is() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    let asked = Request { claim_id: Some("c1".into()), ..request("a") };
+    assert_eq!(rig.claim_as(asked.clone()).await.len(), 1);
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = rig.act(move |_| {
+        begun.send(()).expect("the test lives");
+        held.recv().expect("the test lives");
+        Ok(())
+    });
+    let again = async {
+        has_begun.await.expect("the door works");
+        let waiting = wait(&rig.engine, Pass::system(), asked).expect("waits");
+        let mut answer = pin!(waiting.until(std::future::ready(())));
+        tokio::select! {
+            biased;
+            answer = &mut answer => panic!("nobody can have looked: {answer:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+        release.send(()).expect("the door waits");
+        answer.await.expect("answers").expect("the same comes back")
+    };
+    let (busy, again) = tokio::join!(busy, again);
+    busy.expect("is done");
+    assert_eq!((again[0].found.task.id, again[0].found.task.generation), (id, 1));
 }
 
 // E7: beyond its line the door turns work away, and what was acknowledged stands.

@@ -65,10 +65,14 @@ async fn take(ask: &Ask, request: Request, wait: Duration) -> Result<Taken, Refu
         Ok((!claimed.is_empty()).then(|| giver.of(claimed)))
     };
     let waiting = app.engine.wait(pass.clone(), deed, |act, taken: Taken| taken.take_back(act))?;
-    let found = tokio::select! {
-        found = waiting.at_most(wait) => found?,
-        _ = app.stop.clone().reached(crate::edge::stop::Stage::Draining) => None,
+    let stop = app.stop.clone();
+    let over = async {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stop.reached(crate::edge::stop::Stage::Draining) => {}
+        }
     };
+    let found = waiting.until(over).await?;
     Ok(found.unwrap_or_else(|| app.taken(&pass).of(Vec::new())))
 }
 
