@@ -4,7 +4,7 @@
 mod produce;
 mod work;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Kind, Ledger};
 use crate::line::{Answer, Line, Silence};
 use crate::server::Server;
 use serde_json::Value;
@@ -24,6 +24,8 @@ const MAX_OPEN: i64 = 150;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// The pause before a busy server is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// A request of which nothing is heard for so long was forgotten: far longer than any disk or any load explains.
+const MAX_ANSWER: Duration = Duration::from_secs(30);
 /// Bounds the failure of hands that never come to an end.
 const MAX_END: Duration = Duration::from_secs(60);
 
@@ -159,9 +161,16 @@ impl Hand {
     /// Says it once.
     async fn once(&mut self, ask: &Ask) -> Result<Answer, Silence> {
         let mut line = self.line().await;
-        let answer = match &ask.key {
-            Some(key) => line.post_once(&ask.path, key, &ask.body).await,
-            None => line.post(&ask.path, &ask.body).await,
+        let asked = async {
+            match &ask.key {
+                Some(key) => line.post_once(&ask.path, key, &ask.body).await,
+                None => line.post(&ask.path, &ask.body).await,
+            }
+        };
+        let Ok(answer) = tokio::time::timeout(MAX_ANSWER, asked).await else {
+            let text = format!("{}: nothing was heard of {} for {MAX_ANSWER:?}", self.name, ask.path);
+            self.ledger.fault(Kind::Answer, text);
+            return Err(Silence::Unknown);
         };
         match &answer {
             Ok(answer) if answer.is_done() => self.ledger.hear(),

@@ -48,8 +48,20 @@ fn claim(hand: &Hand, claim_id: Option<&str>, max: u64, lease_ms: u64) -> Value 
     claim
 }
 
+/// The answer to a claim, said until somebody has an ear for it.
+async fn claimed(hand: &mut Hand, ask: &Ask) -> Vec<Held> {
+    let answer = hand.again_and_again(ask).await;
+    if !answer.is_done() {
+        hand.ledger.fault(Kind::Answer, format!("a claim: {} {}", answer.status, answer.body));
+    }
+    taken(hand, &answer.body)
+}
+
 /// Takes down what was handed out.
 fn taken(hand: &Hand, answer: &Value) -> Vec<Held> {
+    if !answer["claim_refused"].is_null() {
+        hand.ledger.fault(Kind::Answer, format!("the claim of a settle: {}", answer["claim_refused"]));
+    }
     let tasks = answer["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
     let held = tasks.iter().map(|task| Held {
         attempt: (text(&task["id"]), task["generation"].as_i64().unwrap_or_default()),
@@ -69,8 +81,7 @@ pub(super) async fn one_by_one(mut hand: Hand) {
     while hand.phase() < Phase::Stop {
         let claim_id = hand.next("claim");
         let ask = Ask::new("/tasks/claim", claim(&hand, Some(&claim_id), 4, LONG_LEASE_MS));
-        let answer = hand.again_and_again(&ask).await;
-        for held in taken(&hand, &answer.body) {
+        for held in claimed(&mut hand, &ask).await {
             if hand.chance.once_in(3) {
                 beat(&mut hand, &held).await;
             }
