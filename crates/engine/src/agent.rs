@@ -2,7 +2,7 @@
 
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
-use crate::task::heartbeat::{Held, Standing, id_of, renew_all};
+use crate::task::heartbeat::{Held, Standing, id_of, renew_all, speaks_for};
 use crate::task::{end, rescue, settle};
 use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, State, admit, state};
 use tiltyard_model::audit::Action;
@@ -52,8 +52,10 @@ pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
 /// 403 for a token of another agent; 422 for a name that is no slug.
 pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     admit(&hello.name, &hello.profile)?;
+    speaks_for(act, &hello.name)?;
     let key = act.agent_key(&hello.name)?;
     let was_there = act.memory.online.contains(&key);
+    act.memory.hints().processes.greet(key, &hello.instance);
     let standing = renew_all(act, &hello.name, Some(&hello.instance), None, &hello.holds)?;
     end_unnamed(act, key, hello)?;
     let known = known(act, key)?;
@@ -240,6 +242,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     tiltyard_store::agent::delete(act.tx, key, act.now.wall).map_err(refusal_of)?;
     act.memory.forget_agent(key);
     act.memory.hints().online.remove(&key);
+    act.memory.hints().processes.forget(key);
     crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))

@@ -9,6 +9,7 @@ pub mod count;
 pub mod lease;
 pub mod letter;
 pub mod name;
+pub mod process;
 pub mod ready;
 mod summary;
 pub mod unique;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub last_key: i64,
     /// When each agent last said something: on the wall clock, and on the steady one.
     pub presence: HashMap<i64, (i64, i64)>,
+    /// Which process of each agent is the newest.
+    pub processes: process::Processes,
     /// Agents that spoke since they were last found silent.
     pub online: HashSet<i64>,
     /// Whether the disk is so full that new work is refused (O15).

@@ -307,6 +307,21 @@ pub fn progress(
     Ok(tx.run(sql!("task/progress"), &parameters)? == 1)
 }
 
+/// Keeps the length of a lease and whose it is, where a renewal changes either; false when the generation does not run.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn prolong(
+    tx: &Tx,
+    key: i64,
+    generation: i64,
+    lease_ms: DurationMs,
+    instance: Option<&str>,
+) -> Result<bool> {
+    let parameters = [key.into(), generation.into(), lease_ms.into(), instance.into()];
+    Ok(tx.run(sql!("task/prolong"), &parameters)? == 1)
+}
+
 /// Keeps how the stop of a cancelled attempt stands; false when that generation has no stop under way.
 ///
 /// # Errors

@@ -60,6 +60,7 @@ fn names(rows: &Rows, parts: &mut Parts) -> Result<()> {
         parts.put_lane(row.key, row.queue, Arc::new(row.lane));
     }
     for (key, agent) in tiltyard_store::agent::all(rows)? {
+        agent.instance.iter().for_each(|instance| parts.processes.greet(key, instance));
         parts.put_agent(key, agent);
     }
     for (key, actor) in name::actors(rows)? {

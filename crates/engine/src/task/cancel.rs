@@ -1,5 +1,6 @@
 //! Cancel: a task is called off, and its attempt told to stop (D4).
 
+use super::access::may_speak_for;
 use super::{Step, dependent, end};
 use crate::act::record::Told;
 use crate::act::{Act, Effect, refusal_of};
@@ -120,11 +121,20 @@ pub fn stopped(act: &mut Act<'_>, found: &Found, generation: i64, stop: Stop) ->
     act.task_event(found.scope, found.key, &TaskStopped { generation, stop: word.to_owned() })
 }
 
-/// An agent says how the stop of an attempt goes.
+/// An agent says how the stop of an attempt of its own goes.
 ///
 /// # Errors
-/// 404 for a task that the caller does not see.
+/// 404 for a task that the caller does not see, and for another agent's attempt (SEC3).
 pub fn report_stop(act: &mut Act<'_>, id: Id, generation: i64, stop: Stop) -> Result<(), Refusal> {
     let found = act.task(id)?;
+    if !may_report(act, &found, generation)? {
+        return Err(Refusal::missing("task", id));
+    }
     stopped(act, &found, generation, stop)
+}
+
+/// Whether the caller speaks for the agent of an attempt.
+pub(crate) fn may_report(act: &Act<'_>, found: &Found, generation: i64) -> Result<bool, Refusal> {
+    let attempt = tiltyard_store::task::attempt(act.tx, found.key, generation).map_err(refusal_of)?;
+    Ok(attempt.is_none_or(|attempt| may_speak_for(&act.pass.caller, &attempt.agent)))
 }

@@ -52,6 +52,10 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
     admit(request.lease_ms)?;
     let agent = act.agent_key(&request.want.agent)?;
     crate::agent::seen(act, agent);
+    if let Some(instance) = &request.instance {
+        // Who comes to take work says nothing of what it holds, but it is there from now on.
+        act.memory.hints().processes.heard(agent, instance);
+    }
     let claim = request.claim_id.as_ref().map(|id| hash_of(agent, id));
     let again = replay(act, agent, claim)?;
     let draining = act.memory.names.agent(agent).is_some_and(|known| known.draining);

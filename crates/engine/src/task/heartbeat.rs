@@ -5,6 +5,7 @@ use super::access::{may_reach, may_speak_for};
 use super::{cancel, rescue};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Lease;
+use std::sync::Arc;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::attempt::{Outcome, Stop};
@@ -59,12 +60,7 @@ pub fn beat(act: &mut Act<'_>, word: &Beat) -> Result<DurationMs, Refusal> {
         return Err(gone(act, word.id, word.generation)?);
     };
     let caller = &act.pass.caller;
-    let reaches = act
-        .memory
-        .names
-        .lane(lease.lane)
-        .is_some_and(|(_, lane)| may_reach(caller, &lane.scope, &lane.queue));
-    if !reaches || !may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
+    if !reaches(act, &lease) || !may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
         return Err(Refusal::missing("task", word.id));
     }
     if word.progress.is_some() || word.message.is_some() {
@@ -72,9 +68,15 @@ pub fn beat(act: &mut Act<'_>, word: &Beat) -> Result<DurationMs, Refusal> {
             .map_err(refusal_of)?;
     }
     let agent = lease.agent;
-    let length = prolong(act, lease, word.lease_ms);
+    let length = prolong(act, &lease, word.lease_ms, None)?;
     crate::agent::seen(act, agent);
     Ok(length)
+}
+
+/// Whether the caller may know of a lease's task.
+fn reaches(act: &Act<'_>, lease: &Lease) -> bool {
+    let lane = act.memory.names.lane(lease.lane);
+    lane.is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue))
 }
 
 fn check(word: &Beat) -> Result<(), Refusal> {
@@ -88,11 +90,24 @@ fn check(word: &Beat) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn prolong(act: &mut Act<'_>, lease: Lease, lease_ms: Option<DurationMs>) -> DurationMs {
+/// Prolongs a lease, which is `by`'s from now on. Only what a restart must find again is written: another length, and
+/// another process (E4).
+fn prolong(
+    act: &mut Act<'_>,
+    lease: &Lease,
+    lease_ms: Option<DurationMs>,
+    by: Option<&str>,
+) -> Result<DurationMs, Refusal> {
     let lease_ms = lease_ms.unwrap_or(lease.lease_ms);
+    let by = by.filter(|by| lease.instance.as_deref() != Some(by));
+    let instance = by.map(Arc::from).or_else(|| lease.instance.clone());
+    if by.is_some() || lease_ms != lease.lease_ms {
+        task::prolong(act.tx, lease.task, lease.generation, lease_ms, instance.as_deref())
+            .map_err(refusal_of)?;
+    }
     let expires = act.now.steady + lease_ms;
-    act.memory.put_lease(Lease { lease_ms, expires, ..lease });
-    lease_ms
+    act.memory.put_lease(Lease { lease_ms, expires, instance, ..lease.clone() });
+    Ok(lease_ms)
 }
 
 /// Why a generation holds nothing any more. The word of an attempt that was cancelled counts as its acknowledgement
@@ -109,18 +124,22 @@ fn gone(act: &mut Act<'_>, id: Id, generation: i64) -> Result<Refusal, Refusal> 
     })
 }
 
-/// The word of a cancelled attempt is its acknowledgement (D4). A refusal takes back what its deed wrote, so this is
-/// a deed of its own.
+/// The word of a cancelled attempt is its acknowledgement (D4); that of somebody who does not speak for its agent is
+/// none. A refusal takes back what its deed wrote, so this is a deed of its own.
 ///
 /// # Errors
-/// When the store cannot write it.
+/// 404 for a task that the caller does not see.
 pub fn acknowledge_if_cancelled(act: &mut Act<'_>, id: Id, generation: i64) -> Result<(), Refusal> {
     let found = act.task(id)?;
+    if !cancel::may_report(act, &found, generation)? {
+        return Ok(());
+    }
     cancel::stopped(act, &found, generation, Stop::Acknowledged)
 }
 
-/// Prolongs all leases that an agent names, with one deed. A new process (`instance` differs) that says it holds
-/// nothing ends the old leases as lost at once (D3).
+/// Prolongs all leases that an agent names, with one deed; they are its present process's from then on. A new process
+/// (`instance` differs) that says it holds nothing ends the old leases as lost at once (D3); one that another has
+/// replaced may still prolong what it names, and says nothing about the rest.
 ///
 /// # Errors
 /// 403 for an agent's token of another agent; 422 for a length out of bounds.
@@ -132,17 +151,16 @@ pub fn renew_all(
     leases: &[Held],
 ) -> Result<Standing, Refusal> {
     lease_ms.map_or(Ok(0), admit)?;
-    if !may_speak_for(&act.pass.caller, agent) {
-        return Err(Refusal::new(Code::Forbidden, format!("the token is not that of the agent `{agent}`")));
-    }
+    speaks_for(act, agent)?;
     let agent = act.agent_key(agent)?;
+    let newest = instance.filter(|instance| act.memory.hints().processes.heard(agent, instance));
     if leases.is_empty() {
-        forget_other_instances(act, agent, instance)?;
+        forget_other_instances(act, agent, newest)?;
     }
     crate::agent::seen(act, agent);
     let mut standing = Standing::default();
     for held in leases {
-        match judge(act, agent, *held, lease_ms)? {
+        match judge(act, agent, *held, lease_ms, newest)? {
             None => standing.keep.push(*held),
             Some(code) => standing.drop.push((*held, code)),
         }
@@ -150,34 +168,35 @@ pub fn renew_all(
     Ok(standing)
 }
 
+/// Refuses whoever does not speak for an agent (SEC3).
+pub(crate) fn speaks_for(act: &Act<'_>, agent: &str) -> Result<(), Refusal> {
+    if may_speak_for(&act.pass.caller, agent) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::Forbidden, format!("the token is not that of the agent `{agent}`")))
+}
+
+/// Prolongs one lease, or says why it is none: a word about one never keeps the others from living on.
 fn judge(
     act: &mut Act<'_>,
     agent: i64,
     held: Held,
     lease_ms: Option<DurationMs>,
+    by: Option<&str>,
 ) -> Result<Option<Code>, Refusal> {
     let Some(key) = act.tx.key(held.id) else { return Ok(Some(Code::NotFound)) };
-    let lease = act.memory.leases.live(key, held.generation).filter(|lease| lease.agent == agent).cloned();
-    let Some(lease) = lease else {
-        if act
-            .memory
-            .leases
-            .get(key)
-            .is_some_and(|open| open.generation == held.generation && open.stop.is_some())
-        {
-            acknowledge_if_cancelled(act, held.id, held.generation)?;
-        }
+    let own = |lease: &&Lease| lease.generation == held.generation && lease.agent == agent;
+    let Some(lease) = act.memory.leases.get(key).filter(own).cloned() else {
         return Ok(Some(Code::StaleGeneration));
     };
-    let reaches = act
-        .memory
-        .names
-        .lane(lease.lane)
-        .is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue));
-    if !reaches {
+    if !reaches(act, &lease) {
         return Ok(Some(Code::NotFound));
     }
-    prolong(act, lease, lease_ms);
+    if lease.stop.is_some() {
+        acknowledge_if_cancelled(act, held.id, held.generation)?;
+        return Ok(Some(Code::StaleGeneration));
+    }
+    prolong(act, &lease, lease_ms, by)?;
     Ok(None)
 }
 

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, request, spec};
 use tiltyard_engine::agent::{Hello, hello, notice_silence};
 use tiltyard_engine::task::claim::Request;
-use tiltyard_engine::task::heartbeat::{Held, renew_all};
+use tiltyard_engine::task::heartbeat::{Beat, Held, beat, renew_all};
 use tiltyard_model::agent::Profile;
 use tiltyard_model::refusal::Code;
 use tiltyard_model::task::attempt::Outcome;
@@ -135,4 +135,22 @@ async fn e4_a_restart_gives_every_lease_its_full_length() {
     let found = rig.get(id).await;
     assert_eq!((found.task.state, found.task.generation, found.task.used), (State::Running, 1, 0));
     rig.settle(id, 1, Outcome::Succeeded).await.expect("its agent finishes it");
+}
+
+// E4, D3: the length that a heartbeat gave is the full length that a restart gives again.
+#[tokio::test]
+async fn e4_a_length_that_a_heartbeat_gave_outlives_a_restart() {
+    let mut rig = Rig::new().await;
+    let (one, all) = (rig.submit(spec("one")).await, rig.submit(spec("all")).await);
+    rig.claim_as(Request { max: 2, lease_ms: 1_000, ..of("i1") }).await;
+    let word = Beat { id: one, generation: 1, lease_ms: Some(600_000), progress: None, message: None };
+    rig.act(move |act| beat(act, &word)).await.expect("lives on");
+    let held = [Held { id: all, generation: 1 }];
+    rig.act(move |act| renew_all(act, "a", Some("i1"), Some(600_000), &held)).await.expect("lives on");
+    assert_eq!(rig.get(one).await.task.lease_ms, Some(600_000));
+    rig.restart().await;
+    rig.pass_ms(599_999).await;
+    assert_eq!((rig.state(one).await, rig.state(all).await), (State::Running, State::Running));
+    rig.pass_ms(1).await;
+    assert_eq!((rig.state(one).await, rig.state(all).await), (State::Ready, State::Ready));
 }

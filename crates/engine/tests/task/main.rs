@@ -5,6 +5,7 @@ mod board;
 mod claim;
 mod dependency;
 mod lease;
+mod process;
 mod recovery;
 mod rig;
 mod submit;
