@@ -25,10 +25,12 @@ pub struct Edit {
     pub payload: Option<String>,
 }
 
-/// Runs a dead or cancelled task again, because somebody asks for it (SEC21).
+/// Runs a dead or cancelled task again, because somebody asks for it (SEC21). A cancelled attempt that is still
+/// stopping takes its slot until it has stopped (D4): the task does not run again beside it.
 ///
 /// # Errors
-/// 404; 409 `wrong_state` for another state; 409 `dependency_failed` while a dependency has ended badly.
+/// 404; 409 `wrong_state` for another state, and while the cancelled attempt is still stopping (30 s at most); 409
+/// `dependency_failed` while a dependency has ended badly.
 pub fn retry(act: &mut Act<'_>, id: Id, edit: &Edit) -> Result<Found, Refusal> {
     let found = act.task(id)?;
     again(act, &found, edit, "retry")?;
@@ -92,6 +94,14 @@ fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
         let text = format!("{} is {}: only dead and cancelled tasks can be retried", task.id, state.as_str());
         return Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
     }
+    if is_stopping(act, found.key) {
+        let text = format!(
+            "the attempt {} of {} was cancelled and is still stopping: retry the task once it has stopped, which \
+             takes 30 s at most",
+            task.generation, task.id
+        );
+        return Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
+    }
     if task.spec.extras.on_dependency_failure == OnDependencyFailure::Run {
         return Ok(());
     }
@@ -103,6 +113,11 @@ fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
             Err(Refusal::new(Code::DependencyFailed, text).with("dependency", id.to_string()))
         }
     }
+}
+
+/// Whether a cancelled attempt of the task may still run, and takes its slot.
+fn is_stopping(act: &Act<'_>, task: i64) -> bool {
+    act.memory.leases.get(task).is_some()
 }
 
 /// Moves a task to the first state of a new life.
@@ -135,7 +150,9 @@ fn revive_dependents(act: &mut Act<'_>, key: i64) -> Result<(), Refusal> {
                 found.task.state == State::Cancelled
                     && found.task.reason.as_deref() == Some(dependent::BY_DEPENDENCY)
             };
-            let Some(found) = found.filter(cancelled) else { continue };
+            let Some(found) = found.filter(cancelled).filter(|found| !is_stopping(act, found.key)) else {
+                continue;
+            };
             // With another dependency that has ended badly it stays where it is.
             if dependency::failed(act.tx, key).map_err(refusal_of)?.is_none() {
                 crate::dead_letter::revived(act, &found, &Edit::default())?;

@@ -10,7 +10,7 @@ use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Code;
 use tiltyard_model::role::Caller;
 use tiltyard_model::task::attempt::{Attempt, Outcome, Stop};
-use tiltyard_model::task::{Spec, State};
+use tiltyard_model::task::{Concurrency, Extras, Spec, State};
 
 async fn history(rig: &Rig, id: Id) -> Vec<Attempt> {
     rig.engine.read(move |rows| attempts(rows, &Caller::system(), id)).await.expect("reads")
@@ -171,4 +171,28 @@ async fn a_retry_begins_a_new_life() {
     assert_eq!(history(&rig, id).await[0].payload.as_deref(), Some("1"));
     let early = rig.act(move |act| retry(act, id, &Edit::default())).await.expect_err("runs");
     assert_eq!(early.code, Code::WrongState);
+}
+
+// D4: an attempt that is still stopping keeps its slot: its task does not run again beside it.
+#[tokio::test]
+async fn d4_a_task_is_retried_once_its_attempt_has_stopped() {
+    let mut rig = Rig::new().await;
+    let limited = |title: &str| {
+        let concurrency = Some(Concurrency { key: "db".into(), limit: 1 });
+        Spec { extras: Extras { concurrency, ..Extras::default() }, ..spec(title) }
+    };
+    let id = running(&rig, limited("one")).await;
+    let other = rig.submit(limited("other")).await;
+    rig.act(move |act| cancel(act, id, "requested")).await.expect("is cancelled");
+    let again = move |act: &mut tiltyard_engine::Act<'_>| retry(act, id, &Edit::default()).map(drop);
+    let early = rig.act(again).await.expect_err("still stops");
+    assert_eq!(early.code, Code::WrongState);
+    rig.restart().await;
+    assert_eq!(rig.act(again).await.expect_err("still stops").code, Code::WrongState);
+    assert!(rig.claim("b").await.is_none(), "the slot is taken");
+    rig.act(move |act| report_stop(act, id, 1, Stop::Stopped)).await.expect("is on record");
+    rig.clock.advance(1);
+    rig.act(again).await.expect("has stopped");
+    assert_eq!(rig.claim("b").await.expect("is free").found.task.id, other);
+    assert!(rig.claim("b").await.is_none(), "one at a time");
 }
