@@ -113,21 +113,29 @@ impl Act<'_> {
         hints.last_key
     }
 
-    /// Does a part that may be refused without the rest: what it wrote is then taken back, and the rest stands.
+    /// Does a part that may be refused without the rest: what it wrote is then taken back, the rest stands, and the
+    /// inner result says why.
     ///
     /// # Errors
-    /// What the part says; what the store says when the part cannot be taken back, and the whole deed must fail.
-    pub fn part<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    /// When the part cannot be taken back by itself, and the whole deed must fail: the database has taken back the
+    /// whole transaction, as it does on a full disk.
+    pub fn part<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> Result<Result<T, Refusal>, Refusal> {
         let (mark, effects) = (self.memory.mark(), self.effects.len());
         self.tx.save_part().map_err(refusal_of)?;
-        match part(self) {
-            Ok(done) => self.tx.keep_part().map_err(refusal_of).map(|()| done),
-            Err(refusal) => {
-                self.memory.rollback_to(mark);
-                self.effects.truncate(effects);
-                self.tx.undo_part().map_err(refusal_of)?;
-                Err(refusal)
-            }
+        let refusal = match part(self) {
+            Ok(done) => return self.tx.keep_part().map_err(refusal_of).map(|()| Ok(done)),
+            Err(refusal) => refusal,
+        };
+        self.memory.rollback_to(mark);
+        self.effects.truncate(effects);
+        match self.tx.undo_part() {
+            Ok(()) => Ok(Err(refusal)),
+            // There is nothing left to go back to: the part's own refusal says why, where the store is not at fault.
+            Err(_) if matches!(refusal.code, Code::StorageLow | Code::Overloaded) => Err(refusal),
+            Err(error) => Err(refusal_of(error)),
         }
     }
 

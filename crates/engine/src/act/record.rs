@@ -8,6 +8,7 @@ use tiltyard_model::audit::{self, ActResult, Action, Entry, Phase};
 use tiltyard_model::event::{Payload, Subject};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::Error;
 use tiltyard_store::event::{Append, append};
 
 /// What an audit entry tells beside who and when.
@@ -95,7 +96,8 @@ impl Act<'_> {
     /// Writes an audit entry.
     ///
     /// # Errors
-    /// 503 `audit_unavailable` when it cannot be written: the act that it covers is refused with it.
+    /// 503 `audit_unavailable` when it cannot be written: the act that it covers is refused with it. 503 `storage_low`
+    /// and `overloaded` where every write would hear that.
     pub fn audit(&mut self, told: Told) -> Result<(), Refusal> {
         let chain = told.scope.clone();
         let head = self.memory.audit.get(&chain).cloned().unwrap_or_default();
@@ -112,12 +114,7 @@ impl Act<'_> {
             detail: told.detail,
         };
         let entry = Entry::link(act, &head);
-        tiltyard_store::audit::append(self.tx, &entry).map_err(|error| {
-            Refusal::new(
-                Code::AuditUnavailable,
-                format!("the audit record cannot be written, so nothing was done: {error}"),
-            )
-        })?;
+        tiltyard_store::audit::append(self.tx, &entry).map_err(unavailable)?;
         let after = entry.head();
         self.memory.change(move |parts| {
             let before = parts.audit.insert(chain.clone(), after);
@@ -128,5 +125,28 @@ impl Act<'_> {
             ((), Box::new(inverse))
         });
         Ok(())
+    }
+}
+
+/// The record cannot be written. A full disk says so itself: the door must know that the store is sound (E2).
+fn unavailable(error: Error) -> Refusal {
+    if matches!(error, Error::Full(_) | Error::Busy(_)) {
+        return refusal_of(error);
+    }
+    let text = format!("the audit record cannot be written, so nothing was done: {error}");
+    Refusal::new(Code::AuditUnavailable, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Error, unavailable};
+
+    // E2: a full disk is told as one, whatever is written; SEC21: anything else is the record's own fault.
+    #[test]
+    fn e2_a_full_disk_says_so_itself() {
+        assert_eq!(unavailable(Error::Full("no room".into())).code, Code::StorageLow);
+        assert_eq!(unavailable(Error::Busy("locked".into())).code, Code::Overloaded);
+        let broken = Error::Broken { statement: "audit/append", reason: "EIO".into() };
+        assert_eq!(unavailable(broken).code, Code::AuditUnavailable);
     }
 }

@@ -86,7 +86,7 @@ fn some(act: &mut Act<'_>, keys: &[i64], thing: &Thing) -> Result<Bulked, Refusa
     let mut bulked = Bulked::default();
     for key in keys {
         let id = act.id(Noun::DeadLetter, *key);
-        match act.part(|act| one(act, id, thing)) {
+        match act.part(|act| one(act, id, thing))? {
             Ok(()) => bulked.changed += 1,
             Err(refusal) if refusal.kind() == Kind::Missing => continue,
             Err(refusal) => unfit(refusal)?,
@@ -170,7 +170,7 @@ fn start(act: &mut Act<'_>, turns: &[(i64, Turn)]) -> Result<Started, Refusal> {
             Turn::At(time) => (Some(*time), &mut started.scheduled),
             Turn::Now | Turn::Later => (None, &mut started.started),
         };
-        match act.part(|act| retry_at(act, id, &Edit::default(), not_before)) {
+        match act.part(|act| retry_at(act, id, &Edit::default(), not_before))? {
             Ok(()) => *count += 1,
             Err(refusal) if refusal.kind() == Kind::Missing => {}
             Err(refusal) => unfit(refusal)?,

@@ -78,6 +78,15 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
     Ok(taken)
 }
 
+/// Takes the next tasks beside something else that stands whatever becomes of the claim: the inner result is the
+/// claim's own. One that is refused in the middle has taken nothing.
+///
+/// # Errors
+/// What ends the whole deed, as [`Act::part`].
+pub fn along(act: &mut Act<'_>, request: &Request) -> Result<Result<Vec<Claimed>, Refusal>, Refusal> {
+    act.part(|act| claim(act, request))
+}
+
 /// Takes the next tasks, and waits for them inside the door. A caller that is gone gives back what it got, uncounted.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::{end, first_line};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::{Lease, Sort};
 use tiltyard_model::id::Id;
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::State;
 use tiltyard_model::task::attempt::{Attempt, Facts, MAX_RESULT_BYTES, Next, Outcome, Stop, after};
 use tiltyard_model::task::lease::stale;
@@ -52,6 +52,27 @@ pub fn settle(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal> {
         }
         None => settled_before(act, report),
     }
+}
+
+/// What became of one report of many.
+pub type Judged = (Id, Result<Verdict, Code>);
+
+/// Takes many reports, each for itself: one that is refused leaves nothing behind, and the others stand (D51).
+///
+/// # Errors
+/// What is about the server and not about one report; then none of them was taken.
+pub fn each(act: &mut Act<'_>, reports: &[Report]) -> Result<Vec<Judged>, Refusal> {
+    let judge = |report: &Report| match act.part(|act| settle(act, report))? {
+        Ok(verdict) => Ok((report.id, Ok(verdict))),
+        Err(refusal) if is_a_verdict(refusal.kind()) => Ok((report.id, Err(refusal.code))),
+        Err(refusal) => Err(refusal),
+    };
+    reports.iter().map(judge).collect()
+}
+
+/// Whether a refusal is about the one report, and not about the server.
+fn is_a_verdict(kind: Kind) -> bool {
+    matches!(kind, Kind::Missing | Kind::Conflict | Kind::Invalid | Kind::Denied)
 }
 
 fn admit(report: &Report) -> Result<(), Refusal> {

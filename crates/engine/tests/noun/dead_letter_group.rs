@@ -148,9 +148,9 @@ async fn a_part_that_is_refused_is_taken_back_alone() {
                 submit(act, &Spec { queue: "fresh".into(), ..spec("lost") })?;
                 cancel::cancel(act, running, "lost")?;
                 Err::<(), _>(Refusal::new(Code::WrongState, "after writing"))
-            });
+            })?;
             assert_eq!(refused.expect_err("refused").code, Code::WrongState);
-            let two = act.part(|act| submit(act, &spec("two")))?.id;
+            let two = act.part(|act| submit(act, &spec("two")))??.id;
             Ok((one, two))
         })
         .await

@@ -4,6 +4,7 @@ mod attempt;
 mod board;
 mod claim;
 mod dependency;
+mod door;
 mod lease;
 mod process;
 mod recovery;

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::{self as claims, Request};
 use tiltyard_engine::task::heartbeat::{self, Beat};
-use tiltyard_engine::task::settle::{self as settles, Report, Verdict};
+use tiltyard_engine::task::settle::{self as settles, Judged, Report, Verdict};
 use tiltyard_engine::{Act, Pass, Urgency};
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::refusal::{Code, Kind, Refusal};
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::task::DEFAULT_QUEUE;
 use tiltyard_model::task::attempt::Outcome;
@@ -136,8 +136,8 @@ pub(crate) async fn settle(mut ask: Ask) -> Answer {
     let again = next.clone().filter(|_| !wait.is_zero());
     let giver = ask.app.taken(&ask.pass());
     let deed = move |act: &mut Act<'_>| {
-        let verdicts = verdicts(act, reports)?;
-        let claimed = next.map(|next| claims::claim(act, &next)).transpose();
+        let verdicts = settles::each(act, &reports)?;
+        let claimed = next.map(|next| claims::along(act, &next)).transpose()?.transpose();
         Ok((verdicts, claimed.map(|claimed| giver.of(claimed.unwrap_or_default()))))
     };
     let (verdicts, taken) = ask.app.engine.enter(ask.pass(), Urgency::Urgent, deed).await?;
@@ -159,23 +159,6 @@ pub(crate) async fn settle(mut ask: Ask) -> Answer {
         };
     }
     Ok(settled(&ask, &verdicts, taken, refused).into_response())
-}
-
-/// What became of one outcome.
-type Judged = (Id, Result<Verdict, Code>);
-
-fn verdicts(act: &mut Act<'_>, reports: Vec<Report>) -> Result<Vec<Judged>, Refusal> {
-    let judge = |report: Report| match settles::settle(act, &report) {
-        Ok(verdict) => Ok((report.id, Ok(verdict))),
-        Err(refusal) if is_a_verdict(refusal.kind()) => Ok((report.id, Err(refusal.code))),
-        Err(refusal) => Err(refusal),
-    };
-    reports.into_iter().map(judge).collect()
-}
-
-/// Whether a refusal is about the one outcome, and not about the server.
-fn is_a_verdict(kind: Kind) -> bool {
-    matches!(kind, Kind::Missing | Kind::Conflict | Kind::Invalid | Kind::Denied)
 }
 
 fn settled(ask: &Ask, verdicts: &[Judged], taken: Option<Taken>, refused: Option<Refusal>) -> Reply {

@@ -1,0 +1,154 @@
+//! What goes wrong inside the door itself: parts that are refused, transactions that the database takes back, faults.
+
+use crate::rig::{Rig, report, request, spec};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tempfile::TempDir;
+use tiltyard_engine::act::record::Told;
+use tiltyard_engine::task::claim::{Request, along};
+use tiltyard_engine::task::settle::each;
+use tiltyard_engine::task::submit::submit;
+use tiltyard_engine::{Act, Engine, Options, Pass, Urgency};
+use tiltyard_model::audit::Action;
+use tiltyard_model::event::Type;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::task::State;
+use tiltyard_model::task::attempt::Outcome;
+use tokio::time::timeout;
+
+/// Bounds the failure of an answer that never comes.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+
+/// A second connection to a store, for what only a damaged one does.
+fn damage(folder: &std::path::Path, sql: &str) {
+    let connection = rusqlite::Connection::open(folder.join("tiltyard.db")).expect("opens");
+    connection.busy_timeout(MAX_WAIT).expect("is set");
+    connection.execute_batch(sql).expect("is done");
+}
+
+/// The database takes the whole transaction back by itself, as it does on a full disk.
+fn takes_back(folder: &std::path::Path, on: &str) {
+    damage(
+        folder,
+        &format!("CREATE TRIGGER full BEFORE INSERT ON {on} BEGIN SELECT RAISE(ROLLBACK, 'full'); END"),
+    );
+}
+
+/// An engine that counts how often it found its store broken.
+async fn counting() -> (TempDir, Arc<Engine>, Arc<AtomicUsize>) {
+    let (folder, broken) = (TempDir::new().expect("a folder"), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&broken);
+    let on_broken = Box::new(move |_: &str| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let engine = Engine::open(Options { on_broken, ..Options::new(folder.path()) }).await.expect("opens");
+    (folder, engine, broken)
+}
+
+fn full() -> Refusal {
+    Refusal::new(Code::StorageLow, "the disk is full")
+}
+
+async fn enter<T: Send + 'static>(
+    engine: &Engine,
+    deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Code> {
+    let answer = timeout(MAX_WAIT, engine.enter(Pass::system(), Urgency::Normal, deed)).await;
+    answer.expect("the door answers").map_err(|refusal| refusal.code)
+}
+
+// D51, D3: a claim that fails in the middle, beside outcomes that stand, has taken nothing.
+#[tokio::test]
+async fn d51_a_claim_that_fails_in_the_middle_takes_nothing() {
+    let rig = Rig::new().await;
+    let done = rig.submit(spec("done")).await;
+    rig.claim("a").await.expect("is ready");
+    for title in ["one", "two", "three"] {
+        rig.submit(spec(title)).await;
+    }
+    let third = format!(
+        "CREATE TRIGGER third BEFORE INSERT ON event
+         WHEN NEW.type = {kind} AND (SELECT count(*) FROM event WHERE type = {kind}) >= 3
+         BEGIN SELECT RAISE(ABORT, 'no more'); END",
+        kind = Type::TaskLeased.code()
+    );
+    damage(rig.folder.path(), &third);
+    let reports = [report(done, 1, Outcome::Succeeded), report(done, 7, Outcome::Succeeded)];
+    let deed = move |act: &mut Act<'_>| {
+        let judged = each(act, &reports)?;
+        Ok((judged, along(act, &Request { max: 3, ..request("a") })?))
+    };
+    let (judged, claimed) = rig.act(deed).await.expect("the outcomes stand");
+    assert!(judged[0].1.is_ok() && judged[1].1 == Err(Code::StaleGeneration), "{judged:?}");
+    assert_eq!(claimed.map_err(|refusal| refusal.code), Err(Code::Internal));
+    assert_eq!(rig.state(done).await, State::Succeeded);
+    let leases = rig.act(|act| Ok(act.memory.leases.len())).await;
+    assert_eq!(leases, Ok(0), "nothing is leased that nobody was told of");
+    damage(rig.folder.path(), "DROP TRIGGER third");
+    assert_eq!(rig.claim_as(Request { max: 9, ..request("a") }).await.len(), 3);
+}
+
+// E2: a disk that is full inside a part of a deed refuses what is in the transaction, and the server stays.
+#[tokio::test]
+async fn e2_a_full_disk_inside_a_part_is_no_broken_store() {
+    let (folder, engine, broken) = counting().await;
+    takes_back(folder.path(), "task");
+    let deed = |act: &mut Act<'_>| {
+        let part = act.part(|act| submit(act, &spec("x")).map_err(|_| full()));
+        part?.map(drop)
+    };
+    assert_eq!(enter(&engine, deed).await, Err(Code::StorageLow));
+    damage(folder.path(), "DROP TRIGGER full");
+    assert_eq!(broken.load(Ordering::SeqCst), 0);
+    let room = |act: &mut Act<'_'>| {
+        act.memory.hints().storage_low = false;
+        Ok(())
+    };
+    enter(&engine, room).await.expect("there is room");
+    enter(&engine, |act| submit(act, &spec("x")).map(drop)).await.expect("goes on");
+}
+
+// SEC21: a record that cannot be written refuses its act, and nothing else.
+#[tokio::test]
+async fn sec21_a_record_that_cannot_be_written_refuses_its_act() {
+    let (folder, engine, broken) = counting().await;
+    let refuse = "CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END";
+    damage(folder.path(), refuse);
+    let told = |act: &mut Act<'_>| act.audit(Told::done("system", Action::TaskRetried, "x"));
+    assert_eq!(enter(&engine, told).await, Err(Code::AuditUnavailable));
+    damage(folder.path(), "DROP TRIGGER no");
+    enter(&engine, told).await.expect("is written");
+    assert_eq!(broken.load(Ordering::SeqCst), 0);
+}
+
+/// Panics where the door drops it.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert_ne!(std::thread::current().name(), Some("door"), "a fault of ours outside of a deed");
+    }
+}
+
+// E2, E7: a fault of ours in the door itself ends the server, and leaves nobody waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e7_nobody_waits_for_a_door_that_is_no_more() {
+    let (_folder, engine, broken) = counting().await;
+    let (go, gone) = mpsc::channel::<()>();
+    let deed = move |_: &mut Act<'_>| {
+        gone.recv().expect("the caller goes");
+        Ok(Bomb)
+    };
+    let abandoned = engine.enter(Pass::system(), Urgency::Normal, deed);
+    assert!(timeout(Duration::ZERO, abandoned).await.is_err(), "the caller goes before the answer");
+    let waits = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { enter(&engine, |_| Ok(())).await }
+    });
+    go.send(()).expect("is awaited");
+    assert!(waits.await.expect("ends").is_err());
+    assert!(enter(&engine, |_| Ok(())).await.is_err(), "nor does anybody later");
+    engine.close().await.expect("its thread has ended");
+    assert_eq!(broken.load(Ordering::SeqCst), 1, "the server is told to end");
+}
