@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::memory::Memory;
 use crate::metric::Metrics;
 use crate::reserve::Reserve;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,8 +85,17 @@ impl Room {
         }
     }
 
-    /// Works until the door is closed and empty.
+    /// Works until the door is closed and empty. A fault of ours outside of a deed leaves memory nobody knows how: the
+    /// server ends and recovers at its restart, and nobody waits for an answer that cannot come.
     pub(super) fn work(mut self) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.serve())) {
+            let reason = format!("the thread that writes has panicked: {}", text_of(panic.as_ref()));
+            self.inbox.abandon();
+            self.break_down(&Error::Broken { statement: "door", reason });
+        }
+    }
+
+    fn serve(&mut self) {
         while !self.inbox.is_done() {
             let nap = if self.parked.is_empty() { LONG_NAP } else { PARKED_NAP };
             match self.inbox.take(nap) {
@@ -195,8 +205,7 @@ impl Room {
             effects: &mut batch.effects,
         };
         catch_unwind(AssertUnwindSafe(|| deed.perform(&mut act))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let text = text_of(panic.as_ref());
             tracing::error!(target: "store", "a deed panicked and was taken back: {text}");
             Err(Refusal::new(
                 Code::Internal,
@@ -333,4 +342,10 @@ impl Room {
             self.transaction(None);
         }
     }
+}
+
+/// What a panic says.
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

@@ -95,6 +95,15 @@ impl Inbox {
         self.came.notify_all();
     }
 
+    /// Takes no more, and answers nobody: whoever stands in line hears that the door is closed.
+    pub(super) fn abandon(&self) {
+        let mut lines = self.lines.lock();
+        lines.closed = true;
+        let left = (std::mem::take(&mut lines.urgent), std::mem::take(&mut lines.normal));
+        drop(lines);
+        drop(left);
+    }
+
     /// Whether it is closed and empty.
     pub(super) fn is_done(&self) -> bool {
         let lines = self.lines.lock();
