@@ -98,9 +98,39 @@ pub(crate) fn failure(statement: &'static str, error: &rusqlite::Error) -> Error
     let reason = error.to_string();
     match error.sqlite_error_code() {
         Some(Code::DiskFull) => Error::Full(reason),
+        // The index of the log could not grow. It is made anew from the log, so nothing is lost by it.
+        Some(_) if extended(error) == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Error::Full(reason),
+        Some(Code::OutOfMemory) => Error::Busy(reason),
         Some(Code::OperationInterrupted) => Error::Busy("the read took too long: ask for less".to_owned()),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => Error::Busy(reason),
         Some(Code::ConstraintViolation) => Error::Constraint { statement, reason },
         _ => Error::Broken { statement, reason },
+    }
+}
+
+fn extended(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, failure};
+    use rusqlite::ffi;
+
+    fn of(code: i32) -> Error {
+        failure("test", &rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    // E2: a disk or a memory that is full is no broken store; a write or an fsync that failed is.
+    #[test]
+    fn e2_only_what_failed_for_good_is_broken() {
+        assert!(matches!(of(ffi::SQLITE_FULL), Error::Full(_)));
+        assert!(matches!(of(ffi::SQLITE_IOERR_SHMSIZE), Error::Full(_)));
+        assert!(matches!(of(ffi::SQLITE_NOMEM), Error::Busy(_)));
+        for code in
+            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB]
+        {
+            assert!(matches!(of(code), Error::Broken { .. }), "{code}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Error;
-use tiltyard_store::sqlite::Checkpointer;
+use tiltyard_store::sqlite::{Checkpointer, Store};
 
 /// The log is moved when it is larger than this, in bytes.
 const MOVE_BEYOND_BYTES: u64 = 4 * 1024 * 1024;
@@ -35,17 +35,18 @@ impl Service for MoveLog {
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
             let (_, log_bytes) = engine.store().sizes();
-            if log_bytes < MOVE_BEYOND_BYTES {
-                return Ok(Ran::Done);
-            }
             let (store, connection) = (Arc::clone(engine.store()), Arc::clone(&self.connection));
             let work = tokio::task::spawn_blocking(move || {
                 let mut connection = connection.lock();
                 let open = match connection.take() {
                     Some(open) => open,
-                    None => store.checkpointer()?,
+                    None => opened(&store)?,
                 };
-                let moved = if log_bytes < ANEW_BEYOND_BYTES { open.run() } else { open.begin_anew() };
+                let moved = match log_bytes {
+                    ANEW_BEYOND_BYTES.. => open.begin_anew(),
+                    MOVE_BEYOND_BYTES.. => open.run(),
+                    _ => Ok((0, 0)),
+                };
                 *connection = Some(open);
                 moved
             });
@@ -56,6 +57,12 @@ impl Service for MoveLog {
             }
         })
     }
+}
+
+/// Opened with the server, before a flood of connections can leave no file to open. That it cannot be opened now says
+/// nothing about the store: it is tried again.
+fn opened(store: &Store) -> Result<Checkpointer, Error> {
+    store.checkpointer().map_err(|error| Error::Busy(format!("the log cannot be moved yet: {error}")))
 }
 
 /// A failed fsync of the file is no better than one of the log: it is not tried again, and the server ends (E2).
