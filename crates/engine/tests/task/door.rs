@@ -101,7 +101,7 @@ async fn e2_a_full_disk_inside_a_part_is_no_broken_store() {
     assert_eq!(enter(&engine, deed).await, Err(Code::StorageLow));
     damage(folder.path(), "DROP TRIGGER full");
     assert_eq!(broken.load(Ordering::SeqCst), 0);
-    let room = |act: &mut Act<'_'>| {
+    let room = |act: &mut Act<'_>| {
         act.memory.hints().storage_low = false;
         Ok(())
     };
