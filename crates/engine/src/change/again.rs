@@ -38,7 +38,7 @@ impl Cause {
 /// Makes the task ready for another attempt, attempts fresh; the change keeps its id.
 pub(super) fn send(act: &mut Act<'_>, case: &mut Case, cause: Cause) -> Result<(), Refusal> {
     let task = case.task(act)?;
-    let spec = next_spec(act, case, &task, cause)?;
+    let spec = next_spec(act, case, &task)?;
     Refusal::from_faults(faults(&spec)).map_or(Ok(()), Err)?;
     keep_payload(act.tx, task.key, &task.task.spec.payload).map_err(refusal_of)?;
     let lane = act.lane_key(task.queue, Lane::of(&spec))?;
@@ -53,14 +53,15 @@ pub(super) fn send(act: &mut Act<'_>, case: &mut Case, cause: Cause) -> Result<(
     act.task_event(task.scope, task.key, &ready)
 }
 
-fn next_spec(act: &Act<'_>, case: &Case, task: &Found, cause: Cause) -> Result<Spec, Refusal> {
+fn next_spec(act: &Act<'_>, case: &Case, task: &Found) -> Result<Spec, Refusal> {
     let mut spec = task.task.spec.clone();
     let mut payload: ChangePayload = serde_json::from_str(&spec.payload)
         .map_err(|error| Refusal::field("/payload", format!("is not that of a change: {error}")))?;
     let handed = case.heads()?.handed();
     payload.given.change = Some(case.id());
-    payload.given.start =
-        if cause == Cause::Conflict { Start::Resolve(handed) } else { Start::Earlier(handed) };
+    // Also when a person sends it back: what does not fit is worked on where it does not fit.
+    let fits = case.found.change.record.conflicts.is_empty();
+    payload.given.start = if fits { Start::Earlier(handed) } else { Start::Resolve(handed) };
     payload.given.feedback.clone_from(&case.found.change.record.feedback);
     if let Some(repository) = case.repository(act)? {
         payload.given.repository = repository.place();

@@ -1,10 +1,10 @@
 //! What people decide about changes.
 
-use crate::yard::{Yard, decision, green, green_of, landed, operator, person, sha256};
+use crate::yard::{Yard, decision, green, green_of, landed, oid, operator, person, sha256};
 use tiltyard_engine::change::send_back::{SendBack, send_back};
 use tiltyard_engine::gate::decide::{RefusedDecision, refused};
 use tiltyard_model::change::comment::Comment;
-use tiltyard_model::change::work::{Feedback, Start};
+use tiltyard_model::change::work::{CheckResult, Feedback, Start};
 use tiltyard_model::change::{State, Tier};
 use tiltyard_model::gate::{Side, State as GateState};
 use tiltyard_model::id::Id;
@@ -38,6 +38,26 @@ impl Yard {
         assert_eq!((change.state, change.tier), (State::Review, Some(Tier::Sensitive)));
         change.id
     }
+}
+
+// C32, C18: a person sends back what does not fit its base: the attempt begins on the newest base, with the conflicts
+// marked, and not on the head that is known not to fit.
+#[tokio::test]
+async fn c32_a_conflict_that_is_sent_back_is_resolved_on_the_newest_base() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    let conflict = || CheckResult::Conflict { base: oid("newer"), files: vec!["a.rs".into()] };
+    yard.check(|_| conflict()).await;
+    yard.propose("one").await;
+    yard.check(|_| conflict()).await;
+    assert_eq!(yard.state(id).await, State::Conflicted);
+    yard.back("zoe", id, &sha256("one"), vec![comment(None, None)]).await.expect("goes back");
+    let (payload, _) = yard.propose("one").await;
+    assert!(matches!(payload.given.start, Start::Resolve(_)), "{:?}", payload.given.start);
+    assert!(matches!(payload.given.feedback.last(), Some(Feedback::Comments { .. })));
+    assert!(yard.change(id).await.change.record.conflicts.is_empty(), "what is proposed now may fit");
 }
 
 // C23, D24: a decision names what was seen; through the gate and through the change it is the same deed.

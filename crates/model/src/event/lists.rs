@@ -22,7 +22,7 @@ events! {
     }
     /// A task may be claimed.
     TaskReady = 2, "task.ready" {
-        /// Why: `dependencies`, `time`, `retry`, `sent_back`.
+        /// Why: `dependencies`, `time`, `retry`; of a change that is back with its agent `sent_back`, `fix`, `conflict`.
         cause: String,
         /// The time it had waited for, RFC 3339.
         run_at: Option<String>,
