@@ -5,5 +5,6 @@ mod demo;
 mod fault;
 mod guide;
 mod live;
+mod main_job;
 mod server;
 mod up;

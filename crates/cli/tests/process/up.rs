@@ -61,7 +61,7 @@ fn pid_of(news: &Value) -> i32 {
     news["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).expect("is a process")
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(work)
 }
