@@ -24,6 +24,7 @@ pub mod server;
 pub mod submit;
 pub mod tasks;
 pub mod token;
+pub mod ui;
 pub mod up;
 pub mod version;
 pub mod why;
@@ -83,6 +84,7 @@ pub enum Command {
     Queues(queues::Queues),
     Events(events::Events),
     Logs(logs::Logs),
+    Ui(ui::Ui),
     Token(token::Token),
     Migrate(migrate::Migrate),
     Audit(audit::Audit),
@@ -141,6 +143,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Queues(command)) => command.run(context),
         Some(Command::Events(command)) => command.run(context),
         Some(Command::Logs(command)) => command.run(context),
+        Some(Command::Ui(command)) => command.run(context),
         Some(Command::Token(command)) => command.run(context),
         Some(Command::Migrate(command)) => command.run(context),
         Some(Command::Audit(command)) => command.run(context),

@@ -75,6 +75,8 @@ pub enum Effect {
         /// The token.
         token: Id,
     },
+    /// A browser is signed out: its streams and sockets close.
+    SignInEnded,
     /// An agent is to be told to take nothing new, or to take work again.
     AgentDrain {
         /// The agent.

@@ -23,6 +23,7 @@ pub mod repository;
 pub mod reserve;
 pub mod scope;
 pub mod service;
+pub mod sign_in;
 pub mod system;
 pub mod task;
 pub mod template;

@@ -285,6 +285,7 @@ fn end(act: &mut Act<'_>, token: &Token, why: Ending) -> Result<bool, Refusal> {
         return Ok(false);
     }
     act.memory.forget_token(key);
+    crate::sign_in::end_of_token(act, key)?;
     act.effects.push(Effect::TokenEnded { token: token.id });
     let scope = act.system_scope();
     act.event(scope, &Subject::Id(token.id), None, &TokenRevoked { reason: why.as_str().to_owned() })?;

@@ -17,6 +17,7 @@ pub mod repository;
 pub mod role;
 pub mod scope;
 pub mod secret;
+pub mod sign_in;
 pub mod slug;
 pub mod task;
 pub mod template;

@@ -162,8 +162,10 @@ pub struct Caller {
     pub queues: Option<Vec<String>>,
     /// The agent whose token this is, when it is one.
     pub agent: Option<String>,
-    /// When the token expires.
+    /// When the token expires, or the sign-in.
     pub expires: Option<TimeMs>,
+    /// The key of the sign-in by which a browser authenticates; `None` for the token itself.
+    pub sign_in: Option<i64>,
 }
 
 impl Caller {
@@ -178,6 +180,7 @@ impl Caller {
             queues: None,
             agent: None,
             expires: None,
+            sign_in: None,
         }
     }
 

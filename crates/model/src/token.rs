@@ -65,6 +65,7 @@ impl Token {
             queues: self.queues.clone(),
             agent: self.agent.clone(),
             expires: self.expires,
+            sign_in: None,
         }
     }
 }

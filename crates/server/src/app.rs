@@ -2,6 +2,7 @@
 
 use crate::ask::{Ask, covered};
 use crate::caller::{Porter, parameters};
+use crate::cookie::Cookie;
 use crate::count::Counts;
 use crate::edge::house::{Answered, House};
 use crate::edge::place::Place;
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     /// Who looks at tokens.
     pub(crate) porter: Porter,
+    /// What a browser is given when it signs in.
+    pub(crate) cookie: Cookie,
     /// How long a lease lasts whose claim does not say.
     pub(crate) default_lease_ms: DurationMs,
     /// The most bytes of an artifact.

@@ -1,5 +1,6 @@
-//! Who knocks (SEC1, SEC2, API1): a token becomes a caller with rights.
+//! Who knocks (SEC1, SEC2, API1): a token, or the cookie of a sign-in, becomes a caller with rights.
 
+use crate::cookie::{Cookie, check_origin};
 use crate::edge::place::Place;
 use crate::edge::visit::Knock;
 use http::HeaderMap;
@@ -44,14 +45,15 @@ pub(crate) struct Porter {
     query_tokens: QueryTokens,
     tokens: Tokens,
     clock: Clock,
+    cookie: Cookie,
     anybody: Arc<Caller>,
 }
 
 impl Porter {
     /// A porter who knows these tokens.
-    pub(crate) fn new(door: Door, query_tokens: QueryTokens, engine: &Engine) -> Self {
+    pub(crate) fn new(door: Door, query_tokens: QueryTokens, engine: &Engine, cookie: Cookie) -> Self {
         let (tokens, clock) = (engine.tokens().clone(), engine.clock().clone());
-        Self { door, query_tokens, tokens, clock, anybody: Arc::new(admin()) }
+        Self { door, query_tokens, tokens, clock, cookie, anybody: Arc::new(admin()) }
     }
 
     /// Who knocks.
@@ -62,12 +64,19 @@ impl Porter {
         if self.door == Door::Open {
             return Ok(Arc::clone(&self.anybody));
         }
-        let token = self.token_of(knock).ok_or_else(|| {
+        let now = self.clock.now().wall;
+        if let Some(token) = self.token_of(knock) {
+            return self.tokens.verify(&token, now);
+        }
+        let shows_token = knock.headers.contains_key(AUTHORIZATION);
+        let cookie = self.cookie.read(knock.headers).filter(|_| !shows_token).ok_or_else(|| {
             let said =
                 "a token is needed: send `Authorization: Bearer jst_…`; `tiltyard token mint` makes one";
             Refusal::new(Code::Unauthenticated, said)
         })?;
-        self.tokens.verify(&token, self.clock.now().wall)
+        let caller = self.tokens.verify_cookie(cookie, now)?;
+        check_origin(knock)?;
+        Ok(caller)
     }
 
     /// Whether everybody is let in.

@@ -3,6 +3,7 @@
 mod app;
 mod ask;
 pub mod caller;
+mod cookie;
 mod count;
 mod download;
 pub mod edge;
@@ -21,4 +22,4 @@ mod taken;
 mod view;
 
 pub use caller::{Door, QueryTokens};
-pub use start::{End, Running, ServeOptions, StartError, serve};
+pub use start::{End, First, Running, ServeOptions, StartError, serve};

@@ -11,7 +11,7 @@ pub(crate) mod session;
 pub(crate) mod sse;
 
 use crate::edge::stop::Stop;
-use leash::Leash;
+use leash::{HeldBy, Leash};
 use log::Growth;
 use parking_lot::Mutex;
 use record::{MAX_RECORDS, Record};
@@ -30,7 +30,7 @@ use tokio::sync::{broadcast, mpsc};
 /// Orders that may wait for one agent's socket. One that does not fit is not lost: the agent hears of it by the
 /// answer to its next renewal.
 const MAX_WAITING_ORDERS: usize = 1_024;
-/// Ends of tokens that may wait for a stream; one that lags asks the table of tokens.
+/// Ends of tokens and sign-ins that may wait for a stream; each makes it ask the table of tokens.
 const MAX_WAITING_ENDS: usize = 256;
 
 /// What an agent's socket is to pass on.
@@ -67,7 +67,7 @@ struct Known {
 pub(crate) struct Live {
     agents: Mutex<HashMap<String, Known>>,
     numbers: AtomicU64,
-    ended: broadcast::Sender<Id>,
+    ended: broadcast::Sender<()>,
     tokens: Tokens,
     stop: Stop,
     /// The logs that are followed.
@@ -151,7 +151,9 @@ impl Live {
 
     /// What ends when the caller's token does, or the server.
     pub(crate) fn leash(&self, caller: &Caller) -> Leash {
-        Leash::new(caller.token, self.ended.subscribe(), self.tokens.clone(), self.stop.clone())
+        let (token, sign_in) = (caller.token, caller.sign_in);
+        let ended = self.ended.subscribe();
+        Leash::new(HeldBy { token, sign_in, tokens: self.tokens.clone() }, ended, self.stop.clone())
     }
 
     fn tell(&self, agent: &str, order: Order) {
@@ -168,9 +170,9 @@ impl Live {
                 self.tell(&agent, Order::Cancel { task, generation, reason });
             }
             Effect::AgentDrain { agent, draining } => self.tell(&agent, Order::Drain(draining)),
-            Effect::TokenEnded { token } => {
+            Effect::TokenEnded { .. } | Effect::SignInEnded => {
                 // Without a stream there is nobody to tell.
-                let _ = self.ended.send(token);
+                let _ = self.ended.send(());
             }
             // The door counts these itself and tells nobody.
             Effect::Written(_) | Effect::Started { .. } | Effect::Idle => {}

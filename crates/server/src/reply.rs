@@ -7,7 +7,6 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tiltyard_engine::once::Answer as Kept;
-use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 
 /// Says that an answer is that of an earlier request with the same `Idempotency-Key`.
@@ -31,7 +30,7 @@ pub(crate) struct Reply {
     /// The entity tag of one thing, which a caller may ask for again (API8).
     pub(crate) tag: Option<HeaderValue>,
     /// What was made, where the answer holds a secret that is shown this once (SEC1).
-    pub(crate) shown_once: Option<Id>,
+    pub(crate) shown_once: Option<String>,
 }
 
 impl Reply {
@@ -74,14 +73,14 @@ impl Reply {
     }
 
     /// It holds the secret of what was made.
-    pub(crate) fn shown_once(self, made: Id) -> Self {
+    pub(crate) fn shown_once(self, made: String) -> Self {
         Self { shown_once: Some(made), ..self }
     }
 
     /// What is kept of it under an `Idempotency-Key` (API5).
     pub(crate) fn kept(&self) -> Kept {
-        match self.shown_once {
-            Some(made) => Kept::ShownOnce { made: made.to_string() },
+        match &self.shown_once {
+            Some(made) => Kept::ShownOnce { made: made.clone() },
             None => Kept::Whole {
                 status: self.status.as_u16(),
                 body: String::from_utf8_lossy(&self.body).into_owned(),

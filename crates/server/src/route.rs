@@ -14,6 +14,7 @@ pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod schema;
 pub(crate) mod scope;
+pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod template;
@@ -139,6 +140,9 @@ handlers! {
     TokenList => token::list,
     TokenRevoke => token::revoke,
     TokenRotate => token::rotate,
+    SignIn => sign_in::sign_in,
+    SignOut => sign_in::sign_out,
+    SignInCode => sign_in::code,
     HealthGet => system::health,
     MetricsGet => system::metrics,
     SystemInfo => system::info,

@@ -2,6 +2,7 @@
 
 use crate::app::{App, Front};
 use crate::caller::{Door, Porter, QueryTokens};
+use crate::cookie::{Cookie, Way};
 use crate::count::Counts;
 use crate::edge::Settings;
 use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Before, permit};
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tiltyard_engine::engine::{OpenError, Options};
 use tiltyard_engine::service::{Supervisor, all};
-use tiltyard_engine::{Act, Engine, Pass, Urgency, system, token};
+use tiltyard_engine::{Act, Engine, Pass, Urgency, sign_in, system, token};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::secret::Secret;
 use tiltyard_model::task::lease::DEFAULT_LEASE_MS;
@@ -110,12 +111,21 @@ pub enum End {
     Broken(String),
 }
 
+/// What a store without tokens gets at its first start.
+#[derive(Debug, Clone)]
+pub struct First {
+    /// The text of an admin token.
+    pub token: Secret<String>,
+    /// A one-time code that signs a browser in as its owner.
+    pub code: Secret<String>,
+}
+
 /// A server that answers.
 pub struct Running {
     address: SocketAddr,
     engine: Arc<Engine>,
     stopper: Stopper,
-    first_token: Option<Secret<String>>,
+    first: Option<First>,
     served: JoinHandle<End>,
 }
 
@@ -136,9 +146,9 @@ impl Running {
         &self.engine
     }
 
-    /// The text of the first token, where this start made it: to be shown once (SEC2).
-    pub const fn first_token(&self) -> Option<&Secret<String>> {
-        self.first_token.as_ref()
+    /// The first token and a code to sign in with, where this start made them: to be shown once (SEC2).
+    pub const fn first(&self) -> Option<&First> {
+        self.first.as_ref()
     }
 
     /// Asks it to end in order: nothing new is taken, what is in flight is finished, agents and streams are told.
@@ -176,17 +186,20 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     make_folder(&options.engine.folder)?;
     let (broken, breakage) = watch::channel(None);
     let engine = Engine::open(telling(options.engine, broken)).await?;
-    let first_token = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
+    let first = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
     let began = |act: &mut Act<'_>| system::started(act, env!("CARGO_PKG_VERSION"));
     engine.enter(Pass::system(), Urgency::Urgent, began).await.map_err(OpenError::from)?;
     let services = Supervisor::start(&engine, all());
     let (stopper, heard) = stop();
-    let porter = Porter::new(options.door, options.query_tokens, &engine);
+    let way = if options.tls.is_some() || options.behind_proxy { Way::Secure } else { Way::Plain };
+    let cookie = Cookie::new(address.port(), way);
+    let porter = Porter::new(options.door, options.query_tokens, &engine, cookie.clone());
     let live = Arc::new(Live::new(&engine, heard.clone()));
     tokio::spawn(carry(Arc::clone(&live), engine.door().effects()));
     let app = Arc::new(App {
         engine: Arc::clone(&engine),
         porter,
+        cookie,
         default_lease_ms: options.default_lease_ms,
         artifact_bytes: options.edge.bodies.artifact_bytes,
         stop: heard.clone(),
@@ -209,7 +222,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         stop: heard,
     };
     tracing::info!(target: "api", %address, "the server answers");
-    Ok(Running { address, engine, stopper, first_token, served: tokio::spawn(house.live()) })
+    Ok(Running { address, engine, stopper, first, served: tokio::spawn(house.live()) })
 }
 
 /// Takes `ADMIN_TOKEN`; without one, a store that never had a token gets its first (SEC2).
@@ -217,16 +230,21 @@ async fn tokens(
     engine: &Engine,
     admin: Option<&Secret<String>>,
     door: Door,
-) -> Result<Option<Secret<String>>, StartError> {
+) -> Result<Option<First>, StartError> {
     if let Some(admin) = admin {
         engine.tokens().take_admin(admin.expose()).map_err(StartError::Token)?;
     }
     if admin.is_some() || door == Door::Open {
         return Ok(None);
     }
-    let random = token::random().map_err(StartError::Token)?;
-    let first = engine.enter(Pass::system(), Urgency::Urgent, move |act| token::first(act, &random)).await;
-    Ok(first.map_err(StartError::Token)?.map(|minted| minted.text.into()))
+    let for_token = token::random().map_err(StartError::Token)?;
+    let for_code = token::random().map_err(StartError::Token)?;
+    let deed = move |act: &mut Act<'_>| {
+        let Some(minted) = token::first(act, &for_token)? else { return Ok(None) };
+        let code = sign_in::offer_first(act, &minted.token.caller(), &for_code)?;
+        Ok(Some(First { token: minted.text.into(), code: code.text }))
+    };
+    engine.enter(Pass::system(), Urgency::Urgent, deed).await.map_err(StartError::Token)
 }
 
 fn listen(options: &ServeOptions) -> Result<Listener, StartError> {

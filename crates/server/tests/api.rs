@@ -27,6 +27,8 @@ mod queue;
 mod record;
 #[path = "api/scope.rs"]
 mod scope;
+#[path = "api/sign_in.rs"]
+mod sign_in;
 #[path = "api/system.rs"]
 mod system;
 #[path = "api/task.rs"]

@@ -144,7 +144,8 @@ async fn api1_every_endpoint_but_the_open_ones_asks_for_a_token() {
         let row = endpoint.row();
         let answer = ask(&current, endpoint, &path(endpoint, &nothing), None).await;
         if row.right == Right::Open {
-            assert!(answer.status == 200 || answer.status == 404, "{}: {answer:?}", row.name);
+            // The body that is sent is nothing that a row takes.
+            assert!(matches!(answer.status, 200 | 404 | 422), "{}: {answer:?}", row.name);
         } else {
             asked += 1;
             assert_eq!(answer.status, 401, "{}: {answer:?}", row.name);

@@ -21,6 +21,7 @@ pub mod migration;
 pub mod name;
 pub mod repository;
 pub mod rows;
+pub mod sign_in;
 pub mod sqlite;
 pub mod task;
 pub mod template;

@@ -169,6 +169,6 @@ mod tests {
             .filter(|row| row.right == Right::Open)
             .map(|row| row.path)
             .collect();
-        assert_eq!(open, ["/health", "/schemas", "/schemas/{name}", "/openapi.json"]);
+        assert_eq!(open, ["/auth/session", "/health", "/schemas", "/schemas/{name}", "/openapi.json"]);
     }
 }

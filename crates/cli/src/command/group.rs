@@ -23,7 +23,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "queues",
         ],
     ),
-    ("Watch", &["events", "logs"]),
+    ("Watch", &["events", "logs", "ui"]),
     ("Share", &["token"]),
     ("Keep", &["migrate", "audit"]),
     ("Check", &["doctor", "config", "version", "completions"]),

@@ -78,7 +78,7 @@ impl Life<'_> {
         let announcement = Announcement {
             url: url(settings, running.address()),
             address: running.address(),
-            token: running.first_token().cloned(),
+            first: running.first().cloned(),
             open_to_all: settings.no_auth,
         };
         // The start has happened; that nobody reads of it is no reason to end.

@@ -206,6 +206,8 @@ pub(crate) struct Server {
     pub(crate) live: Live,
     pub(crate) url: String,
     pub(crate) token: Option<String>,
+    /// What opens the console, where this start made the first token.
+    pub(crate) link: Option<String>,
 }
 
 impl Server {
@@ -221,7 +223,7 @@ impl Server {
         let line = live.line("announcement", |line| line.starts_with('{'));
         let said: Value = serde_json::from_str(&line).expect("is JSON");
         let text = |name: &str| said[name].as_str().map(str::to_owned);
-        Self { live, url: text("url").expect("tells where"), token: text("token") }
+        Self { live, url: text("url").expect("tells where"), token: text("token"), link: text("link") }
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tiltyard_client::stream::Item;
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_wire::endpoint::call;
+use tiltyard_wire::sign_in::With;
 use tiltyard_wire::task;
 
 fn idea(title: &str) -> task::Submit {
@@ -199,12 +200,42 @@ fn sec2_the_first_token_is_shown_once_and_kept_for_this_user() {
     first.live.signal(Signal::TERM);
     let ended = first.live.ended();
     assert!(!ended.stderr.contains(&token), "the log holds no token");
+    assert!(!ended.stderr.contains("jsc_") && !ended.stderr.contains("jss_"), "and no code");
 
     let second = Server::start(&home, &[]);
-    assert_eq!(second.token, None, "a store that has one makes no other");
+    assert_eq!((second.token, second.link), (None, None), "a store that has one makes no other");
     block_on(submit(&client(&second.url, Some(&token)), "with the same")).expect("is taken");
     let stranger = block_on(submit(&client(&second.url, None), "without")).expect_err("is refused");
     assert_eq!(stranger.status(), Some(401));
+}
+
+// SEC2: the first start prints the console's one-time link, `tiltyard ui` another; each signs one browser in.
+#[test]
+fn sec2_the_console_opens_by_a_one_time_link() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let first = server.link.clone().expect("is shown");
+    let asked = home.ask(&["ui"]);
+    assert!(asked["expires"].is_string(), "{asked}");
+    let second = asked["url"].as_str().expect("is text").to_owned();
+    let stranger = client(&server.url, None);
+    for link in [&first, &second] {
+        let code = link.strip_prefix(&format!("{}/#code=", server.url)).expect("is the server's address");
+        let sign_in = || {
+            let body = With { token: None, code: Some(code.to_owned()) };
+            block_on(stranger.call(Request::<call::SignIn>::new().body(body)))
+        };
+        let view = sign_in().expect("lets in");
+        assert_eq!((view.owner.as_str(), view.role.as_str()), ("admin", "admin"));
+        assert_eq!(sign_in().expect_err("once").status(), Some(401));
+    }
+    let text = home.run(&["ui"]);
+    assert!(text.stdout.starts_with(&format!("{}/#code=jsc_", server.url)), "{}", text.stdout);
+    drop(server);
+
+    // Where nobody has to sign in, the address is enough.
+    let open = Server::start(&home, &["--no-auth"]);
+    assert_eq!(home.ask(&["ui", "--server", &open.url]), serde_json::json!({"url": open.url}));
 }
 
 // SEC2: `ADMIN_TOKEN` is an admin token beside the store, so no other is made; 16 characters at least.

@@ -207,6 +207,8 @@ fn o3_a_person_is_told_what_to_do_next() {
         "--ready-file",
         path,
     ]));
+    // SEC2: `up` prints the console's one-time link.
+    live.line("link", |line| line.trim().starts_with("console") && line.contains("/#code=jsc_"));
     live.line("last line", |line| line.starts_with("Ctrl-C"));
     let ready: Value = read(&std::fs::read_to_string(&file).expect("is there"));
     live.signal(Signal::INT);

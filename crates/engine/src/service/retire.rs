@@ -1,6 +1,7 @@
-//! Ends tokens whose time is over (SEC19: within a second), and keeps when each was used last, a minute at a time.
+//! Ends tokens and sign-ins whose time is over (SEC19: within a second), and keeps when each was used last, a minute at a time.
 
 use super::{Ran, Run, Service, more};
+use crate::sign_in::{self, MAX_ENDED_AT_ONCE};
 use crate::token::{MAX_TOKENS_AT_ONCE, expire_due, keep_used};
 use crate::{Engine, Pass, Urgency};
 use parking_lot::Mutex;
@@ -38,7 +39,11 @@ impl Service for Retire {
                 return Ok(Ran::Done);
             }
             let count = engine.enter(Pass::system(), Urgency::Urgent, expire_due).await?;
-            Ok(more(count, MAX_TOKENS_AT_ONCE))
+            let browsers = engine.enter(Pass::system(), Urgency::Urgent, sign_in::expire_due).await?;
+            match more(browsers, MAX_ENDED_AT_ONCE) {
+                Ran::More => Ok(Ran::More),
+                Ran::Done => Ok(more(count, MAX_TOKENS_AT_ONCE)),
+            }
         })
     }
 }

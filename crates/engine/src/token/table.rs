@@ -2,6 +2,7 @@
 //! as everything in its memory; everybody else only looks.
 
 use crate::memory::{Memory, Parts};
+use crate::sign_in::{self, Proof};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use subtle::ConstantTimeEq;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Role};
+use tiltyard_model::sign_in::{Kind, digest_beside};
 use tiltyard_model::time::{MINUTE_MS, TimeMs};
 use tiltyard_model::token::{ADMIN_OWNER, Digest, MAX_TEXT_BYTES, MIN_ADMIN_TOKEN_CHARS, Token, digest_of};
 use tiltyard_store::Rows;
@@ -51,6 +53,7 @@ struct Live {
 struct Inner {
     live: RwLock<Live>,
     admin: RwLock<Option<Digest>>,
+    sign_ins: RwLock<sign_in::table::Table>,
 }
 
 /// The table: cheap to clone, the same for all.
@@ -69,6 +72,16 @@ impl Tokens {
         let tokens = Self::default();
         for (token, digest) in tiltyard_store::token::live(rows)? {
             tokens.put(Entry::new(&token, digest));
+        }
+        for (sign_in, digest) in tiltyard_store::sign_in::all(rows)? {
+            let caller = match sign_in.token {
+                Some(key) => tokens.by_key(key).map(|entry| Arc::clone(&entry.caller)),
+                None => Some(Arc::new(admin())),
+            };
+            if let Some(caller) = caller {
+                let entry = sign_in::table::Entry::new(sign_in, &caller, digest);
+                tokens.inner.sign_ins.write().put(entry);
+            }
         }
         Ok(tokens)
     }
@@ -104,15 +117,96 @@ impl Tokens {
         Err(unknown())
     }
 
+    /// Who calls with the cookie of a sign-in at `now`.
+    ///
+    /// # Errors
+    /// 401 for one that is not known, or has ended, also with its token.
+    pub fn verify_cookie(&self, text: &str, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
+        let caller = self.signed_in(Kind::SignIn, text, now).ok_or_else(|| {
+            let said = "the browser is signed in no more: sign in again; `tiltyard ui` prints a link";
+            Refusal::new(Code::Unauthenticated, said)
+        })?;
+        self.caller_of(caller.token, now)?;
+        Ok(caller)
+    }
+
+    /// Who it is that shows this to sign in at `now`. Of a code, the caller's `sign_in` is the code's key.
+    ///
+    /// # Errors
+    /// 401 for what is not known, was used, or has ended.
+    pub fn who(&self, proof: &Proof, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
+        match proof {
+            Proof::Token(text) => self.verify(text.expose(), now),
+            Proof::Code(text) => self.signed_in(Kind::Code, text.expose(), now).ok_or_else(|| {
+                let said = "the code is not known, was used, or is too old; `tiltyard ui` prints a new link";
+                Refusal::new(Code::Unauthenticated, said)
+            }),
+        }
+    }
+
+    fn signed_in(&self, kind: Kind, text: &str, now: TimeMs) -> Option<Arc<Caller>> {
+        if text.len() > MAX_TEXT_BYTES {
+            return None;
+        }
+        let beside = self.inner.admin.read().map(|admin| digest_beside(text, &admin));
+        let sign_ins = self.inner.sign_ins.read();
+        let own = sign_ins.find(kind, &digest_of(text), now);
+        let found = own.or_else(|| sign_ins.find(kind, &beside?, now))?;
+        Some(Arc::clone(&found.caller))
+    }
+
+    /// The caller of a live token at `now`, which is thereby used; of `ADMIN_TOKEN` where it is `None`.
+    ///
+    /// # Errors
+    /// 401 when it has ended.
+    pub(crate) fn caller_of(&self, token: Option<Id>, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
+        match token {
+            Some(token) => self.by_key(token.key()).ok_or_else(unknown)?.admit(now),
+            None => Ok(Arc::new(admin())),
+        }
+    }
+
+    /// The digest of a text that stands for a caller.
+    ///
+    /// # Errors
+    /// 409 `wrong_state` for a caller without a token where there is no `ADMIN_TOKEN`: nobody needs to sign in.
+    pub(crate) fn digest_for(&self, text: &str, caller: &Caller) -> Result<Digest, Refusal> {
+        if caller.token.is_some() {
+            return Ok(digest_of(text));
+        }
+        let admin = *self.inner.admin.read();
+        admin.map(|admin| digest_beside(text, &admin)).ok_or_else(|| {
+            let said = "no tokens are asked for here, so nobody has to sign in: open the address as it is";
+            Refusal::new(Code::WrongState, said)
+        })
+    }
+
+    /// Whether what a stream was opened with still authenticates.
+    pub fn holds(&self, token: Option<Id>, sign_in: Option<i64>) -> bool {
+        token.is_none_or(|token| self.is_live(token))
+            && sign_in.is_none_or(|key| self.inner.sign_ins.read().has(key))
+    }
+
+    /// Sign-ins and codes.
+    pub(crate) fn sign_ins(&self) -> &RwLock<sign_in::table::Table> {
+        &self.inner.sign_ins
+    }
+
+    fn by_key(&self, key: i64) -> Option<Arc<Entry>> {
+        self.inner.live.read().by_key.get(&key).cloned()
+    }
+
     fn entry(&self, digest: &Digest) -> Option<Arc<Entry>> {
         let live = self.inner.live.read();
         let entry = live.by_start.get(&start_of(digest))?;
         bool::from(entry.digest.ct_eq(digest)).then(|| Arc::clone(entry))
     }
 
-    /// When the next token expires.
+    /// When the next token, sign-in or code expires.
     pub fn next_expiry(&self) -> Option<TimeMs> {
-        self.inner.live.read().by_expiry.first().map(|(at, _)| *at)
+        let token = self.inner.live.read().by_expiry.first().map(|(at, _)| *at);
+        let sign_in = self.inner.sign_ins.read().next_expiry();
+        token.into_iter().chain(sign_in).min()
     }
 
     /// How many people can decide in a scope at `now`: identities with a live operator or admin token that covers it

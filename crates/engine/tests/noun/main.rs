@@ -11,5 +11,6 @@ mod queue;
 #[path = "../task/rig.rs"]
 mod rig;
 mod scope;
+mod sign_in;
 mod template;
 mod token;

@@ -18,7 +18,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -120,7 +120,21 @@ impl<H: House> Edge<H> {
             parts,
             Intake::new(body, Measure { max_bytes, pace_window: self.settings.pace_window }),
         );
-        Ok(self.house.answer(Arc::new(visit), asked).await)
+        let answer = self.house.answer(Arc::new(visit), asked).await;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.charge_answer(entry.client, answer)
+        } else {
+            Ok(answer)
+        }
+    }
+
+    /// Charges a sign-in that a handler refused, like one that was refused here.
+    fn charge_answer(&self, client: IpAddr, answer: Response) -> Result<Response, Refusal> {
+        let refused = Refusal::new(Code::Unauthenticated, "");
+        match self.charge(client, refused) {
+            charged if charged.code == Code::Unauthenticated => Ok(answer),
+            beyond => Err(beyond),
+        }
     }
 
     /// Authentication, then scope and right. Who is not known learns nothing, not even which paths there are.
@@ -130,9 +144,9 @@ impl<H: House> Edge<H> {
         parts: &Parts,
         params: &Params,
     ) -> Result<Option<Arc<Caller>>, Refusal> {
-        let (place, client) = (entry.place, entry.client);
+        let (place, client, visitor) = (entry.place, entry.client, entry.visitor.clone());
         let Parts { method, uri, headers, .. } = parts;
-        let knock = Knock { place, params, method, uri, headers, client };
+        let knock = Knock { place, params, method, uri, headers, client, visitor: &visitor };
         let right = place.map(Place::right);
         if right == Some(Right::Open) {
             // A token only tells more here; without a valid one the place is as open as it says.

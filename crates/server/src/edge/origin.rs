@@ -111,7 +111,8 @@ fn refused(why: &str) -> Refusal {
     Refusal::new(Code::OriginForbidden, said)
 }
 
-fn is_write(method: &Method) -> bool {
+/// Whether a method is not only to read.
+pub(crate) fn is_write(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 

@@ -265,6 +265,7 @@ mod tests {
     fn api1_the_open_places_are_the_listed_ones() {
         let open = Place::all().filter(|place| place.right() == Right::Open).flat_map(Place::paths);
         let listed = [
+            "/api/v1/auth/session",
             "/api/v1/health",
             "/api/v1/schemas",
             "/api/v1/schemas/{name}",

@@ -2,6 +2,7 @@
 
 use crate::edge::body::Budget;
 use crate::edge::intake::Intake;
+use crate::edge::origin::Visitor;
 use crate::edge::place::{Params, Place};
 use crate::edge::request_id::{RequestId, Trace};
 use axum::body::Body;
@@ -30,6 +31,8 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// The client, behind proxies too.
     pub client: IpAddr,
+    /// Whose page sent it, by its Origin.
+    pub visitor: &'a Visitor,
 }
 
 /// A request that was let in.

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 /// Why a stream or a socket must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pull {
-    /// Its token was revoked, rotated, or has expired.
+    /// Its token was revoked, rotated, or has expired; or its browser was signed out.
     Token,
     /// The server ends.
     Server,
@@ -17,36 +17,55 @@ pub(crate) enum Pull {
 
 /// Hears when it is over. `ADMIN_TOKEN` lives as long as the program.
 pub(crate) struct Leash {
-    token: Option<Id>,
-    ended: broadcast::Receiver<Id>,
-    tokens: Tokens,
+    held_by: HeldBy,
+    ended: broadcast::Receiver<()>,
     stop: Stop,
 }
 
+/// What a stream was opened with.
+pub(crate) struct HeldBy {
+    /// The token.
+    pub(crate) token: Option<Id>,
+    /// The sign-in of the browser.
+    pub(crate) sign_in: Option<i64>,
+    /// Who knows whether they have ended.
+    pub(crate) tokens: Tokens,
+}
+
+impl HeldBy {
+    fn is_over(&self) -> bool {
+        !self.tokens.holds(self.token, self.sign_in)
+    }
+
+    fn is_endless(&self) -> bool {
+        self.token.is_none() && self.sign_in.is_none()
+    }
+}
+
 impl Leash {
-    /// Of a token. Its end is listened for before it is looked at, so that none falls between.
-    pub(crate) fn new(token: Option<Id>, ended: broadcast::Receiver<Id>, tokens: Tokens, stop: Stop) -> Self {
-        Self { token, ended, tokens, stop }
+    /// Of a caller. The end is listened for before it is looked at, so that none falls between.
+    pub(crate) fn new(held_by: HeldBy, ended: broadcast::Receiver<()>, stop: Stop) -> Self {
+        Self { held_by, ended, stop }
     }
 
     /// Returns when it is over. May be dropped and called again.
     pub(crate) async fn pulled(&mut self) -> Pull {
-        let Self { token, ended, tokens, stop } = self;
+        let Self { held_by, ended, stop } = self;
         tokio::select! {
-            () = end_of(*token, ended, tokens) => Pull::Token,
+            () = end_of(held_by, ended) => Pull::Token,
             _ = stop.clone().reached(Stage::Draining) => Pull::Server,
         }
     }
 }
 
-/// Returns when a token has ended. Whoever hears too little of the ends asks the table.
-async fn end_of(token: Option<Id>, ended: &mut broadcast::Receiver<Id>, tokens: &Tokens) {
-    let Some(own) = token else { return std::future::pending().await };
-    while tokens.is_live(own) {
-        match ended.recv().await {
-            Ok(token) if token == own => return,
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
+/// Returns when what holds it has ended. Whose end is told of does not matter: the table knows.
+async fn end_of(held_by: &HeldBy, ended: &mut broadcast::Receiver<()>) {
+    if held_by.is_endless() {
+        return std::future::pending().await;
+    }
+    while !held_by.is_over() {
+        if ended.recv().await == Err(RecvError::Closed) {
+            return;
         }
     }
 }

@@ -113,7 +113,7 @@ pub(crate) async fn register(mut ask: Ask) -> Answer {
         let agent = view::agent::view(seen, view::agent::Live::default());
         Reply::json(StatusCode::CREATED, &wire::Registered { agent, token: minted.text })
             .at(at)
-            .shown_once(minted.token.id)
+            .shown_once(minted.token.id.to_string())
     };
     ask.act(Urgency::Normal, deed, show).await
 }

@@ -34,7 +34,9 @@ fn view(token: Token) -> wire::View {
 fn shown(minted: Minted) -> Reply {
     let id = minted.token.id;
     let sentence = wire::Minted { view: view(minted.token), token: minted.text };
-    Reply::json(StatusCode::CREATED, &sentence).at(format!("{BASE_PATH}/auth/tokens/{id}")).shown_once(id)
+    Reply::json(StatusCode::CREATED, &sentence)
+        .at(format!("{BASE_PATH}/auth/tokens/{id}"))
+        .shown_once(id.to_string())
 }
 
 /// `POST /auth/tokens`.

@@ -12,7 +12,7 @@ use tiltyard_wire::task::{Submit, SubmitBatch, View};
 use tiltyard_wire::token::Mint;
 
 /// Refused calls on record, newest first, when there are as many: nobody waits for them to be written.
-async fn refused(client: &Client, count: usize) -> Vec<Entry> {
+pub(crate) async fn refused(client: &Client, count: usize) -> Vec<Entry> {
     let filter = || Filter { action: Some("call.refused".into()), ..Filter::default() };
     loop {
         let page = client.call(Request::<call::AuditList>::new().query(filter())).await.unwrap();

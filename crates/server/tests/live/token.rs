@@ -6,12 +6,15 @@ use tiltyard_client::http::Download;
 use tiltyard_client::socket::Received;
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_model::role::Role;
-use tiltyard_testkit::FakeAgent;
 use tiltyard_testkit::agent::hello;
+use tiltyard_testkit::{FakeAgent, TestServer};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::event::{Query, ToReader};
+use tiltyard_wire::sign_in::With;
 use tiltyard_wire::time::Time;
 use tiltyard_wire::token::{Mint, Minted};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How long a stream or a socket may outlive its token.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -102,4 +105,53 @@ async fn sec19_an_expired_token_closes_them_too() {
     #[expect(clippy::disallowed_methods, reason = "a token expires by the wall clock")]
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     assert!((expires..expires + LIMIT).contains(&now), "{now:?} against {expires:?}");
+}
+
+// SEC19, API1: a stream that a browser opened ends when it is signed out, and the token's own goes on.
+#[tokio::test]
+async fn sec19_signing_out_closes_the_streams_of_that_browser() {
+    let server = server().await;
+    let admin = server.client();
+    let minted = mint(&admin, Role::Operator, &["*"]).await;
+    let mut other = follow(&server.client_of(&minted.token), Query::default());
+    let body = With { token: Some(minted.token.clone()), code: None };
+    let signed_in =
+        send(&server, "POST /api/v1/auth/session", "", &serde_json::to_string(&body).unwrap()).await;
+    let head = read_until(signed_in, "\r\n\r\n").await.to_lowercase();
+    let line = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("sets a cookie");
+    let port = server.address().port();
+    let cookie = format!(
+        "Cookie: {}\r\nOrigin: http://localhost:{port}\r\n",
+        line.split(';').next().unwrap().to_owned()
+    );
+    let mut stream = send(&server, "GET /api/v1/events/stream", &cookie, "").await;
+    let mut opening = [0; 12];
+    stream.read_exact(&mut opening).await.unwrap();
+    assert_eq!(&opening, b"HTTP/1.1 200");
+    let began = Instant::now();
+    let out = send(&server, "DELETE /api/v1/auth/session", &cookie, "").await;
+    assert!(read_until(out, "\r\n\r\n").await.starts_with("HTTP/1.1 204"));
+    let mut rest = Vec::new();
+    soon(stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    tokio::join!(async { assert!(next(&mut other).await.seq > 0) }, submit(&admin, task("still there")));
+}
+
+async fn send(server: &TestServer, line: &str, headers: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let (port, length) = (server.address().port(), body.len());
+    let text = format!(
+        "{line} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn read_until(mut stream: TcpStream, end: &str) -> String {
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains(end) {
+        assert_ne!(soon(stream.read_buf(&mut read)).await.unwrap(), 0, "{}", String::from_utf8_lossy(&read));
+    }
+    String::from_utf8(read).unwrap()
 }

@@ -9,6 +9,7 @@ DROP VIEW dead_letter_named;
 DROP TABLE dead_letter;
 DROP TABLE template;
 DROP TABLE idempotency;
+DROP TABLE sign_in;
 DROP TABLE token;
 DROP TABLE audit;
 DROP TABLE event;

@@ -202,6 +202,16 @@ CREATE TABLE token (
     ended_at  INTEGER
 ) STRICT;
 
+-- Kinds: 0 a code that gives a sign-in once, 1 a sign-in of a browser. `token` is whose it is; without one it is that of
+-- `ADMIN_TOKEN`, which the digest then holds too. A row goes when it ends.
+CREATE TABLE sign_in (
+    id         INTEGER PRIMARY KEY,
+    digest     BLOB    NOT NULL UNIQUE,
+    kind       INTEGER NOT NULL CHECK (kind IN (0, 1)),
+    token      INTEGER REFERENCES token (id),
+    expires_at INTEGER NOT NULL
+) STRICT;
+
 -- Answers to requests with an Idempotency-Key, in a window a day.
 CREATE TABLE idempotency (
     day    INTEGER NOT NULL,

@@ -11,5 +11,6 @@ mod event;
 mod gate;
 mod idempotency;
 mod repository;
+mod sign_in;
 mod template;
 mod token;

@@ -6,6 +6,10 @@ use crate::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use serde_json::{Map, Value, json};
 use tiltyard_model::role::{Right, Role};
 
+/// What there is to know of the cookie.
+const COOKIE: &str = "Set by POST /auth/session. Its name ends with the server's port; by TLS it begins with `__Host-`. \
+                      Calls that act, and sockets, need the console's own Origin beside it.";
+
 /// The whole document.
 pub(super) fn document() -> Value {
     let mut generator = generator();
@@ -25,7 +29,10 @@ pub(super) fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "jst_<64 hex>"}}
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "jst_<64 hex>"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "tiltyard_8470", "description": COOKIE}
+            }
         }
     })
 }
@@ -48,7 +55,7 @@ fn operation(
         "x-roles": Role::ALL.into_iter().filter(|role| role.may(row.right)).map(Role::as_str).collect::<Vec<_>>(),
     });
     if row.right != Right::Open {
-        operation["security"] = json!([{"token": []}]);
+        operation["security"] = json!([{"token": []}, {"cookie": []}]);
     }
     if let Some(content) = content(row.body, shapes.body.as_ref().map(schemars::Schema::as_value)) {
         operation["requestBody"] = json!({"required": true, "content": content});

@@ -8,7 +8,7 @@ use super::{
 use crate::page::{NoQuery, Page, PageQuery, ScopeQuery};
 use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, queue, repository, scope,
-    system, task, template, token,
+    sign_in, system, task, template, token,
 };
 use schemars::SchemaGenerator;
 use tiltyard_model::role::Right;
@@ -246,6 +246,12 @@ endpoints! {
     TokenRevoke = Delete "/auth/tokens/{id}", Administer, Normal, NoQuery, Empty, Empty, 204;
     /// Ends a token and mints its like.
     TokenRotate = Post "/auth/tokens/{id}/rotate", Administer, Normal, NoQuery, Empty, Json(token::Minted), 201;
+    /// Signs a browser in: the answer sets its cookie.
+    SignIn = Post "/auth/session", Open, Normal, NoQuery, Json(sign_in::With), Json(sign_in::View), 201;
+    /// Signs a browser out.
+    SignOut = Delete "/auth/session", ReadWork, Normal, NoQuery, Empty, Empty, 204;
+    /// Makes a code that signs a browser in once.
+    SignInCode = Post "/auth/codes", Read, Normal, NoQuery, Empty, Json(sign_in::Code), 201;
     /// How the parts are.
     HealthGet = Get "/health", Open, Exempt, NoQuery, Empty, Json(health::Health), 200;
     /// The metrics as JSON.

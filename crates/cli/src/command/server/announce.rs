@@ -1,6 +1,7 @@
-//! What a server says once it answers: where, and its first token, once (SEC2).
+//! What a server says once it answers: where, and, once, its first token and a link to sign in with (SEC2).
 
 use crate::client_file::{self, ClientFile};
+use crate::command::ui::with_code;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::style::{Colour, Paint};
@@ -9,6 +10,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tiltyard_model::secret::Secret;
+use tiltyard_model::sign_in::CODE_MS;
+use tiltyard_model::time::MINUTE_MS;
+use tiltyard_server::First;
+
+const CODE_MINUTES: i64 = CODE_MS / MINUTE_MS;
 
 /// What is said.
 #[derive(Debug, Clone)]
@@ -17,8 +23,8 @@ pub struct Announcement {
     pub url: String,
     /// Where it listens.
     pub address: SocketAddr,
-    /// The first token, when this start made it.
-    pub token: Option<Secret<String>>,
+    /// The first token and a code to sign in with, when this start made them.
+    pub first: Option<First>,
     /// Whether it lets everybody in.
     pub open_to_all: bool,
 }
@@ -35,7 +41,10 @@ pub struct Line {
     /// The first token, shown this once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// The file that holds it.
+    /// A link that signs a browser in, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The file that holds the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_file: Option<PathBuf>,
 }
@@ -46,7 +55,7 @@ impl Announcement {
     /// # Errors
     /// When standard output is closed.
     pub fn tell(&self, context: &Context) -> Result<(), Failure> {
-        let kept = self.token.as_ref().and_then(|token| self.keep(context, token));
+        let kept = self.first.as_ref().and_then(|first| self.keep(context, &first.token));
         if context.output.is_json() {
             return context.output.json_line(&self.line(kept));
         }
@@ -71,16 +80,21 @@ impl Announcement {
             url: self.url.clone(),
             address: self.address,
             pid: std::process::id(),
-            token: self.token.as_ref().map(|token| token.expose().clone()),
+            token: self.first.as_ref().map(|first| first.token.expose().clone()),
+            link: self.first.as_ref().map(|first| with_code(&self.url, first.code.expose())),
             client_file: kept,
         }
     }
 
     fn text(&self, kept: Option<&std::path::Path>, paint: Paint) -> String {
         let mut text = format!("Tiltyard answers at {}\n", paint.colour(Colour::Cyan, &self.url));
-        if let Some(token) = &self.token {
+        if let Some(First { token, code }) = &self.first {
             text.push_str(&format!("The first admin token, shown this once:\n  {}\n", token.expose()));
-            text.push_str(&format!("Sign in with it at {}\n", self.url));
+            let link = with_code(&self.url, code.expose());
+            text.push_str(&format!(
+                "A link that signs a browser in, once, within {CODE_MINUTES} minutes:\n  {link}\n"
+            ));
+            text.push_str("`tiltyard ui` prints another.\n");
         }
         if let Some(path) = kept {
             text.push_str(&format!("It is kept in {}, where this command line finds it.\n", path.display()));

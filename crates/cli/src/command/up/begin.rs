@@ -41,6 +41,8 @@ pub(super) struct Begun {
     pub(super) client_file: Option<PathBuf>,
     /// The first token, where this start made it.
     pub(super) token: Option<String>,
+    /// What opens the console, signed in where tokens are asked for.
+    pub(super) link: Option<String>,
 }
 
 impl Up {
@@ -65,6 +67,10 @@ impl Up {
             true => Tokens::default(),
             false => Tokens::find(context, &wanted).await?,
         };
+        let link = match loaded.settings.no_auth {
+            true => Some(said.url.clone()),
+            false => tokens.link(&said.url).await?,
+        };
         let client_file = keep(context, &said.url, &tokens)?;
         let order = Order::agent(&self.given(), &said.url, tokens.agent, self.hearing());
         let order = log_to(order.setting("agent.name", &name), &logs.join("agent.log"));
@@ -73,7 +79,7 @@ impl Up {
         let (slots, agent_name, url) = (loaded.settings.agent.slots, name, said.url);
         let agent = Started { order, child };
         let token = said.token;
-        Ok(Begun { server, agent, url, agent_name, slots, connected, data, logs, client_file, token })
+        Ok(Begun { server, agent, url, agent_name, slots, connected, data, logs, client_file, token, link })
     }
 
     async fn start_server(

@@ -1,6 +1,7 @@
 //! The tokens of this machine: one for the person who started it, one for its agent (SEC1, SEC3).
 
 use crate::client_file::{self, ClientFile};
+use crate::command::ui::Link;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::place::{Privacy, write_whole};
@@ -56,6 +57,12 @@ impl Tokens {
             None => known.register(wanted).await?,
         };
         Ok(Self { person, agent: Some(agent) })
+    }
+
+    /// A link that opens the console; `None` when nobody here knows a token that may read.
+    pub(super) async fn link(&self, url: &str) -> Result<Option<String>, Failure> {
+        let Some(token) = &self.person else { return Ok(None) };
+        Ok(unless_refused(Link::ask(&client(url, token)?, url).await)?.map(|link| link.url))
     }
 }
 

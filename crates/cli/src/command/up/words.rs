@@ -69,6 +69,7 @@ fn document(begun: &Begun) -> Value {
         "data": begun.data,
         "client_file": begun.client_file,
         "token": begun.token,
+        "link": begun.link,
     })
 }
 
@@ -102,6 +103,9 @@ fn text(begun: &Begun, paint: Paint) -> String {
     entry("address", &paint.colour(Colour::Cyan, &begun.url));
     if let Some(token) = &begun.token {
         entry("token", &format!("{token}  (an admin's, shown this once)"));
+    }
+    if let Some(link) = &begun.link {
+        entry("console", &format!("{link}  (signs in once; `tiltyard ui` prints another)"));
     }
     if let Some(file) = &begun.client_file {
         entry("", &format!("this command line finds its token in {}", file.display()));
