@@ -7,7 +7,6 @@ use crate::task::{end, rescue, settle};
 use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, State, admit, state};
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{AgentDeleted, AgentDraining, AgentOffline, AgentOnline, AgentResumed, Subject};
-use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::SYSTEM_SCOPE;
 use tiltyard_model::task::attempt::{Outcome, after};
@@ -43,6 +42,36 @@ pub struct Hello {
 pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
     let (wall, steady) = (act.now.wall, act.now.steady);
     act.memory.hints().presence.insert(agent, (wall, steady));
+}
+
+/// An agent that is connected lives, whatever it has to say.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn present(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
+    let agent = act.agent_key(name)?;
+    seen(act, agent);
+    Ok(())
+}
+
+/// Takes a connection for the newest of its agent; false when a newer one has said hello before.
+///
+/// # Errors
+/// 422 for a name that is no slug.
+pub fn supersede(act: &mut Act<'_>, name: &str, connection: u64) -> Result<bool, Refusal> {
+    let agent = act.agent_key(name)?;
+    let newest = act.memory.connections.get(&agent).is_none_or(|newest| *newest <= connection);
+    if newest {
+        act.memory.know_connection(agent, connection);
+    }
+    Ok(newest)
+}
+
+/// Whether another connection of the agent has said hello since. Asked inside the door, so that nothing of the old
+/// one comes between.
+pub fn is_superseded(act: &Act<'_>, name: &str, connection: u64) -> bool {
+    let key = act.memory.names.agent_key(name);
+    key.and_then(|key| act.memory.connections.get(&key)).is_none_or(|newest| *newest != connection)
 }
 
 /// An agent connects: it is known, and each lease that it names is kept or dropped, by generation (D31). A lease that
@@ -104,18 +133,21 @@ pub(crate) fn give_back(act: &mut Act<'_>, lease: &Lease, reason: &str) -> Resul
     end::attempt(act, lease, &found, &ended, next).map(drop)
 }
 
-/// Gives back tasks that were claimed by somebody who did not live to hear of it.
+/// Gives back tasks that were claimed by somebody who did not live to hear of it, or who never began them; says which
+/// of them were still held.
 ///
 /// # Errors
 /// When the store cannot write it.
-pub fn unclaim(act: &mut Act<'_>, tasks: &[(Id, i64)]) -> Result<(), Refusal> {
-    for (id, generation) in tasks {
-        let live = act.tx.key(*id).and_then(|key| act.memory.leases.live(key, *generation)).cloned();
+pub fn unclaim(act: &mut Act<'_>, tasks: &[Held]) -> Result<Vec<Held>, Refusal> {
+    let mut given = Vec::new();
+    for held in tasks {
+        let live = act.tx.key(held.id).and_then(|key| act.memory.leases.live(key, held.generation)).cloned();
         if let Some(lease) = live {
             give_back(act, &lease, "dropped")?;
+            given.push(*held);
         }
     }
-    Ok(())
+    Ok(given)
 }
 
 /// Notices agents that have fallen silent; says how many.

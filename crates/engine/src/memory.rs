@@ -5,6 +5,7 @@
 
 pub mod assign;
 pub mod boot;
+mod connection;
 pub mod count;
 pub mod lease;
 pub mod letter;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub presence: HashMap<i64, (i64, i64)>,
     /// Which process of each agent is the newest.
     pub processes: process::Processes,
+    /// The newest connection of each agent that has said hello on one.
+    pub connections: HashMap<i64, u64>,
     /// Agents that spoke since they were last found silent.
     pub online: HashSet<i64>,
     /// Whether the disk is so full that new work is refused (O15).

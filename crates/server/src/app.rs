@@ -17,6 +17,7 @@ use crate::route::route;
 use crate::taken::Giver;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use std::time::Duration;
 use tiltyard_engine::audit::refused::refused;
 use tiltyard_engine::{Durability, Engine, Pass};
 use tiltyard_model::refusal::Refusal;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) cookie: Cookie,
     /// How long a lease lasts whose claim does not say.
     pub(crate) default_lease_ms: DurationMs,
+    /// How long an agent may take to accept an assigned task.
+    pub(crate) accept_within: Duration,
     /// The most bytes of an artifact.
     pub(crate) artifact_bytes: u64,
     /// Hears that the server is to end.

@@ -7,6 +7,7 @@ pub(crate) mod leash;
 pub(crate) mod log;
 pub(crate) mod pace;
 pub(crate) mod record;
+pub(crate) mod seat;
 pub(crate) mod session;
 pub(crate) mod sse;
 
@@ -14,53 +15,31 @@ use crate::edge::stop::Stop;
 use leash::{HeldBy, Leash};
 use log::Growth;
 use parking_lot::Mutex;
-use record::{MAX_RECORDS, Record};
+use record::{MAX_RECORDS, Patience, Record, Verdict};
+use seat::{Links, Order, Seat};
+use session::Close;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 use tiltyard_engine::token::Tokens;
 use tiltyard_engine::{Effect, Engine};
-use tiltyard_model::id::Id;
 use tiltyard_model::role::Caller;
 use tiltyard_model::time::TimeMs;
 use tiltyard_wire::agent::Resources;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
 
-/// Orders that may wait for one agent's socket. One that does not fit is not lost: the agent hears of it by the
-/// answer to its next renewal.
-const MAX_WAITING_ORDERS: usize = 1_024;
 /// Ends of tokens and sign-ins that may wait for a stream; each makes it ask the table of tokens.
 const MAX_WAITING_ENDS: usize = 256;
-
-/// What an agent's socket is to pass on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Stop an attempt.
-    Cancel {
-        /// The task.
-        task: Id,
-        /// The generation.
-        generation: i64,
-        /// Why.
-        reason: String,
-    },
-    /// Take nothing new, or take work again.
-    Drain(bool),
-}
-
-/// The socket of an agent.
-struct Link {
-    number: u64,
-    orders: mpsc::Sender<Order>,
-}
 
 /// What is known of an agent beside the engine.
 #[derive(Default)]
 struct Known {
-    link: Option<Link>,
+    links: Links,
     resources: Option<Resources>,
     record: Record,
+    patience: Patience,
 }
 
 /// Who is connected.
@@ -72,14 +51,6 @@ pub(crate) struct Live {
     stop: Stop,
     /// The logs that are followed.
     pub(crate) growth: Growth,
-}
-
-/// A place in the registry. When another connection of the name takes it, the orders end.
-pub(crate) struct Seat {
-    /// Its number, for leaving.
-    pub(crate) number: u64,
-    /// What the door says; ends when the seat is another's.
-    pub(crate) orders: mpsc::Receiver<Order>,
 }
 
 impl Live {
@@ -96,26 +67,28 @@ impl Live {
         }
     }
 
-    /// Takes the seat of an agent; whoever had it is superseded.
-    pub(crate) fn take_seat(&self, agent: &str) -> Seat {
-        let number = self.numbers.fetch_add(1, Relaxed);
-        let (sender, orders) = mpsc::channel(MAX_WAITING_ORDERS);
+    /// Somebody has said hello under the name of an agent, and is not let in yet.
+    pub(crate) fn come(&self, agent: &str) -> Seat {
         let mut agents = self.agents.lock();
+        let number = self.numbers.fetch_add(1, Relaxed);
         if agents.len() >= MAX_RECORDS && !agents.contains_key(agent) {
-            agents.retain(|_, known| known.link.is_some());
+            agents.retain(|_, known| !known.links.is_empty());
         }
-        let known = agents.entry(agent.to_owned()).or_default();
-        known.link = Some(Link { number, orders: sender });
-        known.resources = None;
-        Seat { number, orders }
+        agents.entry(agent.to_owned()).or_default().links.come(number)
+    }
+
+    /// Lets it take the seat; whoever had it is superseded.
+    pub(crate) fn sit(&self, agent: &str, number: u64) {
+        if let Some(known) = self.agents.lock().get_mut(agent) {
+            known.links.sit(number);
+            known.resources = None;
+        }
     }
 
     /// Leaves a seat, where it is still held.
     pub(crate) fn leave(&self, agent: &str, number: u64) {
-        if let Some(known) = self.agents.lock().get_mut(agent)
-            && known.link.as_ref().is_some_and(|link| link.number == number)
-        {
-            known.link = None;
+        if let Some(known) = self.agents.lock().get_mut(agent) {
+            known.links.leave(number);
         }
     }
 
@@ -123,7 +96,7 @@ impl Live {
     pub(crate) fn look(&self, agent: &str) -> crate::view::agent::Live {
         let agents = self.agents.lock();
         let known = agents.get(agent);
-        let connected = known.is_some_and(|known| known.link.is_some());
+        let connected = known.is_some_and(|known| known.links.is_taken());
         crate::view::agent::Live { connected, resources: known.and_then(|known| known.resources) }
     }
 
@@ -139,9 +112,18 @@ impl Live {
         self.agents.lock().get_mut(agent).map(|known| note(&mut known.record))
     }
 
+    /// An agent has said something invalid. What is done about it depends on what its connections said before.
+    pub(crate) fn violated(&self, agent: &str, at: TimeMs, error: &str) -> Verdict {
+        let mut agents = self.agents.lock();
+        let known = agents.entry(agent.to_owned()).or_default();
+        let verdict = known.patience.tried(Instant::now());
+        known.record.violated(at, error, verdict);
+        verdict
+    }
+
     /// How many agents are connected.
     pub(crate) fn connected(&self) -> usize {
-        self.agents.lock().values().filter(|known| known.link.is_some()).count()
+        self.agents.lock().values().filter(|known| known.links.is_taken()).count()
     }
 
     /// Invalid messages of all agents since `since`, as far as they are kept.
@@ -156,20 +138,28 @@ impl Live {
         Leash::new(HeldBy { token, sign_in, tokens: self.tokens.clone() }, ended, self.stop.clone())
     }
 
-    fn tell(&self, agent: &str, order: Order) {
+    fn tell(&self, agent: &str, order: &Order) {
         let agents = self.agents.lock();
-        let Some(link) = agents.get(agent).and_then(|known| known.link.as_ref()) else { return };
-        if link.orders.try_send(order).is_err() {
+        if agents.get(agent).is_some_and(|known| !known.links.tell(order)) {
             tracing::warn!(target: "agent", agent, "too many orders wait: it hears of this one when it renews");
         }
+    }
+
+    /// Nobody knows what was not passed on. An agent that connects again hears what it holds and whether it drains
+    /// (D31), and whoever lives by a token looks whether it does.
+    fn start_over(&self) {
+        let why = Close::new(Close::LATER, "the server lost track of what it had to say; connect again");
+        self.agents.lock().values_mut().for_each(|known| known.links.send_away(&why));
+        // Without a stream there is nobody to tell.
+        let _ = self.ended.send(());
     }
 
     fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::StopAttempt { agent, task, generation, reason } => {
-                self.tell(&agent, Order::Cancel { task, generation, reason });
+                self.tell(&agent, &Order::Cancel { task, generation, reason });
             }
-            Effect::AgentDrain { agent, draining } => self.tell(&agent, Order::Drain(draining)),
+            Effect::AgentDrain { agent, draining } => self.tell(&agent, &Order::Drain(draining)),
             Effect::TokenEnded { .. } | Effect::SignInEnded => {
                 // Without a stream there is nobody to tell.
                 let _ = self.ended.send(());
@@ -187,7 +177,7 @@ pub(crate) async fn carry(live: Arc<Live>, mut effects: broadcast::Receiver<Effe
             Ok(effect) => live.carry_out(effect),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(target: "agent", missed, "orders were passed over: every agent connects anew");
-                live.agents.lock().values_mut().for_each(|known| known.link = None);
+                live.start_over();
             }
             Err(RecvError::Closed) => return,
         }

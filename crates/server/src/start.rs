@@ -10,12 +10,14 @@ use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
 use crate::health::Since;
+use crate::live::agent::ACCEPT_WITHIN_MS;
 use crate::live::{Live, carry};
 use crate::program::{Bare, Program};
 use crate::view;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tiltyard_engine::engine::{OpenError, Options};
 use tiltyard_engine::service::{Supervisor, all};
 use tiltyard_engine::{Act, Engine, Pass, Urgency, sign_in, system, token};
@@ -49,6 +51,8 @@ pub struct ServeOptions {
     pub admin_token: Option<Secret<String>>,
     /// How long a lease lasts whose claim does not say.
     pub default_lease_ms: DurationMs,
+    /// How long an agent may take to accept an assigned task before it goes elsewhere.
+    pub accept_within: Duration,
     /// The program around the server.
     pub program: Arc<dyn Program>,
 }
@@ -67,6 +71,7 @@ impl ServeOptions {
             query_tokens: QueryTokens::Loopback,
             admin_token: None,
             default_lease_ms: DEFAULT_LEASE_MS,
+            accept_within: Duration::from_millis(ACCEPT_WITHIN_MS),
             program: Arc::new(Bare::default()),
         }
     }
@@ -201,6 +206,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         porter,
         cookie,
         default_lease_ms: options.default_lease_ms,
+        accept_within: options.accept_within,
         artifact_bytes: options.edge.bodies.artifact_bytes,
         stop: heard.clone(),
         live,

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Weak};
 use tiltyard_engine::task::claim::Claimed;
+use tiltyard_engine::task::heartbeat::Held;
 use tiltyard_engine::{Act, Engine, Pass, Urgency, agent};
-use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tokio::runtime::Handle;
 
@@ -20,6 +20,19 @@ impl Giver {
     /// One that acts for this caller.
     pub(crate) fn new(engine: &Arc<Engine>, runtime: Handle, pass: Pass) -> Self {
         Self { engine: Arc::downgrade(engine), runtime, pass }
+    }
+
+    fn give_back(&self, held: Vec<Held>) {
+        let giver = self.clone();
+        self.runtime.spawn(async move {
+            let Some(engine) = giver.engine.upgrade() else { return };
+            let given =
+                engine.enter(giver.pass, Urgency::Urgent, move |act| agent::unclaim(act, &held)).await;
+            if let Err(error) = given {
+                // The leases run out by themselves.
+                tracing::warn!(target: "scheduler", %error, "work that nobody got could not be given back");
+            }
+        });
     }
 
     /// Work that was claimed just now.
@@ -51,33 +64,57 @@ impl Taken {
         std::mem::take(&mut self.tasks)
     }
 
+    /// One after the other, each with what gives it back should it not get away.
+    pub(crate) fn one_by_one(self) -> Vec<(Claimed, Receipt)> {
+        let giver = self.giver.clone();
+        let receipt = |claimed: &Claimed| Receipt { held: Some(claimed.held()), giver: giver.clone() };
+        self.hand_over()
+            .into_iter()
+            .map(|claimed| {
+                let receipt = receipt(&claimed);
+                (claimed, receipt)
+            })
+            .collect()
+    }
+
     /// Nobody waits for it any more.
     ///
     /// # Errors
     /// When the store cannot write it.
     pub(crate) fn take_back(self, act: &mut Act<'_>) -> Result<(), Refusal> {
-        agent::unclaim(act, &leases(&self.hand_over()))
+        agent::unclaim(act, &held(&self.hand_over())).map(drop)
     }
-}
-
-fn leases(tasks: &[Claimed]) -> Vec<(Id, i64)> {
-    tasks.iter().map(|claimed| (claimed.found.task.id, claimed.found.task.generation)).collect()
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.tasks.is_empty() {
-            return;
+        if !self.tasks.is_empty() {
+            self.giver.give_back(held(&self.tasks));
         }
-        let (leases, giver) = (leases(&self.tasks), self.giver.clone());
-        self.giver.runtime.spawn(async move {
-            let Some(engine) = giver.engine.upgrade() else { return };
-            let given =
-                engine.enter(giver.pass, Urgency::Urgent, move |act| agent::unclaim(act, &leases)).await;
-            if let Err(error) = given {
-                // The leases run out by themselves.
-                tracing::warn!(target: "scheduler", %error, "work that nobody got could not be given back");
-            }
-        });
+    }
+}
+
+fn held(tasks: &[Claimed]) -> Vec<Held> {
+    tasks.iter().map(Claimed::held).collect()
+}
+
+/// A task on its way out. Dropped before it is signed, the task goes back.
+pub(crate) struct Receipt {
+    held: Option<Held>,
+    giver: Giver,
+}
+
+impl Receipt {
+    /// From here on nobody can say that it did not arrive.
+    pub(crate) fn sign(mut self) {
+        self.held = None;
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.giver.give_back(vec![held]);
+        }
     }
 }

@@ -19,3 +19,9 @@ mod token;
 
 #[path = "live/log.rs"]
 mod log;
+
+#[path = "live/door.rs"]
+mod door;
+
+#[path = "live/agent.rs"]
+mod agent;

@@ -268,4 +268,7 @@ pub struct Error {
     pub detail: String,
     /// The request id of the frame.
     pub request_id: String,
+    /// Nothing was wrong with the frame, but not now: say it again after so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<i64>,
 }

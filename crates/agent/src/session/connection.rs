@@ -374,8 +374,8 @@ impl Voice {
 
     /// Which frame it was is not said; should it have been one of a log, its feeder looks.
     fn refused(&self, error: &frame::Error) {
-        let frame::Error { code, detail, request_id } = error;
-        tracing::warn!(target: "agent", code, detail, request_id, "the server does not take a frame");
+        let frame::Error { code, detail, request_id, retry_after_ms } = error;
+        tracing::warn!(target: "agent", code, detail, request_id, retry_after_ms, "the server does not take a frame");
         self.refusals.send_modify(|count| *count += 1);
     }
 }

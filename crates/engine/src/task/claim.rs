@@ -1,5 +1,6 @@
 //! Claim: an agent takes work.
 
+use super::heartbeat::Held;
 use crate::act::{Act, Effect, Pass, refusal_of};
 use crate::door::Waiting;
 use crate::engine::Engine;
@@ -8,7 +9,6 @@ use crate::memory::ready::{Pick, Want};
 use crate::memory::unique::hash_of;
 use std::sync::Arc;
 use tiltyard_model::event::TaskLeased;
-use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
 use tiltyard_model::task::lease::admit;
@@ -105,9 +105,15 @@ pub fn wait(engine: &Engine, pass: Pass, request: Request) -> Result<Waiting<Vec
 /// # Errors
 /// When the store cannot write it.
 pub fn give_back(act: &mut Act<'_>, taken: &[Claimed]) -> Result<(), Refusal> {
-    let held: Vec<(Id, i64)> =
-        taken.iter().map(|claimed| (claimed.found.task.id, claimed.found.task.generation)).collect();
-    crate::agent::unclaim(act, &held)
+    let held: Vec<Held> = taken.iter().map(Claimed::held).collect();
+    crate::agent::unclaim(act, &held).map(drop)
+}
+
+impl Claimed {
+    /// Its lease.
+    pub fn held(&self) -> Held {
+        Held { id: self.found.task.id, generation: self.found.task.generation }
+    }
 }
 
 /// What the same claim got before, while the leases live (D3).

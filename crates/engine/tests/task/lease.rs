@@ -1,11 +1,11 @@
 //! Leases: lost, prolonged, told apart by process.
 
 use crate::rig::{Rig, request, spec};
-use tiltyard_engine::agent::{Hello, hello, notice_silence};
+use tiltyard_engine::agent::{Hello, hello, is_superseded, notice_silence, supersede};
 use tiltyard_engine::task::claim::Request;
 use tiltyard_engine::task::heartbeat::{Beat, Held, beat, renew_all};
 use tiltyard_model::agent::Profile;
-use tiltyard_model::refusal::Code;
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{Spec, State};
 
@@ -93,6 +93,23 @@ async fn d30_the_log_tells_when_an_agent_comes_and_goes() {
     let word = says("i2");
     rig.act(move |act| hello(act, &word)).await.expect("is welcome");
     assert_eq!(rig.story("a").await, [&told[..], &["online"]].concat(), "it speaks with a new server");
+}
+
+// API23: of two connections of one process the newer is the agent's, whichever says hello first; a hello that is refused
+// changes nothing.
+#[tokio::test]
+async fn api23_the_newer_connection_is_the_agent() {
+    let rig = Rig::new().await;
+    let newest = |number| rig.act(move |act| supersede(act, "a", number));
+    assert_eq!(newest(2).await, Ok(true));
+    assert_eq!(newest(1).await, Ok(false));
+    let refused = rig.act(|act| {
+        supersede(act, "a", 3)?;
+        Err::<(), _>(Refusal::missing("agent", "a"))
+    });
+    assert!(refused.await.is_err());
+    let old = rig.act(|act| Ok([1, 2, 3].map(|number| is_superseded(act, "a", number)))).await;
+    assert_eq!(old, Ok([true, false, true]));
 }
 
 // The server's own watch ends an attempt that its agent does not end.

@@ -15,14 +15,14 @@ pub(crate) const MAX_DISCONNECTS: usize = 20;
 /// Agents that are remembered; beyond them those that are not connected are forgotten.
 pub(crate) const MAX_RECORDS: usize = 10_000;
 
-/// So many invalid messages are only warned of.
+/// So many invalid messages within a minute are only warned of.
 const MAX_WARNED: u32 = 10;
 /// The message that closes the connection.
 const CLOSING: u32 = 20;
-/// How long the next message waits, for each invalid one beyond the warned, in milliseconds.
+/// How late the next invalid message is answered, for each one beyond the warned, in milliseconds.
 const SLOW_MS: [u64; 5] = [1_000, 2_000, 5_000, 10_000, 30_000];
-/// So long without an invalid message, and the counting begins anew.
-const QUIET: Duration = Duration::from_secs(60);
+/// What counts as a minute; and so long without an invalid message, and the counting begins anew.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// What one agent's connections left behind.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ impl Record {
 pub(crate) enum Verdict {
     /// The sender is told.
     Warned,
-    /// And its next message waits so long, in milliseconds.
+    /// And its next invalid message is answered so much later, in milliseconds; it gets no new work meanwhile.
     Slowed(u64),
     /// And the connection is closed with 4422.
     Closed,
@@ -87,29 +87,36 @@ impl Verdict {
     }
 }
 
-/// Counts the invalid messages of one connection.
+/// Counts the invalid messages of one agent, whatever connection they come on.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
-    count: u32,
+    /// Those of the last minute, oldest first; as many as are warned of, at most.
+    recent: VecDeque<Instant>,
+    /// Those since the minute had too many.
+    beyond: u32,
     last: Option<Instant>,
 }
 
 impl Patience {
     /// What is done about one more, at `now`.
     pub(crate) fn tried(&mut self, now: Instant) -> Verdict {
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= QUIET) {
-            self.count = 0;
+        let age = |at: &Instant| now.saturating_duration_since(*at);
+        if self.last.as_ref().is_some_and(|last| age(last) >= MINUTE) {
+            *self = Self::default();
         }
         self.last = Some(now);
-        self.count += 1;
-        match self.count {
-            ..=MAX_WARNED => Verdict::Warned,
-            count if count < CLOSING => {
-                let step = (count - MAX_WARNED - 1) as usize;
-                Verdict::Slowed(SLOW_MS[step.min(SLOW_MS.len() - 1)])
-            }
-            _ => Verdict::Closed,
+        while self.recent.front().is_some_and(|at| age(at) >= MINUTE) {
+            self.recent.pop_front();
         }
+        if self.beyond == 0 && self.recent.len() < MAX_WARNED as usize {
+            self.recent.push_back(now);
+            return Verdict::Warned;
+        }
+        self.beyond = self.beyond.saturating_add(1);
+        if self.beyond >= CLOSING - MAX_WARNED {
+            return Verdict::Closed;
+        }
+        Verdict::Slowed(SLOW_MS[(self.beyond as usize - 1).min(SLOW_MS.len() - 1)])
     }
 }
 
@@ -138,6 +145,20 @@ mod tests {
         }
         assert_eq!(patience.tried(now + Duration::from_secs(59)), Verdict::Slowed(30_000));
         assert_eq!(patience.tried(now + Duration::from_secs(119)), Verdict::Warned);
+    }
+
+    // C2: ten *in a minute*: one now and then is warned of for ever.
+    #[test]
+    fn c2_few_a_minute_are_only_warned_of() {
+        let (mut patience, now) = (Patience::default(), Instant::now());
+        for count in 0..100 {
+            assert_eq!(patience.tried(now + Duration::from_secs(count * 7)), Verdict::Warned, "{count}");
+        }
+        // Five seconds apart, the eleventh is one too many for its minute.
+        let mut patience = Patience::default();
+        let verdicts: Vec<_> =
+            (0..11).map(|count| patience.tried(now + Duration::from_secs(count * 5))).collect();
+        assert_eq!(verdicts[9..], [Verdict::Warned, Verdict::Slowed(1_000)]);
     }
 
     // C2: the last 50 violations and 20 disconnects can be looked up, newest first.

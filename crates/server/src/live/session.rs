@@ -3,6 +3,7 @@
 
 use crate::edge::close_code;
 use crate::live::leash::Pull;
+use crate::taken::Receipt;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -117,9 +118,26 @@ pub(crate) async fn upgrade(parts: &mut Parts, max_bytes: usize) -> Result<WebSo
     Ok(upgrade.max_message_size(max_bytes).max_frame_size(max_bytes))
 }
 
+/// What waits to be said.
+struct Said {
+    message: Message,
+    /// Signed when it leaves the line: whether what was taken from there arrives, nobody can say. What never left goes
+    /// back.
+    receipt: Option<Receipt>,
+}
+
+impl Said {
+    fn leave(self) -> Message {
+        if let Some(receipt) = self.receipt {
+            receipt.sign();
+        }
+        self.message
+    }
+}
+
 /// The mouth of a socket.
 pub(crate) struct Mouth {
-    line: mpsc::Sender<Message>,
+    line: mpsc::Sender<Said>,
     emptied: Arc<Notify>,
     speaking: JoinHandle<()>,
 }
@@ -139,16 +157,16 @@ pub(crate) fn open(socket: WebSocket, line: Line) -> (Mouth, Ear) {
 /// Says what waits, one after the other; ends when the line does, or when nobody takes anything any more.
 async fn speak(
     mut sink: SplitSink<WebSocket, Message>,
-    mut waiting: mpsc::Receiver<Message>,
+    mut waiting: mpsc::Receiver<Said>,
     limit: Duration,
     emptied: Arc<Notify>,
 ) {
-    while let Some(message) = waiting.recv().await {
+    while let Some(said) = waiting.recv().await {
         let sent = async {
-            sink.feed(message).await?;
+            sink.feed(said.leave()).await?;
             // What waits goes along, in one write where it can.
-            while let Ok(message) = waiting.try_recv() {
-                sink.feed(message).await?;
+            while let Ok(said) = waiting.try_recv() {
+                sink.feed(said.leave()).await?;
             }
             sink.flush().await
         };
@@ -167,7 +185,15 @@ impl Mouth {
     /// # Errors
     /// When too much waits already: the socket is to be closed so.
     pub(crate) fn say(&self, text: impl Into<Utf8Bytes>) -> Result<(), Close> {
-        self.put(Message::Text(text.into()))
+        self.put(Message::Text(text.into()), None)
+    }
+
+    /// Says what hands over a task.
+    ///
+    /// # Errors
+    /// As [`Mouth::say`]; the task then goes back.
+    pub(crate) fn hand_over(&self, text: impl Into<Utf8Bytes>, receipt: Receipt) -> Result<(), Close> {
+        self.put(Message::Text(text.into()), Some(receipt))
     }
 
     /// Asks for a sign of life, which every WebSocket gives by itself.
@@ -175,11 +201,11 @@ impl Mouth {
     /// # Errors
     /// As [`Mouth::say`].
     pub(crate) fn knock(&self) -> Result<(), Close> {
-        self.put(Message::Ping(bytes::Bytes::new()))
+        self.put(Message::Ping(bytes::Bytes::new()), None)
     }
 
-    fn put(&self, message: Message) -> Result<(), Close> {
-        let put = self.line.try_send(message);
+    fn put(&self, message: Message, receipt: Option<Receipt>) -> Result<(), Close> {
+        let put = self.line.try_send(Said { message, receipt });
         put.map_err(|_| Close::new(Close::LATER, "too much waits to be read; connect again and read faster"))
     }
 
@@ -210,7 +236,7 @@ impl Mouth {
         let Self { line, speaking, .. } = self;
         let goodbye = async {
             let frame = CloseFrame { code: close.code, reason: close.reason.into() };
-            if line.send(Message::Close(Some(frame))).await.is_ok() {
+            if line.send(Said { message: Message::Close(Some(frame)), receipt: None }).await.is_ok() {
                 drop(line);
                 while let Some(Ok(message)) = ear.next().await {
                     if matches!(message, Message::Close(_)) {

@@ -35,6 +35,11 @@ pub(crate) async fn submit(client: &Client, task: Submit) -> View {
     client.call(Request::<call::TaskSubmit>::new().body(task)).await.unwrap()
 }
 
+/// A task as it is now.
+pub(crate) async fn get(client: &Client, task: &View) -> View {
+    client.call(Request::<call::TaskGet>::new().place(task.id)).await.unwrap()
+}
+
 /// Submits many tasks at once: each is at least two events.
 pub(crate) async fn submit_many(client: &Client, count: usize) {
     let tasks = (0..count).map(|number| task(&format!("task {number}"))).collect();

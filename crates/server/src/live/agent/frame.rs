@@ -1,56 +1,142 @@
-//! What an agent says, frame by frame.
+//! What becomes of what an agent says, frame by frame. Each is worked on beside the session, which meanwhile listens
+//! to the door, to its clocks and to the token.
 
-use super::{Session, close_of, say, tell_standing};
-use crate::live::session::{Close, Mouth};
+use crate::app::App;
+use crate::edge::request_id::RequestId;
+use crate::live::session::Close;
 use crate::route::task::log::{Addition, add};
 use crate::route::task::work::outcome;
 use crate::view;
+use std::pin::Pin;
+use std::sync::Arc;
+use tiltyard_engine::agent as agents;
 use tiltyard_engine::task::cancel::report_stop;
 use tiltyard_engine::task::heartbeat::{self, Beat, Held, Standing};
 use tiltyard_engine::task::settle::{self as settles, Report};
-use tiltyard_engine::{Act, Urgency};
-use tiltyard_model::refusal::{Kind, Refusal};
+use tiltyard_engine::{Act, Pass, Urgency};
+use tiltyard_model::refusal::{Code, Kind, Refusal};
+use tiltyard_model::role::Caller;
 use tiltyard_model::task::attempt::{Outcome, Stop};
 use tiltyard_wire::frame::{self as wire, FromAgent, ToAgent};
 use tiltyard_wire::task::work::{Lease, VerdictStatus};
 
-impl Session {
-    /// Takes one frame.
-    pub(super) async fn take(&mut self, mouth: &Mouth, frame: FromAgent) -> Result<(), Close> {
-        match frame {
-            FromAgent::Hello(_) => self.object(mouth, "hello is said once").await,
-            // The lease says it all: one that is not renewed goes elsewhere.
-            FromAgent::Accept(_) | FromAgent::Pong(_) => Ok(()),
-            FromAgent::Refuse(refuse) => self.refused(&refuse).await,
-            FromAgent::Renew(renew) => {
-                self.hands.end(renew.draining);
-                let held = renew.leases.iter().map(view::agent::held).collect();
-                let standing = self.renew(held).await.map_err(|refusal| close_of(&refusal))?;
-                tell_standing(mouth, standing)
-            }
-            FromAgent::Progress(progress) => self.progress(mouth, progress).await,
-            FromAgent::Log(chunk) => self.log(mouth, chunk).await,
-            FromAgent::Settle(settle) => self.settle(mouth, settle).await,
-            FromAgent::Stopping(lease) => self.stop(lease, Stop::Acknowledged).await,
-            FromAgent::Stopped(lease) => self.stop(lease, Stop::Stopped).await,
-            FromAgent::Resources(resources) => {
-                self.app.live.keep_resources(&self.name, resources);
-                Ok(())
-            }
+/// When to say a frame again that could not be taken now, where the refusal does not say, in milliseconds.
+const RETRY_AFTER_MS: i64 = 1_000;
+
+/// A frame that is being worked on.
+pub(super) type Working = Pin<Box<dyn Future<Output = Outcomes> + Send>>;
+/// What a frame came to: what the agent is told, or why the frame was not taken.
+pub(super) type Outcomes = Result<Vec<ToAgent>, Fault>;
+
+/// Why a frame was not taken.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is invalid (C2).
+    Invalid(String),
+    /// A piece of a log that leaves a gap.
+    Gap(Held, String),
+    /// Nothing is wrong with it, but not now; it may be the log of this attempt.
+    Later(wire::Error, Option<Held>),
+    /// The connection is over.
+    End(Close),
+}
+
+/// Does in the engine what an agent's frames ask for.
+#[derive(Clone)]
+pub(super) struct Clerk {
+    pub(super) app: Arc<App>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) client: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) instance: Arc<str>,
+    /// The number of the connection.
+    pub(super) connection: u64,
+}
+
+impl Clerk {
+    /// Who enters the engine, for one frame: each has a request id of its own (API4).
+    pub(super) fn pass(&self) -> Pass {
+        Pass {
+            caller: Caller::clone(&self.caller),
+            request_id: Some(RequestId::new().as_str().to_owned()),
+            client: Some(self.client.to_string()),
         }
     }
 
-    /// Prolongs all leases at once (D9).
-    pub(super) async fn renew(&mut self, held: Vec<Held>) -> Result<Standing, Refusal> {
-        let (name, instance) = (self.name.clone(), self.instance.clone());
-        let deed = move |act: &mut Act<'_>| heartbeat::renew_all(act, &name, Some(&instance), None, &held);
-        self.app.engine.enter(self.pass(), Urgency::Urgent, deed).await
+    async fn urgent<T: Send + 'static>(
+        &self,
+        pass: Pass,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.app.engine.enter(pass, Urgency::Urgent, deed).await
     }
 
-    /// A task that the agent cannot take goes back, and the agent gets a pause.
-    async fn refused(&mut self, refuse: &wire::Refuse) -> Result<(), Close> {
-        tracing::info!(target: "agent", agent = self.name, task_id = %refuse.id, reason = refuse.reason, "refused a task");
-        self.hands.rest();
+    /// Takes one frame.
+    pub(super) async fn take(self, frame: FromAgent) -> Outcomes {
+        let pass = self.pass();
+        let request_id = pass.request_id.clone().unwrap_or_default();
+        let log = match &frame {
+            FromAgent::Log(chunk) => Some(Held { id: chunk.id, generation: chunk.generation }),
+            _ => None,
+        };
+        let done = match frame {
+            FromAgent::Refuse(refuse) => self.refused(pass, &refuse).await,
+            FromAgent::Renew(renew) => self.renew(pass, &renew.leases).await,
+            FromAgent::Progress(progress) => self.progress(pass, progress).await,
+            FromAgent::Log(chunk) => self.log(pass, chunk).await,
+            FromAgent::Settle(settle) => self.settle(pass, settle).await,
+            FromAgent::Stopping(lease) => self.stop(pass, lease, Stop::Acknowledged).await,
+            FromAgent::Stopped(lease) => self.stop(pass, lease, Stop::Stopped).await,
+            // They say something to the session only.
+            FromAgent::Hello(_) | FromAgent::Accept(_) | FromAgent::Resources(_) | FromAgent::Pong(_) => {
+                Ok(Vec::new())
+            }
+        };
+        done.map_err(|refusal| fault(refusal, request_id, log))
+    }
+
+    /// Keeps the agent known as present, though it says nothing that the engine hears of.
+    pub(super) async fn present(self) -> Outcomes {
+        let name = Arc::clone(&self.name);
+        if let Err(refusal) = self.urgent(self.pass(), move |act| agents::present(act, &name)).await {
+            tracing::debug!(target: "agent", agent = &*self.name, "its presence was not kept: {refusal}");
+        }
+        Ok(Vec::new())
+    }
+
+    /// Takes back what the agent did not accept, and says so, should it be slow rather than deaf.
+    pub(super) async fn take_back(self, offers: Vec<Held>) -> Outcomes {
+        let given = self.urgent(self.pass(), move |act| agents::unclaim(act, &offers)).await;
+        let given = given.unwrap_or_else(|refusal| {
+            // The leases run out by themselves.
+            tracing::warn!(target: "scheduler", agent = &*self.name, "unaccepted work could not be taken back: {refusal}");
+            Vec::new()
+        });
+        for Held { id, generation } in &given {
+            tracing::warn!(target: "scheduler", agent = &*self.name, task_id = %id, generation, "an assigned task was not accepted in time: it goes elsewhere");
+        }
+        let gone = |held: Held| (held, Code::StaleGeneration);
+        Ok(standing(Standing { keep: Vec::new(), drop: given.into_iter().map(gone).collect() }))
+    }
+
+    /// Prolongs all leases at once (D9). What an old connection says of them counts no more: its agent has named them
+    /// on the new one.
+    async fn renew(&self, pass: Pass, leases: &[Lease]) -> Result<Vec<ToAgent>, Refusal> {
+        let held: Vec<Held> = leases.iter().map(view::agent::held).collect();
+        let (name, instance, connection) =
+            (Arc::clone(&self.name), Arc::clone(&self.instance), self.connection);
+        let deed = move |act: &mut Act<'_>| {
+            if agents::is_superseded(act, &name, connection) {
+                return Ok(Standing::default());
+            }
+            heartbeat::renew_all(act, &name, Some(&instance), None, &held)
+        };
+        self.urgent(pass, deed).await.map(standing)
+    }
+
+    /// A task that the agent cannot take goes back.
+    async fn refused(&self, pass: Pass, refuse: &wire::Refuse) -> Result<Vec<ToAgent>, Refusal> {
+        tracing::info!(target: "agent", agent = &*self.name, task_id = %refuse.id, reason = refuse.reason, "refused a task");
         let report = Report {
             id: refuse.id,
             generation: refuse.generation,
@@ -59,24 +145,20 @@ impl Session {
             error: None,
             retryable: true,
         };
-        let deed = move |act: &mut Act<'_>| settles::settle(act, &report).map(drop);
-        let done = self.app.engine.enter(self.pass(), Urgency::Urgent, deed).await;
-        passing(done)
+        passing(self.urgent(pass, move |act| settles::settle(act, &report).map(drop)).await)
     }
 
-    async fn progress(&mut self, mouth: &Mouth, progress: wire::Progress) -> Result<(), Close> {
+    async fn progress(&self, pass: Pass, progress: wire::Progress) -> Result<Vec<ToAgent>, Refusal> {
         let wire::Progress { id, generation, progress, message } = progress;
         let beat = Beat { id, generation, lease_ms: None, progress, message };
-        let beaten =
-            self.app.engine.enter(self.pass(), Urgency::Urgent, move |act| heartbeat::beat(act, &beat)).await;
-        match beaten {
-            Err(refusal) if refusal.kind() == Kind::Invalid => self.object(mouth, &refusal.message).await,
+        match self.urgent(pass, move |act| heartbeat::beat(act, &beat)).await {
+            Err(refusal) if refusal.kind() == Kind::Invalid => Err(refusal),
             other => passing(other.map(drop)),
         }
     }
 
     /// Takes an outcome and answers it, accepted or not: the agent may forget it (C3).
-    async fn settle(&mut self, mouth: &Mouth, settle: wire::Settle) -> Result<(), Close> {
+    async fn settle(&self, pass: Pass, settle: wire::Settle) -> Result<Vec<ToAgent>, Refusal> {
         let (id, generation) = (settle.id, settle.generation);
         let report = Report {
             id,
@@ -86,42 +168,37 @@ impl Session {
             error: settle.error,
             retryable: settle.retryable.unwrap_or(true),
         };
-        let settled = self
-            .app
-            .engine
-            .enter(self.pass(), Urgency::Urgent, move |act| settles::settle(act, &report))
-            .await;
+        let settled = self.urgent(pass, move |act| settles::settle(act, &report)).await;
         let (status, code) = match settled {
             Ok(verdict) if verdict.replayed => (VerdictStatus::Replayed, None),
             Ok(_) => (VerdictStatus::Accepted, None),
             Err(refusal) if is_final(refusal.kind()) => {
-                tracing::warn!(target: "agent", agent = self.name, task_id = %id, generation, "an outcome was refused: {refusal}");
+                tracing::warn!(target: "agent", agent = &*self.name, task_id = %id, generation, "an outcome was refused: {refusal}");
                 (VerdictStatus::Refused, Some(refusal.code.as_str().to_owned()))
             }
-            // Not now: without an answer the agent says it again.
-            Err(refusal) => return Err(close_of(&refusal)),
+            Err(refusal) => return Err(refusal),
         };
-        say(mouth, &ToAgent::Settled(wire::Settled { id, generation, status, code }))
+        Ok(vec![ToAgent::Settled(wire::Settled { id, generation, status, code })])
     }
 
     /// Adds to a log. A chunk that comes too late is passed over; one that leaves a gap is a fault of the agent's.
-    async fn log(&mut self, mouth: &Mouth, chunk: wire::LogChunk) -> Result<(), Close> {
+    async fn log(&self, pass: Pass, chunk: wire::LogChunk) -> Result<Vec<ToAgent>, Refusal> {
         let wire::LogChunk { id, generation, offset, text } = chunk;
-        let added = add(&self.app, self.pass(), Addition { id, generation, offset, text }).await;
-        match added {
-            Err(refusal) if matches!(refusal.kind(), Kind::Range | Kind::TooLarge) => {
-                self.object(mouth, &refusal.message).await
-            }
-            other => passing(other.map(drop)),
-        }
+        passing(add(&self.app, pass, Addition { id, generation, offset, text }).await.map(drop))
     }
 
-    async fn stop(&mut self, lease: Lease, stop: Stop) -> Result<(), Close> {
+    async fn stop(&self, pass: Pass, lease: Lease, stop: Stop) -> Result<Vec<ToAgent>, Refusal> {
         let Lease { id, generation } = lease;
-        let deed = move |act: &mut Act<'_>| report_stop(act, id, generation, stop);
-        let done = self.app.engine.enter(self.pass(), Urgency::Urgent, deed).await;
-        passing(done)
+        passing(self.urgent(pass, move |act| report_stop(act, id, generation, stop)).await)
     }
+}
+
+/// Says which leases live on and which are gone.
+pub(super) fn standing(standing: Standing) -> Vec<ToAgent> {
+    let answer = view::agent::standing(standing);
+    let keep = (!answer.keep.is_empty()).then_some(ToAgent::Keep(wire::Keep { leases: answer.keep }));
+    let drop = (!answer.drop.is_empty()).then_some(ToAgent::Drop(wire::Drop { leases: answer.drop }));
+    keep.into_iter().chain(drop).collect()
 }
 
 /// Whether a refusal stands, however often the same is said again.
@@ -131,9 +208,60 @@ fn is_final(kind: Kind) -> bool {
 
 /// A word that came too late changes nothing and is no fault of the agent's; a server that cannot work is another
 /// matter.
-fn passing(done: Result<(), Refusal>) -> Result<(), Close> {
+fn passing(done: Result<(), Refusal>) -> Result<Vec<ToAgent>, Refusal> {
     match done {
-        Err(refusal) if !is_final(refusal.kind()) => Err(close_of(&refusal)),
-        _ => Ok(()),
+        Err(refusal) if !is_final(refusal.kind()) => Err(refusal),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What a refusal means for the frame and for the connection. A door that is too busy, or a full disk, is no reason to
+/// lose the connection and with it everything that is under way: the agent says it again (E7).
+fn fault(refusal: Refusal, request_id: String, log: Option<Held>) -> Fault {
+    match (refusal.kind(), log) {
+        (Kind::Range, Some(held)) => Fault::Gap(held, refusal.message),
+        (Kind::Invalid | Kind::TooLarge, _) => Fault::Invalid(refusal.message),
+        _ if ends(&refusal) => Fault::End(Close::of(&refusal)),
+        _ => {
+            let error = wire::Error {
+                code: refusal.code.as_str().to_owned(),
+                retry_after_ms: Some(refusal.retry_after_ms.unwrap_or(RETRY_AFTER_MS)),
+                detail: refusal.message,
+                request_id,
+            };
+            Fault::Later(error, log)
+        }
+    }
+}
+
+/// Whether nothing that is said on this connection can be taken any more.
+fn ends(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Code::ShuttingDown | Code::StorageBroken)
+        || matches!(refusal.kind(), Kind::Unauthenticated | Kind::Denied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // E7: an overloaded door asks to say it again; only what is over for good closes the connection.
+    #[test]
+    fn e7_what_passes_closes_nothing() {
+        for code in Code::ALL {
+            let kind = code.kind();
+            let fault = fault(Refusal::new(*code, "x"), "r".to_owned(), None);
+            match code {
+                Code::ShuttingDown => assert!(matches!(fault, Fault::End(close) if close.code == 1001)),
+                Code::StorageBroken => assert!(matches!(fault, Fault::End(close) if close.code == 1013)),
+                Code::Overloaded | Code::StorageLow | Code::Internal => {
+                    assert!(
+                        matches!(&fault, Fault::Later(error, _) if error.retry_after_ms == Some(1_000)),
+                        "{code:?}"
+                    );
+                }
+                _ if kind == Kind::Invalid => assert!(matches!(fault, Fault::Invalid(_)), "{code:?}"),
+                _ => {}
+            }
+        }
     }
 }

@@ -1,20 +1,20 @@
 //! An agent's free hands: a claim waits inside the door for as long as there is a free slot.
 
 use super::default_queues;
-use crate::app::App;
+use super::frame::Clerk;
 use crate::live::session::{Close, Mouth};
 use crate::pen;
 use crate::taken::Taken;
 use crate::view;
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tiltyard_engine::agent::is_superseded;
 use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::{self as claims, Claimed, Request};
+use tiltyard_engine::task::heartbeat::Held;
 use tiltyard_engine::{Act, Pass};
 use tiltyard_model::refusal::Refusal;
-use tiltyard_model::role::Caller;
 use tiltyard_wire::frame::Hello;
 
 /// Most tasks of one claim, so that no agent's socket holds many payloads at once.
@@ -28,8 +28,7 @@ type Claiming = Pin<Box<dyn Future<Output = Result<Option<Taken>, Refusal>> + Se
 
 /// The free slots of one connection.
 pub(super) struct Hands {
-    app: Arc<App>,
-    pass: Pass,
+    clerk: Clerk,
     request: Request,
     slots: usize,
     draining: bool,
@@ -40,7 +39,8 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Of an agent that has just said hello.
-    pub(super) fn new(app: &Arc<App>, caller: &Caller, hello: &Hello) -> Self {
+    pub(super) fn new(clerk: &Clerk, hello: &Hello) -> Self {
+        let caller = &clerk.caller;
         let want = Want {
             agent: hello.name.clone(),
             capabilities: hello.capabilities.clone(),
@@ -53,20 +53,11 @@ impl Hands {
             instance: Some(hello.instance.clone()),
             claim_id: None,
             max: MAX_ASSIGNED_AT_ONCE,
-            lease_ms: app.default_lease_ms,
+            lease_ms: clerk.app.default_lease_ms,
         };
-        let pass = Pass { caller: caller.clone(), request_id: None, client: None };
         let slots = hello.slots as usize;
-        Self {
-            app: Arc::clone(app),
-            pass,
-            request,
-            slots,
-            draining: false,
-            ending: false,
-            rests_until: None,
-            claiming: None,
-        }
+        let clerk = clerk.clone();
+        Self { clerk, request, slots, draining: false, ending: false, rests_until: None, claiming: None }
     }
 
     /// Takes nothing new, or takes work again. A claim that waits is given up; what it may have got goes back.
@@ -87,7 +78,12 @@ impl Hands {
 
     /// Takes nothing for a moment: the agent refused something.
     pub(super) fn rest(&mut self) {
-        self.rests_until = Some(Instant::now() + Duration::from_millis(REST_MS));
+        self.rest_until(Instant::now() + Duration::from_millis(REST_MS));
+    }
+
+    /// Takes nothing for so long. A claim that waits is given up; what it may have got goes back.
+    pub(super) fn rest_until(&mut self, until: Instant) {
+        self.rests_until = self.rests_until.max(Some(until));
         self.claiming = None;
     }
 
@@ -101,22 +97,23 @@ impl Hands {
     }
 
     fn claim(&mut self) -> Claiming {
-        let rest = self.rests_until.take().map(|until| until.saturating_duration_since(Instant::now()));
-        let (app, pass, mut request, slots) =
-            (Arc::clone(&self.app), self.pass.clone(), self.request.clone(), self.slots);
+        let rest = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let (clerk, mut request, slots) = (self.clerk.clone(), self.request.clone(), self.slots);
+        let pass = Pass { caller: (*clerk.caller).clone(), request_id: None, client: None };
         Box::pin(async move {
             tokio::time::sleep(rest.unwrap_or_default()).await;
-            let (giver, asker) = (app.taken(&pass), request.want.clone());
+            let (giver, asker) = (clerk.app.taken(&pass), request.want.clone());
+            let (name, connection) = (request.want.agent.clone(), clerk.connection);
             let deed = move |act: &mut Act<'_>| {
-                if is_superseded(act, &request) {
+                if is_superseded(act, &name, connection) {
                     return Ok(None);
                 }
                 request.max = free(act, &request.want.agent, slots).min(MAX_ASSIGNED_AT_ONCE);
                 let taken = if request.max == 0 { Vec::new() } else { claims::claim(act, &request)? };
                 Ok((!taken.is_empty()).then(|| giver.of(taken)))
             };
-            let waiting =
-                app.engine.wait_as(pass, Some(asker), deed, |act, taken: Taken| taken.take_back(act))?;
+            let lost = |act: &mut Act<'_>, taken: Taken| taken.take_back(act);
+            let waiting = clerk.app.engine.wait_as(pass, Some(asker), deed, lost)?;
             waiting.at_most(Duration::from_millis(PATIENCE_MS)).await
         })
     }
@@ -129,24 +126,23 @@ impl Hands {
         taken
     }
 
-    /// Hands tasks over, each already leased.
+    /// Hands tasks over, each already leased; says which.
     pub(super) fn assign(
         &mut self,
         mouth: &Mouth,
         taken: Result<Option<Taken>, Refusal>,
-    ) -> Result<(), Close> {
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(refusal) => {
-                tracing::warn!(target: "scheduler", agent = self.request.want.agent, "no work could be claimed: {refusal}");
-                self.rest();
-                None
-            }
-        };
+    ) -> Result<Vec<Held>, Close> {
+        let taken = taken.unwrap_or_else(|refusal| {
+            tracing::warn!(target: "scheduler", agent = self.request.want.agent, "no work could be claimed: {refusal}");
+            self.rest();
+            None
+        });
         let lease_ms = self.request.lease_ms;
-        taken.map_or(Ok(()), |taken| {
-            taken.hand_over().iter().try_for_each(|claimed| mouth.say(assign_text(claimed, lease_ms)))
-        })
+        let tasks = taken.map(Taken::one_by_one).unwrap_or_default().into_iter();
+        let hand_over = |(claimed, receipt): (Claimed, _)| {
+            mouth.hand_over(assign_text(&claimed, lease_ms), receipt).map(|()| claimed.held())
+        };
+        tasks.map(hand_over).collect()
     }
 }
 
@@ -157,14 +153,6 @@ fn free(act: &Act<'_>, agent: &str, slots: usize) -> usize {
 }
 
 /// The frame `assign`, written straight from words.
-/// Whether another process of the agent has said hello since: asked inside the door, so that no claim of the old
-/// connection comes between.
-fn is_superseded(act: &Act<'_>, request: &Request) -> bool {
-    let names = &act.memory.names;
-    let known = names.agent_key(&request.want.agent).and_then(|key| names.agent(key));
-    known.is_some_and(|known| known.instance != request.instance)
-}
-
 fn assign_text(claimed: &Claimed, lease_ms: i64) -> String {
     let mut out = Vec::with_capacity(view::task::ROOM_BYTES + claimed.found.task.spec.payload.len());
     pen::object(&mut out, |pen| {
