@@ -89,7 +89,7 @@ fn some(act: &mut Act<'_>, keys: &[i64], thing: &Thing) -> Result<Bulked, Refusa
         match act.part(|act| one(act, id, thing))? {
             Ok(()) => bulked.changed += 1,
             Err(refusal) if refusal.kind() == Kind::Missing => continue,
-            Err(refusal) => unfit(refusal)?,
+            Err(refusal) => unfit(refusal, *thing == Thing::Retry)?,
         }
         bulked.matched += 1;
     }
@@ -105,10 +105,13 @@ fn one(act: &mut Act<'_>, id: Id, thing: &Thing) -> Result<(), Refusal> {
     }
 }
 
-/// A letter that is in another state, or whose task cannot run again, is left as it is; anything else ends the request.
-fn unfit(refusal: Refusal) -> Result<(), Refusal> {
+/// A letter that is in another state, or whose task cannot run again (as it is, or not before its turn), is left as it
+/// is; anything else ends the request.
+fn unfit(refusal: Refusal, retry: bool) -> Result<(), Refusal> {
     match refusal.kind() {
         Kind::Conflict => Ok(()),
+        // Whoever retries many says nothing that could be wrong about one of them.
+        Kind::Invalid if retry => Ok(()),
         _ => Err(refusal),
     }
 }
@@ -173,7 +176,7 @@ fn start(act: &mut Act<'_>, turns: &[(i64, Turn)]) -> Result<Started, Refusal> {
         match act.part(|act| retry_at(act, id, &Edit::default(), not_before))? {
             Ok(()) => *count += 1,
             Err(refusal) if refusal.kind() == Kind::Missing => {}
-            Err(refusal) => unfit(refusal)?,
+            Err(refusal) => unfit(refusal, true)?,
         }
     }
     Ok(started)

@@ -87,6 +87,20 @@ async fn d12_a_group_is_retried_one_then_some_then_the_rest() {
     assert_eq!(told, ["dead_letter.retried"; 6], "SEC21: one entry an act");
 }
 
+// D12: one whose turn would come after its deadline is left as it is, and the others have theirs.
+#[tokio::test]
+async fn d12_one_that_cannot_wait_so_long_does_not_end_a_group() {
+    let rig = Rig::new().await;
+    for (title, deadline) in [("one", None), ("two", Some(crate::rig::START + 20_000)), ("three", None)] {
+        rig.submit(Spec { deadline, ..mortal(title) }).await;
+        fail(&rig, "timeout").await;
+    }
+    let group = all_groups(&rig).await.remove(0);
+    let started = retry(&rig, &group, Some(1), Some(2)).await;
+    assert_eq!(started, Started { matched: 3, started: 1, scheduled: 1 });
+    assert_eq!((count(&rig, State::Retrying).await, count(&rig, State::Pending).await), (2, 1));
+}
+
 #[tokio::test]
 async fn a_group_that_is_none_is_missing() {
     let rig = Rig::new().await;
