@@ -22,7 +22,7 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::State as TaskState;
 use tiltyard_model::time::TimeMs;
 use tiltyard_store::dead_letter;
-use tiltyard_store::task::{self, Found};
+use tiltyard_store::task::{self, Found, dependency};
 
 /// A letter that the caller may see, with its task.
 fn known(act: &Act<'_>, id: Id) -> Result<(Letter, Found), Refusal> {
@@ -82,8 +82,9 @@ pub fn reopen(act: &mut Act<'_>, id: Id) -> Result<Letter, Refusal> {
     known(act, id).map(|(letter, _)| letter)
 }
 
-/// Removes a letter and the payload of its task for good. The task itself goes too, unless others show it: one that
-/// succeeded after all, or that made a change.
+/// Removes a letter and the payload of its task for good. The task itself goes too, unless it must still be found: one
+/// that succeeded after all, that made a change, that others depend on, or whose last attempt is still stopping. It
+/// does not run again without another payload.
 ///
 /// # Errors
 /// 404; 409 `wrong_state` while the task runs again on that payload.
@@ -113,7 +114,10 @@ fn remove(act: &mut Act<'_>, scope: i64, place: &Place, reason: &str) -> Result<
 
 fn forget_task(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
     let dead = matches!(found.task.state, TaskState::Dead | TaskState::Cancelled);
-    if !dead || found.task.change.is_some() {
+    let named = found.task.change.is_some()
+        || act.memory.leases.get(found.key).is_some()
+        || !dependency::dependents(act.tx, found.key).map_err(refusal_of)?.is_empty();
+    if !dead || named {
         return task::forget_payload(act.tx, found.key).map_err(refusal_of);
     }
     task::delete(act.tx, found.key).map_err(refusal_of)?;

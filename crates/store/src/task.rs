@@ -270,6 +270,7 @@ pub fn renew(tx: &Tx, key: i64, spec: &Spec, lane: i64) -> Result<()> {
         (&spec.payload).into(),
         lane.into(),
         spec.run_at.into(),
+        spec.deadline.into(),
     ];
     tx.run(sql!("task/renew"), &parameters).map(drop)
 }
@@ -379,12 +380,16 @@ pub fn keep_payload(tx: &Tx, key: i64, payload: &str) -> Result<()> {
     tx.run(sql!("attempt/keep_payload"), &[key.into(), payload.into()]).map(drop)
 }
 
-/// Empties the payload of a task that never runs again, and those that past attempts ran with.
+/// Why a dead or cancelled task is as it is, once its payload was deleted.
+pub const PAYLOAD_DELETED: &str = "dead_letter_deleted";
+
+/// Empties the payload of a task, and those that past attempts ran with. One that could run again says so in its
+/// reason: [`PAYLOAD_DELETED`].
 ///
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn forget_payload(tx: &Tx, key: i64) -> Result<()> {
-    tx.run(sql!("task/forget_payload"), &[key.into()])?;
+    tx.run(sql!("task/forget_payload"), &[key.into(), PAYLOAD_DELETED.into()])?;
     tx.run(sql!("attempt/forget_payload"), &[key.into()]).map(drop)
 }
 

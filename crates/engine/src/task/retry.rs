@@ -1,18 +1,19 @@
 //! Retry: a dead or cancelled task runs again, attempts fresh.
 
-use super::{Step, dependent};
+use super::{Step, dependent, submit};
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Sort;
+use crate::memory::unique::hash_of;
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::TaskReady;
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
 use tiltyard_model::time::TimeMs;
-use tiltyard_store::task::{Found, by_key, dependency, keep_payload, renew};
+use tiltyard_store::task::{Found, PAYLOAD_DELETED, by_key, dependency, keep_payload, renew};
 
 /// What the retry changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,11 +27,14 @@ pub struct Edit {
 }
 
 /// Runs a dead or cancelled task again, because somebody asks for it (SEC21). A cancelled attempt that is still
-/// stopping takes its slot until it has stopped (D4): the task does not run again beside it.
+/// stopping takes its slot until it has stopped (D4): the task does not run again beside it. A deadline that has passed
+/// was that of the last life; one that lies ahead stays. A unique key without a time is held again until this life has
+/// ended; a window is counted from the submission, and is none of a retry's business.
 ///
 /// # Errors
-/// 404; 409 `wrong_state` for another state, and while the cancelled attempt is still stopping (30 s at most); 409
-/// `dependency_failed` while a dependency has ended badly.
+/// 404; 409 `wrong_state` for another state, while the cancelled attempt is still stopping (30 s at most), and for a
+/// task whose payload was deleted, unless another is given; 409 `already_exists` while another task holds its unique
+/// key; 409 `dependency_failed` while a dependency has ended badly.
 pub fn retry(act: &mut Act<'_>, id: Id, edit: &Edit) -> Result<Found, Refusal> {
     let found = act.task(id)?;
     again(act, &found, edit, "retry")?;
@@ -53,7 +57,7 @@ pub(crate) fn again_at(
     cause: &str,
     not_before: Option<TimeMs>,
 ) -> Result<(), Refusal> {
-    may_run_again(act, found)?;
+    may_run_again(act, found, edit)?;
     crate::dead_letter::revived(act, found, edit)?;
     let mut fresh = found.clone();
     let spec = &mut fresh.task.spec;
@@ -68,9 +72,11 @@ pub(crate) fn again_at(
     }
     // A back-off of the last life is none of the new one's business; a time that a person set and that lies ahead is.
     spec.run_at = not_before.or(spec.run_at.filter(|_| found.task.state == State::Cancelled));
+    spec.deadline = spec.deadline.filter(|deadline| *deadline > act.now.wall);
     Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
     let lane = act.lane_key(found.queue, Lane::of(spec))?;
     renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
+    submit::hold(act, found.key, spec, found.scope)?;
     restart(act, &fresh, lane, cause)?;
     revive_dependents(act, found.key)
 }
@@ -88,19 +94,33 @@ fn prepare(act: &mut Act<'_>, found: &Found, spec: &mut Spec) -> Result<(), Refu
     }
 }
 
-fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
+fn may_run_again(act: &Act<'_>, found: &Found, edit: &Edit) -> Result<(), Refusal> {
     let (task, state) = (&found.task, found.task.state);
+    let wrong = |text| Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
     if !matches!(state, State::Dead | State::Cancelled) {
-        let text = format!("{} is {}: only dead and cancelled tasks can be retried", task.id, state.as_str());
-        return Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
+        return wrong(format!(
+            "{} is {}: only dead and cancelled tasks can be retried",
+            task.id,
+            state.as_str()
+        ));
     }
     if is_stopping(act, found.key) {
-        let text = format!(
+        return wrong(format!(
             "the attempt {} of {} was cancelled and is still stopping: retry the task once it has stopped, which \
              takes 30 s at most",
             task.generation, task.id
-        );
-        return Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
+        ));
+    }
+    if task.reason.as_deref() == Some(PAYLOAD_DELETED) && edit.payload.is_none() {
+        return wrong(format!(
+            "the payload of {} was deleted with its dead letter: retry it with another payload, or submit it anew",
+            task.id
+        ));
+    }
+    if let Some(holder) = key_is_taken(act, found)? {
+        let text =
+            format!("{holder} holds the unique key of {}: wait until it has ended, or cancel it", task.id);
+        return Err(Refusal::new(Code::AlreadyExists, text).with("holder", holder.to_string()));
     }
     if task.spec.extras.on_dependency_failure == OnDependencyFailure::Run {
         return Ok(());
@@ -113,6 +133,14 @@ fn may_run_again(act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
             Err(Refusal::new(Code::DependencyFailed, text).with("dependency", id.to_string()))
         }
     }
+}
+
+/// The other task that holds the key which this one would hold again.
+fn key_is_taken(act: &Act<'_>, found: &Found) -> Result<Option<Id>, Refusal> {
+    let spec = &found.task.spec;
+    let Some(unique) = spec.unique.as_ref().filter(|unique| unique.for_ms.is_none()) else { return Ok(None) };
+    let holder = submit::holder(act, spec, hash_of(found.scope, &unique.key))?;
+    Ok(holder.filter(|holder| holder.key != found.key).map(|holder| holder.task.id))
 }
 
 /// Whether a cancelled attempt of the task may still run, and takes its slot.
@@ -150,17 +178,39 @@ fn revive_dependents(act: &mut Act<'_>, key: i64) -> Result<(), Refusal> {
                 found.task.state == State::Cancelled
                     && found.task.reason.as_deref() == Some(dependent::BY_DEPENDENCY)
             };
-            let Some(found) = found.filter(cancelled).filter(|found| !is_stopping(act, found.key)) else {
+            let Some(found) = found.filter(cancelled) else { continue };
+            if !follows(act, &found)? {
                 continue;
-            };
-            // With another dependency that has ended badly it stays where it is.
-            if dependency::failed(act.tx, key).map_err(refusal_of)?.is_none() {
-                crate::dead_letter::revived(act, &found, &Edit::default())?;
-                renew(act.tx, key, &found.task.spec, found.lane).map_err(refusal_of)?;
-                restart(act, &found, found.lane, "dependency_retried")?;
-                again.push(key);
+            }
+            match act.part(|act| follow(act, &found))? {
+                Ok(()) => again.push(key),
+                // Its repository is gone, or its change has not ended: it stays where it is.
+                Err(refusal) if matches!(refusal.kind(), Kind::Conflict | Kind::Invalid) => {}
+                Err(refusal) => return Err(refusal),
             }
         }
     }
     Ok(())
+}
+
+/// A task that was cancelled with its dependency waits again.
+fn follow(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
+    let mut fresh = found.clone();
+    prepare(act, found, &mut fresh.task.spec)?;
+    crate::dead_letter::revived(act, found, &Edit::default())?;
+    let spec = &fresh.task.spec;
+    let lane = act.lane_key(found.queue, Lane::of(spec))?;
+    renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
+    submit::hold(act, found.key, spec, found.scope)?;
+    restart(act, &fresh, lane, "dependency_retried")
+}
+
+/// Whether a task that was cancelled with its dependency waits again. It stays where it is with another dependency
+/// that has ended badly, past its deadline, while its unique key is another's, and while an attempt of it may run.
+fn follows(act: &Act<'_>, found: &Found) -> Result<bool, Refusal> {
+    let overdue = found.task.spec.deadline.is_some_and(|deadline| deadline <= act.now.wall);
+    Ok(!overdue
+        && !is_stopping(act, found.key)
+        && key_is_taken(act, found)?.is_none()
+        && dependency::failed(act.tx, found.key).map_err(refusal_of)?.is_none())
 }

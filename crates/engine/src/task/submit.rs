@@ -74,6 +74,15 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     Ok(Submitted { id, state, first: None, created_at: id.time_ms() })
 }
 
+/// A task that runs again holds its unique key again, where it is held until the task is final.
+pub(crate) fn hold(act: &mut Act<'_>, key: i64, spec: &Spec, scope: i64) -> Result<(), Refusal> {
+    let Some(unique) = spec.unique.as_ref().filter(|unique| unique.for_ms.is_none()) else { return Ok(()) };
+    let hash = hash_of(scope, &unique.key);
+    put(act.tx, Hold { task: key, hash, until: None }).map_err(refusal_of)?;
+    act.memory.hold(hash, key, None);
+    Ok(())
+}
+
 /// Takes many tasks in, all or nothing, in order.
 ///
 /// # Errors
@@ -103,7 +112,7 @@ fn duplicate(first: Found) -> Submitted {
 }
 
 /// The task that holds the key, verified against its row.
-fn holder(act: &Act<'_>, spec: &Spec, hash: i64) -> Result<Option<Found>, Refusal> {
+pub(crate) fn holder(act: &Act<'_>, spec: &Spec, hash: i64) -> Result<Option<Found>, Refusal> {
     let Some(key) = act.memory.unique.holder(hash, act.now.wall) else { return Ok(None) };
     let found = by_key(act.tx, key).map_err(refusal_of)?;
     let same = |found: &Found| {

@@ -210,6 +210,45 @@ async fn d10_a_deleted_letter_leaves_no_payload() {
     }
 }
 
+// D7, D10: a task that others depend on is still known once its letter is deleted, empty; it runs again with another
+// payload only.
+#[tokio::test]
+async fn d7_a_deleted_letter_frees_no_dependent() {
+    let rig = Rig::new().await;
+    let base = rig.submit(mortal("base")).await;
+    let child = rig.submit(Spec { depends_on: vec![base], ..spec("child") }).await;
+    assert_eq!(fail(&rig, "it broke").await, base);
+    let id = letters(&rig, Filter::default()).await.items.remove(0).id;
+    rig.act_as(&admin(), move |act| delete(act, id)).await.expect("deletes");
+    let retry_of = |id: Id, payload: Option<&str>| {
+        let edit = Edit { payload: payload.map(str::to_owned), ..Edit::default() };
+        move |act: &mut tiltyard_engine::Act<'_>| {
+            tiltyard_engine::task::retry::retry(act, id, &edit).map(drop)
+        }
+    };
+    let early = rig.act(retry_of(child, None)).await.expect_err("base has never succeeded");
+    assert_eq!(early.code, Code::DependencyFailed);
+    let kept = rig.get(base).await.task;
+    assert_eq!((kept.state, kept.spec.payload.as_str()), (TaskState::Dead, "{}"));
+    assert_eq!(rig.act(retry_of(base, None)).await.expect_err("is empty").code, Code::WrongState);
+    rig.act(retry_of(base, Some("{\"new\":1}"))).await.expect("runs again");
+    assert_eq!(rig.state(child).await, TaskState::Pending);
+}
+
+// D4: nor does it free the slot of an attempt that is still stopping.
+#[tokio::test]
+async fn d4_a_deleted_letter_frees_no_slot() {
+    let mut rig = Rig::new().await;
+    let one = letter(&rig, "one").await;
+    let (id, task) = (one.id, one.task);
+    retried(&rig, id, Edit::default()).await.expect("retries");
+    rig.claim("a").await.expect("runs again");
+    rig.act(move |act| cancel::cancel(act, task, "requested")).await.expect("is cancelled");
+    rig.act_as(&admin(), move |act| delete(act, id)).await.expect("deletes");
+    rig.restart().await;
+    assert_eq!(rig.act(|act| Ok(act.memory.leases.len())).await, Ok(1), "it may still run");
+}
+
 /// The text of every column of a table, put together.
 fn columns(file: &rusqlite::Connection, table: &str) -> String {
     let mut statement =

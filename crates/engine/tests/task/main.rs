@@ -1,5 +1,6 @@
 //! Tasks through the real door, on a real store, with a clock that is moved by hand.
 
+mod again;
 mod attempt;
 mod board;
 mod claim;
