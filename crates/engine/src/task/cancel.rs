@@ -57,6 +57,11 @@ pub(crate) fn call_off(act: &mut Act<'_>, found: &Found, reason: &str) -> Result
         event(act, found, reason)?;
         dependent::after_end(act, found.key, State::Cancelled)?;
     }
+    tell_change(act, found, reason)
+}
+
+/// What the end of a task that was called off means to the change that it is for.
+pub(crate) fn tell_change(act: &mut Act<'_>, found: &Found, reason: &str) -> Result<(), Refusal> {
     match Sort::of(&found.task.spec.kind) {
         Sort::Change => crate::change::task_ended(act, found, reason),
         Sort::Git => crate::change::git_ended(act, found, Outcome::Cancelled, None, Some(reason)),

@@ -57,6 +57,7 @@ fn wake(act: &mut Act<'_>, found: &Found, succeeded: bool) -> Result<AfterDepend
                 from: State::Pending,
             };
             act.task_event(found.scope, found.key, &event)?;
+            super::cancel::tell_change(act, found, BY_DEPENDENCY)?;
         }
     }
     Ok(what)

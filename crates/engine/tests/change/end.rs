@@ -1,11 +1,15 @@
 //! Ends other than a merge: cancelled, dead, an agent that is lost. The work is kept, and people see where it stands.
 
+use crate::rig::spec;
 use crate::yard::{Yard, agent, found, green, landed, operator, sha256};
 use tiltyard_engine::act::Act;
+use tiltyard_engine::change::send_back::{SendBack, send_back};
 use tiltyard_engine::task::cancel::cancel;
+use tiltyard_engine::task::edit::add_dependency;
 use tiltyard_engine::task::retry::{Edit, retry};
 use tiltyard_engine::task::settle::{Report, settle};
 use tiltyard_model::change::State;
+use tiltyard_model::change::comment::Comment;
 use tiltyard_model::change::work::Start;
 use tiltyard_model::gate::{Block, State as GateState};
 use tiltyard_model::id::Id;
@@ -64,6 +68,27 @@ async fn c18_a_cancelled_task_closes_its_change_wherever_it_stands() {
     let story = yard.story().await;
     assert_eq!(story.iter().filter(|word| *word == "change.closed").count(), 3);
     assert!(yard.rig.acts_of("default").await.contains(&"change.closed".to_owned()));
+}
+
+// C18, D7: a change closes with its task also when that goes with a dependency, and comes back as a new one.
+#[tokio::test]
+async fn c18_a_task_that_is_cancelled_with_its_dependency_closes_its_change() {
+    let yard = Yard::new().await;
+    let sent_back = yard.in_review("one").await.change;
+    let comments = vec![Comment { path: None, line: None, text: "better".into() }];
+    let back = SendBack { change: sent_back.id, subject_sha256: sent_back.subject_sha256.clone(), comments };
+    yard.act_as(&operator("zoe"), move |act| send_back(act, &back).map(drop)).await.expect("goes back");
+    let base = yard.submit(spec("base")).await.expect("is taken in");
+    let task = sent_back.task;
+    let deed = move |act: &mut Act<'_>| add_dependency(act, task, base).map(drop);
+    yard.act_as(&operator("ada"), deed).await.expect("waits for it");
+    yard.cancel(base).await;
+    assert_eq!(yard.rig.state(task).await, TaskState::Cancelled);
+    assert_eq!(yard.state(sent_back.id).await, State::Closed);
+    yard.retry(base).await.expect("runs again");
+    assert_eq!(yard.rig.state(task).await, TaskState::Pending);
+    let payload = yard.rig.get(task).await.task.spec.payload;
+    assert!(!payload.contains("feedback\":[{"), "it begins anew: {payload}");
 }
 
 // C34: a merge that is under way when its task is cancelled tells the truth in the end.
