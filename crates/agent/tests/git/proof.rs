@@ -123,3 +123,37 @@ async fn c34_after_the_proof_nothing_of_the_change_is_kept() {
         world.git("agent", &["--git-dir", mirror.to_str().unwrap(), "for-each-ref", "--format=%(refname)"]);
     assert_eq!(references, "refs/upstream/main");
 }
+
+// C34: the same lines at another place are another change, also when their patch-id is the same.
+#[tokio::test]
+async fn c34_the_same_lines_elsewhere_are_no_proof() {
+    let world = World::with_bare();
+    let block = "service:\n  image: x\n  port: 1\n  tls: on\n";
+    let text = |with: &[usize]| -> String {
+        (0..6).map(|at| format!("{block}{}", if with.contains(&at) { "  retry: 3\n" } else { "" })).collect()
+    };
+    world.commit("outside/desk", "services.yml", &text(&[]), "services");
+    world.push();
+    let first =
+        Waiting::new(&world, "repos/app.git", |attempt| attempt.write("services.yml", text(&[1]))).await;
+    let second = Waiting::in_mirror(&world, &first.mirror, "chg_2", |attempt| {
+        attempt.write("services.yml", text(&[4]));
+    })
+    .await;
+    assert_eq!(first.merged().await.how, How::Moved);
+    assert_eq!(second.merged().await.how, How::Moved);
+    assert_eq!(world.git("repos/app.git", &["show", "main:services.yml"]), text(&[1, 4]).trim_end());
+}
+
+// C34: picked by a person and taken back again, the target does not hold it.
+#[tokio::test]
+async fn c34_what_was_picked_and_reverted_is_not_merged() {
+    let world = World::with_bare();
+    let waiting = Waiting::readme(&world, "repos/app.git").await;
+    world.commit("outside/desk", "meanwhile.txt", "x\n", "the base moves on");
+    world.commit("outside/desk", "README.md", "hello\nbetter\n", "picked by hand");
+    world.git("outside/desk", &["revert", "--no-edit", "HEAD"]);
+    world.push();
+    assert_eq!(waiting.merged().await.how, How::Moved);
+    assert_eq!(world.git("repos/app.git", &["show", "main:README.md"]), "hello\nbetter");
+}

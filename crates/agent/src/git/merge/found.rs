@@ -1,6 +1,6 @@
 //! Is the change in the target already? Asked before anything is done.
 
-use super::super::combine::Landing;
+use super::super::combine::{Combined, Landing};
 use super::super::command::GitError;
 use super::super::diff::Span;
 use super::super::mirror::landings_of;
@@ -9,6 +9,8 @@ use super::{How, Merged, Merging};
 
 /// How many of the target's newest commits are compared by patch-id.
 const MAX_COMPARED_COMMITS: usize = 200;
+/// How many commits with the change's patch-id are looked at.
+const MAX_SAME_COMMITS: usize = 5;
 /// How much diff is read for that, in bytes.
 const MAX_COMPARED_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -25,10 +27,19 @@ impl Merging<'_> {
         if repo.is_ancestor(&incoming.head, target_head).await? {
             return self.proven(incoming.head.clone(), target_head, How::Elsewhere).await;
         }
-        match self.same_diff(target_head).await? {
-            Some(commit) => self.proven(commit, target_head, How::SameDiff).await,
-            None => Ok(None),
+        for commit in self.same_diff(target_head).await? {
+            if self.holds_it(&commit, target_head).await? {
+                return self.proven(commit, target_head, How::SameDiff).await;
+            }
         }
+        Ok(None)
+    }
+
+    /// A patch-id says what, and not where: the same lines at another place have it too, so nothing of the change may
+    /// be left to merge onto that commit. And what goes onto the newest base again was taken back since.
+    async fn holds_it(&self, commit: &Oid, target_head: &Oid) -> Result<bool, GitError> {
+        Ok(matches!(self.combine(commit).await?, Combined::Contained)
+            && !matches!(self.combine(target_head).await?, Combined::Landing(_)))
     }
 
     async fn proven(&self, commit: Oid, target_head: &Oid, how: How) -> Result<Option<Merged>, GitError> {
@@ -44,26 +55,26 @@ impl Merging<'_> {
 
     /// C34: patch-id, only for merges made by others elsewhere. Compared to the letter, and only for changes of
     /// text: for binaries and modes a patch-id says too little.
-    async fn same_diff(&self, target_head: &Oid) -> Result<Option<Oid>, GitError> {
+    async fn same_diff(&self, target_head: &Oid) -> Result<Vec<Oid>, GitError> {
         let repo = self.bench.mirror.repo();
         let head = &self.job.incoming.head;
         let merge_base = repo.merge_base(target_head, head).await?;
         if merge_base == *target_head {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let span = Span { merge_base: &merge_base, head };
         let says_much = |lines: Option<u64>| lines.is_some_and(|lines| lines > 0);
         let files = span.files(repo).await?;
         if files.is_empty() || files.iter().any(|f| !says_much(f.added) && !says_much(f.deleted)) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let mine = self.patch_ids(&["diff", merge_base.as_str(), head.as_str()]).await?;
-        let Some((mine, _)) = mine.first() else { return Ok(None) };
+        let Some((mine, _)) = mine.first() else { return Ok(Vec::new()) };
         let range = format!("{merge_base}..{target_head}");
         let count = format!("--max-count={MAX_COMPARED_COMMITS}");
         let theirs = self.patch_ids(&["log", "-p", "--no-merges", &count, &range]).await?;
-        let same = theirs.iter().find(|(id, _)| id == mine);
-        Ok(same.and_then(|(_, commit)| Oid::try_from(commit.as_str()).ok()))
+        let same = theirs.iter().filter(|(id, _)| id == mine).take(MAX_SAME_COMMITS);
+        Ok(same.filter_map(|(_, commit)| Oid::try_from(commit.as_str()).ok()).collect())
     }
 
     /// Pairs of patch-id and commit.
