@@ -13,4 +13,5 @@ pub mod session;
 pub mod shim;
 pub mod slots;
 pub mod stop;
+mod token;
 pub mod workspace;

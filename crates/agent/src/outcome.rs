@@ -56,16 +56,18 @@ pub enum Retry {
 impl Verdict {
     /// A failure that another try could mend.
     pub fn failed(error: impl Into<String>) -> Self {
-        Self::Failed { error: cut(error.into()), retry: Retry::Useful }
+        Self::Failed { error: cut(&error.into()), retry: Retry::Useful }
     }
 
     /// A failure that no other try can mend.
     pub fn refused(error: impl Into<String>) -> Self {
-        Self::Failed { error: cut(error.into()), retry: Retry::Useless }
+        Self::Failed { error: cut(&error.into()), retry: Retry::Useless }
     }
 }
 
-fn cut(mut error: String) -> String {
+/// What everybody who may see the task will read: bounded, and without tokens.
+fn cut(error: &str) -> String {
+    let mut error = crate::token::masked(error);
     error.truncate(error.floor_char_boundary(MAX_ERROR_BYTES));
     error
 }

@@ -133,7 +133,7 @@ impl Checkout {
 
     async fn says(&self, name: &str) -> Result<Option<String>, GitError> {
         let args = ["config", "--type=bool", "--get", name];
-        let call = self.git.call("read a switch of the repository").dir(&self.git_dir).args(args);
+        let call = self.git.call("read a switch of the repository").dir(&self.git_dir).foreign().args(args);
         let answer = call.accept(&[0, 1, 128]).run().await?;
         Ok(Some(answer.text()).filter(|text| answer.code == 0 && (text == "true" || text == "false")))
     }

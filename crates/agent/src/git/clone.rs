@@ -58,6 +58,8 @@ pub struct WorkClone {
     pub conflicts: Vec<String>,
     /// Whether the base is being merged in.
     pub merging: bool,
+    /// Where its history is cut short: commits whose parents it does not have.
+    pub shallow: Vec<Oid>,
 }
 
 impl WorkClone {
@@ -117,8 +119,19 @@ impl WorkClones {
         clone.checkout(&["--no-track", "-b", branch.as_str()], &start).await?;
         let merging = matches!(request.start, Start::Resolve(_));
         let conflicts = if merging { merge(&clone, &base, request.signature).await? } else { Vec::new() };
-        Ok(WorkClone { folder, branch, base, start, conflicts, merging })
+        // Read while all of it is ours.
+        let shallow = shallow(clone.tree())?;
+        Ok(WorkClone { folder, branch, base, start, conflicts, merging, shallow })
     }
+}
+
+fn shallow(tree: &Path) -> Result<Vec<Oid>, GitError> {
+    const WHAT: &str = "read where the clone's history ends";
+    let text = match std::fs::read_to_string(tree.join(".git/shallow")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(GitError::io(WHAT))?,
+    };
+    text.lines().map(|line| Oid::try_from(line).map_err(|_| GitError::unexpected(WHAT, line))).collect()
 }
 
 fn origin(mirror: &Mirror) -> String {

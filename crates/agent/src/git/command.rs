@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use call::{Call, Reach};
-pub(crate) use error::mask_credentials as masked;
+pub(crate) use error::masked;
 pub use error::{GitError, Refused, RefusedCode};
 pub(crate) use process::Conversation;
 

@@ -14,6 +14,7 @@ use super::checkout::{Checkout, Moved, Shadow, Standing};
 use super::combine::Landing;
 use super::command::{GitError, Reach};
 use super::identity::Signature;
+use super::location::Location;
 use super::mirror::Mirror;
 use super::name::Oid;
 use super::private::{Take, Trust};
@@ -59,6 +60,7 @@ impl Move<'_> {
         let reference = self.mirror.branch().reference();
         let lease = format!("--force-with-lease={reference}:{}", self.base);
         let call = self.mirror.repo().call("push to the target").reach(location.push_reach());
+        let call = if matches!(location, Location::Folder(_)) { call.foreign() } else { call };
         let call =
             call.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--end-of-options"]);
         let call = call.args([location.argument()]).args([format!("{}:{reference}", self.landing.commit)]);
@@ -69,7 +71,7 @@ impl Move<'_> {
         let text = answer.text();
         let verdict =
             text.lines().find(|line| line.starts_with('!')).and_then(|line| line.rsplit('\t').next());
-        Ok(Arrival::NotTaken(format!("{} {}", answer.complaint(), verdict.unwrap_or_default())))
+        Ok(Arrival::NotTaken(format!("{} {}", answer.complaint, verdict.unwrap_or_default())))
     }
 
     /// Brings the objects into the target's store. They mean nothing there until a branch names them.
@@ -134,7 +136,7 @@ impl Move<'_> {
 
     /// Locks the branch at the base. Failed: it is not there any more, or somebody else has it locked.
     async fn lock(&self, git_dir: &Path) -> Result<Locked, GitError> {
-        let call = self.mirror.repo().git().call("move the target's branch").dir(git_dir);
+        let call = self.mirror.repo().git().call("move the target's branch").dir(git_dir).foreign();
         let call = self.signature.commits(call).args(["update-ref", "-m", "tiltyard: merge", "--stdin"]);
         let mut talk = call.converse()?;
         talk.say("start", "start: ok").await?;

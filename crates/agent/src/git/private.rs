@@ -164,6 +164,10 @@ impl<'a> Take<'a> {
         let quiet = ["fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "--refmap="];
         let narrow = ["--no-auto-maintenance", "--no-recurse-submodules", "--no-prune"];
         let depth = self.depth.map(|commits| format!("--depth={commits}"));
+        let call = match self.trust {
+            Trust::Registered if !matches!(self.reach, Reach::Network) => call.foreign(),
+            _ => call,
+        };
         let call = call.config(examine).reach(self.reach).args(quiet).args(narrow).args(depth);
         call.args(["--end-of-options"]).args([self.from]).args(self.refspecs)
     }
@@ -178,6 +182,7 @@ pub(crate) async fn remote_head(
     const WHAT: &str = "ask the repository for its branch";
     let reference = branch.reference();
     let call = git.call(WHAT).dir(Path::new("/dev/null")).reach(location.reach());
+    let call = if matches!(location, super::Location::Folder(_)) { call.foreign() } else { call };
     let call = call.args(["ls-remote", "--quiet", "--end-of-options"]).args([location.argument()]);
     let text = call.args([&reference]).run().await?.text();
     // The pattern matches the ends of names, so that `refs/x/refs/heads/main` would be listed too.

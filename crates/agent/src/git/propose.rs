@@ -1,9 +1,10 @@
 //! C11: from what a program left behind to a proposal. "Done" is checked, not believed.
 //!
 //! After its program ran, a clone is hostile: its configuration, hooks and `.git` may say anything. It is harvested
-//! into a private git folder: commits come by `upload-pack`, files are read with an index and a configuration of
-//! ours, and links are taken as links.
+//! into a private git folder: no git reads its `.git`, its objects are examined one by one, files are read with an
+//! index and a configuration of ours, and links are taken as links.
 
+mod foreign;
 mod harvest;
 
 use std::path::PathBuf;

@@ -83,7 +83,7 @@ impl Found {
         let inner = path.join(".git");
         let dir = if inner.exists() { inner.clone() } else { path.to_owned() };
         let ask = ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"];
-        let call = git.call(WHAT).dir(&dir).args(ask);
+        let call = git.call(WHAT).dir(&dir).foreign().args(ask);
         let text = call.run().await?.text();
         let mut lines = text.lines().map(PathBuf::from);
         let (Some(git_dir), Some(common_dir)) = (lines.next(), lines.next()) else {
@@ -105,13 +105,15 @@ impl Worktree {
             return Ok(found.common_dir.clone());
         }
         let args = ["rev-parse", "--absolute-git-dir"];
-        Ok(PathBuf::from(git.call("look at a work tree").dir(&inner).args(args).run().await?.text()))
+        Ok(PathBuf::from(
+            git.call("look at a work tree").dir(&inner).foreign().args(args).run().await?.text(),
+        ))
     }
 }
 
 async fn worktrees(git: &Git, common_dir: &Path) -> Result<Vec<Worktree>, GitError> {
     let args = ["worktree", "list", "--porcelain", "-z"];
-    let answer = git.call("list the work trees").dir(common_dir).args(args).run().await?;
+    let answer = git.call("list the work trees").dir(common_dir).foreign().args(args).run().await?;
     let mut all: Vec<Worktree> = Vec::new();
     for line in answer.parts() {
         let line = String::from_utf8_lossy(line);

@@ -6,6 +6,7 @@
 mod bench;
 mod checks;
 mod desk;
+mod foreign;
 mod merging;
 mod proof;
 mod proposal;

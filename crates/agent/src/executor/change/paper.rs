@@ -164,6 +164,7 @@ mod tests {
             start: oid,
             conflicts: Vec::new(),
             merging: false,
+            shallow: Vec::new(),
         };
         edit(&mut payload, &mut clone);
         look(Brief { title: "Mend", payload: &payload, clone: &clone, task: "task_1", generation: 2 })

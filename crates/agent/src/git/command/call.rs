@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::error::{GitError, sentence};
+use super::error::{GitError, careful_sentence, sentence};
 use super::process::{self, Conversation, Kept};
 use super::{HARDENING, Inner, MAX_ANSWER_BYTES};
 
@@ -31,8 +31,26 @@ pub(crate) struct Output {
     pub(crate) code: i32,
     /// Standard output.
     pub(crate) stdout: Vec<u8>,
-    /// Standard error, the last 64 KiB.
-    pub(crate) stderr: Vec<u8>,
+    /// Git's complaint as one line.
+    pub(crate) complaint: String,
+}
+
+/// How much of git's complaint is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// It reads what is ours.
+    Own,
+    /// It reads a folder that others write in: see [`careful_sentence`].
+    Foreign,
+}
+
+impl Words {
+    fn telling(self) -> fn(&[u8]) -> String {
+        match self {
+            Self::Own => sentence,
+            Self::Foreign => careful_sentence,
+        }
+    }
 }
 
 impl Output {
@@ -44,11 +62,6 @@ impl Output {
     /// The parts of a `-z` answer.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         self.stdout.split(|b| *b == 0).filter(|part| !part.is_empty())
-    }
-
-    /// Git's complaint as one line.
-    pub(crate) fn complaint(&self) -> String {
-        sentence(&self.stderr)
     }
 }
 
@@ -65,6 +78,7 @@ pub(crate) struct Call<'a> {
     env: Vec<(&'static str, OsString)>,
     stdin: Vec<u8>,
     reach: Reach<'a>,
+    words: Words,
     accept: &'static [i32],
     limit: u64,
 }
@@ -82,6 +96,7 @@ impl<'a> Call<'a> {
             env: Vec::new(),
             stdin: Vec::new(),
             reach: Reach::Nowhere,
+            words: Words::Own,
             accept: &[0],
             limit: MAX_ANSWER_BYTES as u64,
         }
@@ -135,6 +150,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// It reads a folder that others write in, so its complaint is not repeated as it is.
+    pub(crate) fn foreign(mut self) -> Self {
+        self.words = Words::Foreign;
+        self
+    }
+
     /// The exit codes that are an answer and not a failure.
     pub(crate) fn accept(mut self, codes: &'static [i32]) -> Self {
         self.accept = codes;
@@ -150,13 +171,18 @@ impl<'a> Call<'a> {
     /// Runs it and holds the answer in memory.
     pub(crate) async fn run(self) -> Result<Output, GitError> {
         let mut stdout = Vec::new();
-        let (code, stderr) = self.drive(&mut Kept::Memory(&mut stdout)).await?;
-        Ok(Output { code, stdout, stderr })
+        let (code, complaint) = self.drive(&mut Kept::Memory(&mut stdout)).await?;
+        Ok(Output { code, stdout, complaint })
     }
 
     /// Starts it, to be talked to line by line.
     pub(crate) fn converse(self) -> Result<Conversation, GitError> {
-        Conversation::start(self.what, self.command(Path::new("/dev/null")), self.timeout())
+        Conversation::start(
+            self.what,
+            self.command(Path::new("/dev/null")),
+            self.timeout(),
+            self.words.telling(),
+        )
     }
 
     /// Runs it and hands the answer piece by piece to `take`, never more than the limit.
@@ -164,7 +190,7 @@ impl<'a> Call<'a> {
         self.drive(&mut Kept::Handed(take)).await.map(|_| ())
     }
 
-    async fn drive(self, kept: &mut Kept<'_>) -> Result<(i32, Vec<u8>), GitError> {
+    async fn drive(self, kept: &mut Kept<'_>) -> Result<(i32, String), GitError> {
         let trusted = self.trusted_file()?;
         let global = trusted.as_ref().map_or_else(|| Path::new("/dev/null"), |file| file.path());
         let job = process::Job {
@@ -176,10 +202,11 @@ impl<'a> Call<'a> {
             limit: self.limit,
         };
         let ended = job.run(kept).await?;
+        let reason = self.words.telling()(&ended.stderr);
         if self.accept.contains(&ended.code) {
-            return Ok((ended.code, ended.stderr));
+            return Ok((ended.code, reason));
         }
-        Err(GitError::Failed { what: self.what, code: ended.code, reason: sentence(&ended.stderr) })
+        Err(GitError::Failed { what: self.what, code: ended.code, reason })
     }
 
     fn timeout(&self) -> Duration {

@@ -141,7 +141,7 @@ impl GitError {
 
     /// An answer that was not understood.
     pub(crate) fn unexpected(what: &'static str, answer: &str) -> Self {
-        Self::Unexpected { what, answer: answer.chars().take(MAX_REASON_CHARS).collect() }
+        Self::Unexpected { what, answer: masked(answer).chars().take(MAX_REASON_CHARS).collect() }
     }
 
     /// The refusal, when it is one.
@@ -151,6 +151,52 @@ impl GitError {
             _ => None,
         }
     }
+}
+
+/// What may be repeated of git's complaint about a folder that others write in. Git quotes what it cannot read, and
+/// a link there makes it read files that are nobody's business (C6): so only what a hook says, and lines of a kind that
+/// quotes nothing but names.
+const QUOTABLE: &[&str] = &[
+    "not a git repository",
+    "does not appear to be a git repository",
+    "find remote ref",
+    "dubious ownership",
+    "ermission denied",
+    "No such file or directory",
+    "No space left on device",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "Input/output error",
+    "Too many open files",
+    "annot allocate memory",
+    "Out of memory",
+    "File exists",
+    "File too large",
+    "cannot lock ref",
+    "failed to update ref",
+    "Could not read from remote repository",
+    "hung up",
+    "early EOF",
+    "unable to create",
+    "unable to write file",
+    "is not a valid object",
+    "shallow roots are not allowed",
+];
+
+/// The words for what is not repeated.
+const NOT_REPEATED: &str = "git cannot read the folder; its words are not repeated here, because they may quote files \
+                            that are none of it: `git fsck` in there shows them";
+
+/// Git's complaint about a folder that others write in, as one line.
+pub(crate) fn careful_sentence(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let quotable = |line: &&str| {
+        let line = line.trim_start();
+        let by_a_hook = line.starts_with("remote:") || line.starts_with('!');
+        by_a_hook || QUOTABLE.iter().any(|mark| line.contains(mark))
+    };
+    let kept: Vec<&str> = text.lines().filter(quotable).collect();
+    if kept.is_empty() { NOT_REPEATED.to_owned() } else { sentence(kept.join("\n").as_bytes()) }
 }
 
 /// Git's complaint as one line: the lines that say something, without decoration, secrets or control characters.
@@ -171,12 +217,17 @@ pub(crate) fn sentence(stderr: &[u8]) -> String {
     let plain = chosen.iter().map(|line| line.trim_start_matches("fatal: ").trim_start_matches("error: "));
     let joined: String = plain.collect::<Vec<_>>().join("; ");
     let visible: String = joined.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let short: String = mask_credentials(&visible).chars().take(MAX_REASON_CHARS).collect();
+    let short: String = masked(&visible).chars().take(MAX_REASON_CHARS).collect();
     if short.is_empty() { "git gave no reason".to_owned() } else { short }
 }
 
+/// A text without the secrets that are known by their shape: credentials in addresses, and tokens of ours.
+pub(crate) fn masked(text: &str) -> String {
+    crate::token::masked(&mask_credentials(text))
+}
+
 /// `https://user:secret@host` becomes `https://***@host`.
-pub(crate) fn mask_credentials(text: &str) -> String {
+fn mask_credentials(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -209,6 +260,16 @@ mod tests {
         assert_eq!(sentence(b""), "git gave no reason");
         assert!(!sentence(b"fatal: \x1b[31mred").contains('\x1b'));
         assert!(sentence(&[b'x'; 5000]).len() <= MAX_REASON_CHARS);
+    }
+
+    // C6: of a folder that others write in, only what quotes nothing is repeated.
+    #[test]
+    fn c6_what_git_quotes_of_a_foreign_folder_is_not_repeated() {
+        let quoted = b"error: bad graft data: token = x\nfatal: unexpected line in .git/packed-refs: y\n";
+        assert_eq!(careful_sentence(quoted), NOT_REPEATED);
+        let mixed =
+            b"error: bad shallow line: zzz\nremote: no merges on Fridays\nfatal: cannot lock ref 'a'\n";
+        assert_eq!(careful_sentence(mixed), "remote: no merges on Fridays; cannot lock ref 'a'");
     }
 
     #[test]

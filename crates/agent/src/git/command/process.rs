@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::error::{GitError, sentence};
+use super::error::GitError;
 
 /// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 * 1024;
@@ -123,6 +123,7 @@ pub(crate) struct Conversation {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     stderr: ChildStderr,
+    telling: fn(&[u8]) -> String,
 }
 
 impl Conversation {
@@ -130,6 +131,7 @@ impl Conversation {
         what: &'static str,
         mut command: Command,
         timeout: Duration,
+        telling: fn(&[u8]) -> String,
     ) -> Result<Self, GitError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(GitError::io(what))?;
@@ -137,7 +139,8 @@ impl Conversation {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(GitError::unexpected(what, "no pipes"));
         };
-        Ok(Self { what, timeout, group: Group::new(child), stdin, stdout: BufReader::new(stdout), stderr })
+        let (group, stdout) = (Group::new(child), BufReader::new(stdout));
+        Ok(Self { what, timeout, group, stdin, stdout, stderr, telling })
     }
 
     /// Says one line and waits for the answer that means yes. Errors: any other answer, with git's complaint.
@@ -165,7 +168,7 @@ impl Conversation {
         let mut words = Vec::new();
         let mut stderr = (&mut self.stderr).take(MAX_STDERR_BYTES as u64);
         match tokio::time::timeout(self.timeout, stderr.read_to_end(&mut words)).await {
-            Ok(Ok(_)) => sentence(&words),
+            Ok(Ok(_)) => (self.telling)(&words),
             _ => "git gave no reason".to_owned(),
         }
     }

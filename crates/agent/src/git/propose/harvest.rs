@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use super::super::command::{Call, GitError, Reach, Refused, RefusedCode};
 use super::super::name::Oid;
 use super::super::private::{Private, Take, Trust};
+use super::foreign::{Foreign, not_genuine};
 use super::{ProposeRequest, clean_message};
 
 /// How many paths a refusal names.
 const MAX_PATHS_NAMED: usize = 10;
-/// The largest `MERGE_HEAD` that is read, in bytes.
-const MAX_MERGE_HEAD_BYTES: u64 = 256;
+/// The name of the clone's head in folders of ours.
+const HEAD: &str = "refs/tiltyard/head";
 
 /// A private git folder with the clone's commits and files.
 pub(super) struct Harvest<'a> {
     request: &'a ProposeRequest<'a>,
     tree: PathBuf,
     repo: Private,
+    merge_head: Option<Oid>,
 }
 
 impl<'a> Harvest<'a> {
@@ -24,18 +26,19 @@ impl<'a> Harvest<'a> {
     pub(super) async fn of(request: &'a ProposeRequest<'a>) -> Result<Self, GitError> {
         let tree = request.clone.tree();
         genuine(&tree)?;
+        let (stage, merge_head) = stage(request, &tree).await?;
         let dir = request.clone.folder.join("harvest.git");
         super::super::cleanup::remove_folder(&dir)?;
         let mirror = request.mirror.repo();
         let repo = Private::open(mirror.git(), &dir, request.clone.base.format()).await?;
         repo.borrow_from(mirror)?;
         repo.set("refs/tiltyard/base", &request.clone.base).await?;
-        let inner = tree.join(".git");
-        let refspecs = ["+HEAD:refs/tiltyard/head".to_owned()];
-        let (from, reach) = (inner.as_os_str(), Reach::Folder(&inner));
+        let refspecs = [format!("+{HEAD}:{HEAD}")];
+        let (from, reach) = (stage.dir().as_os_str(), Reach::Folder(stage.dir()));
         let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Proposed, depth: None };
         repo.take("read the clone's commits", take).await.map_err(not_readable)?;
-        Ok(Self { request, tree, repo })
+        super::super::cleanup::remove_folder(stage.dir())?;
+        Ok(Self { request, tree, repo, merge_head })
     }
 
     /// The private git folder.
@@ -45,7 +48,7 @@ impl<'a> Harvest<'a> {
 
     /// The change's head: the clone's own, and a commit on top of it when files differ from it.
     pub(super) async fn head(&self) -> Result<Oid, GitError> {
-        let committed = self.repo.resolve("refs/tiltyard/head").await?;
+        let committed = self.repo.resolve(HEAD).await?;
         self.index(&committed).await?;
         let answer = self.repo.call("write the tree").args(["write-tree"]).run().await?.text();
         let tree =
@@ -108,14 +111,10 @@ impl<'a> Harvest<'a> {
     /// The base, when we began to merge it (C32) and the program has not committed that yet.
     async fn merged_in(&self, committed: &Oid) -> Result<Option<Oid>, GitError> {
         let base = &self.request.clone.base;
-        let file = self.tree.join(".git/MERGE_HEAD");
-        let plain = std::fs::symlink_metadata(&file)
-            .is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_MERGE_HEAD_BYTES);
-        if !self.request.clone.merging || !plain {
+        if !self.request.clone.merging || self.merge_head.as_ref() != Some(base) {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&file).map_err(GitError::io("read what is being merged"))?;
-        let pending = text.trim() == base.as_str() && !self.repo.is_ancestor(base, committed).await?;
+        let pending = !self.repo.is_ancestor(base, committed).await?;
         Ok(pending.then(|| base.clone()))
     }
 
@@ -159,39 +158,41 @@ impl<'a> Harvest<'a> {
         Err(Refused::new(RefusedCode::ConflictMarkers, reason).into())
     }
 
-    /// A call with our index and the clone's files.
+    /// A call with our index and the clone's files. Among those may be repositories (where submodules belong), which
+    /// git reads.
     fn call(&self, what: &'static str) -> Call<'_> {
-        self.repo.call(what).tree(&self.tree).config("core.bare=false")
+        self.repo.call(what).tree(&self.tree).config("core.bare=false").foreign()
     }
 }
 
-/// Refused: the clone's folder, its `.git` or its object store is no longer the plain folder that we made, or it
-/// borrows from elsewhere. A link there would have us read another repository as if it were this change.
-fn genuine(tree: &Path) -> Result<(), Refused> {
-    let folders = [
-        "",
-        ".git",
-        ".git/objects",
-        ".git/objects/pack",
-        ".git/objects/info",
-        ".git/refs",
-        ".git/refs/heads",
-    ];
-    let is_folder = |part: &&str| std::fs::symlink_metadata(tree.join(part)).is_ok_and(|meta| meta.is_dir());
-    let absent = [".git/commondir", ".git/objects/info/alternates", ".git/objects/info/http-alternates"];
-    let exists = |part: &&str| std::fs::symlink_metadata(tree.join(part)).is_ok();
-    let head = std::fs::symlink_metadata(tree.join(".git/HEAD")).is_ok_and(|meta| meta.is_file());
-    let wrong =
-        folders.iter().find(|part| !is_folder(part)).or_else(|| absent.iter().find(|part| exists(part)));
-    match wrong.or((!head).then_some(&".git/HEAD")) {
-        None => Ok(()),
-        Some(part) => {
-            let reason = format!(
-                "`{part}` of the clone is not as it was made; the attempt's clone must stay a repository of its own"
-            );
-            Err(Refused::new(RefusedCode::NotGenuine, reason))
-        }
+/// A git folder of ours with the clone's objects, its head, and nothing else of it; and what it is merging.
+async fn stage(request: &ProposeRequest<'_>, tree: &Path) -> Result<(Private, Option<Oid>), GitError> {
+    const WHAT: &str = "read the clone";
+    let dir = request.clone.folder.join("stage.git");
+    super::super::cleanup::remove_folder(&dir)?;
+    let stage = Private::open(request.mirror.repo().git(), &dir, request.clone.base.format()).await?;
+    let (tree, objects) = (tree.to_owned(), dir.join("objects"));
+    let reading = tokio::task::spawn_blocking(move || -> Result<(Oid, Option<Oid>), GitError> {
+        let foreign = Foreign::open(&tree)?;
+        foreign.lend_objects(&objects)?;
+        Ok((foreign.head()?, foreign.merge_head()))
+    });
+    let (head, merge_head) =
+        reading.await.map_err(|error| GitError::io(WHAT)(std::io::Error::other(error)))??;
+    let shallow: String = request.clone.shallow.iter().map(|id| format!("{id}\n")).collect();
+    if !shallow.is_empty() {
+        std::fs::write(dir.join("shallow"), shallow).map_err(GitError::io(WHAT))?;
     }
+    stage.set(HEAD, &head).await.map_err(not_readable)?;
+    Ok((stage, merge_head))
+}
+
+/// Refused: the clone borrows from elsewhere, which an honest one has no reason for. What else was made of it does no
+/// harm: see [`Foreign`].
+fn genuine(tree: &Path) -> Result<(), Refused> {
+    let absent = [".git/commondir", ".git/objects/info/alternates", ".git/objects/info/http-alternates"];
+    let exists = |part: &&&str| std::fs::symlink_metadata(tree.join(part)).is_ok();
+    absent.iter().find(exists).map_or(Ok(()), |part| Err(not_genuine(&format!("`{part}`"))))
 }
 
 fn not_readable(error: GitError) -> GitError {
