@@ -2,12 +2,16 @@
 //! owner's index, work tree and objects, but not the owner's configuration. So no filter, no fsmonitor and no hook
 //! of that configuration runs, whatever it says.
 
+mod footprint;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::command::{Call, Git, GitError, Refused, RefusedCode};
 use super::name::Oid;
 use super::private::Private;
+
+pub(crate) use footprint::Footprint;
 
 /// How many dirty paths are named.
 const MAX_DIRTY_NAMED: usize = 50;
@@ -102,16 +106,72 @@ impl Checkout {
         Ok(self.standing(commit).await? == Standing::Clean)
     }
 
-    /// Moves files and index from one commit to another. Files that would be lost are told, and nothing is moved.
-    pub(crate) async fn move_files(&self, shadow: &Shadow, from: &Oid, to: &Oid) -> Result<Moved, GitError> {
+    /// Whether it is the same work tree of the same repository.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (&self.tree, &self.git_dir, &self.common_dir) == (&other.tree, &other.git_dir, &other.common_dir)
+    }
+
+    /// Files of the owner at the places of new ones (at most [`MAX_DIRTY_NAMED`]), ignored ones too: git would
+    /// overwrite those.
+    pub(crate) async fn in_the_way(&self, footprint: &Footprint) -> Result<Vec<String>, GitError> {
+        let (footprint, tree) = (footprint.clone(), self.tree.clone());
+        let looked = tokio::task::spawn_blocking(move || footprint.in_the_way(&tree)).await;
+        looked.map_err(|error| GitError::io("look at the checkout")(std::io::Error::other(error)))
+    }
+
+    /// Moves files and index from one commit to another. Files that would be lost are told, and nothing is moved. A
+    /// move that fails half-way (a full disk) is taken back.
+    pub(crate) async fn move_files(
+        &self,
+        shadow: &Shadow,
+        from: &Oid,
+        to: &Oid,
+        footprint: &Footprint,
+    ) -> Result<Moved, GitError> {
         let index = self.git_dir.join("index");
         let call = |what| self.in_tree(shadow.call(what)).env("GIT_INDEX_FILE", &index);
-        let refresh = ["update-index", "-q", "--refresh", "--ignore-submodules", "--unmerged"];
+        // Not quietly: git would not say either who has the index locked.
+        let refresh = ["update-index", "--refresh", "--ignore-submodules", "--unmerged"];
         call("refresh the index").args(refresh).accept(&[0, 1]).run().await?;
         let args = ["read-tree", "-m", "-u", from.as_str(), to.as_str()];
         match call("update the checkout").args(args).run().await {
+            Ok(_) => Ok(Moved::Done),
             Err(GitError::Failed { reason, .. }) if in_the_way(&reason) => Ok(Moved::InTheWay(reason)),
-            other => other.map(|_| Moved::Done),
+            // Then nothing has been moved, and somebody works there.
+            Err(error) if error.to_string().contains("index.lock'") => Err(error),
+            Err(error) => Err(self.take_back(shadow, from, footprint, error).await),
+        }
+    }
+
+    /// Puts the files back as `from` has them, which the index still says; tells the error with what came of that.
+    async fn take_back(
+        &self,
+        shadow: &Shadow,
+        from: &Oid,
+        footprint: &Footprint,
+        error: GitError,
+    ) -> GitError {
+        footprint.remove_new(&self.tree);
+        let index = self.git_dir.join("index");
+        let call = |what| self.in_tree(shadow.call(what)).env("GIT_INDEX_FILE", &index);
+        let put_back = call("put the checkout back").args(["checkout-index", "-f", "-z", "--stdin"]);
+        let put_back = put_back.stdin(footprint.of_the_first()).run().await;
+        let left = match self.standing(from).await {
+            Ok(Standing::Clean) => "the checkout was put back as it was".to_owned(),
+            Ok(Standing::Dirty(paths)) => {
+                let why = put_back.err().map(|error| format!(" ({error})")).unwrap_or_default();
+                format!("the checkout could not be put back{why}: {} are the change's", paths.join(", "))
+            }
+            Err(error) => format!("whether the checkout was put back is not known: {error}"),
+        };
+        match error {
+            GitError::Failed { what, code, reason } => {
+                GitError::Failed { what, code, reason: format!("{reason}; {left}") }
+            }
+            other => {
+                tracing::warn!(target: "agent", error = %other, "a move of a checkout failed: {left}");
+                other
+            }
         }
     }
 
@@ -175,9 +235,15 @@ impl Shadow {
     }
 }
 
-/// A checkout that was never filled has no index: that is an empty one.
+/// A checkout that was never filled has no index: that is an empty one. The copy has the time of the original: git
+/// takes a file that is as young as the index for one that may have been edited since, and looks into it.
 fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
-    match std::fs::copy(from, to) {
+    let copy = || {
+        let written = std::fs::metadata(from)?.modified()?;
+        std::fs::copy(from, to)?;
+        std::fs::File::options().write(true).open(to)?.set_modified(written)
+    };
+    match copy() {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(GitError::io("read the index")(error))
         }

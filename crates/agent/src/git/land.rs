@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use super::checkout::{Checkout, Moved, Shadow, Standing};
+use super::checkout::{Checkout, Footprint, Moved, Shadow, Standing};
 use super::combine::Landing;
 use super::command::{GitError, Reach};
 use super::identity::Signature;
@@ -40,6 +40,8 @@ pub(crate) enum Arrival {
     NotTaken(String),
     /// The checked-out target has work in it.
     Dirty(Vec<String>),
+    /// The branch was checked out, or left, since the target was looked at: look again.
+    Elsewhere,
 }
 
 impl Move<'_> {
@@ -49,9 +51,9 @@ impl Move<'_> {
             Target::Remote | Target::Bare => self.push().await,
             Target::Plain { git_dir } => {
                 self.bring(git_dir).await?;
-                self.swap(git_dir).await
+                self.swap(git_dir, target).await
             }
-            Target::CheckedOut(checkout) => self.with_files(checkout).await,
+            Target::CheckedOut(checkout) => self.with_files(checkout, target).await,
         }
     }
 
@@ -88,32 +90,45 @@ impl Move<'_> {
         Ok(shadow)
     }
 
-    async fn swap(&self, git_dir: &Path) -> Result<Arrival, GitError> {
+    async fn swap(&self, git_dir: &Path, seen: &Target) -> Result<Arrival, GitError> {
         match self.lock(git_dir).await {
             Err(GitError::Failed { reason, .. }) => Ok(Arrival::NotTaken(reason)),
             Err(other) => Err(other),
-            Ok(locked) => locked.commit().await,
+            Ok(locked) => match self.is_still(seen).await {
+                Ok(true) => locked.commit().await,
+                looked => locked.release_as(looked.map(|_| Arrival::Elsewhere)).await,
+            },
         }
     }
 
-    async fn with_files(&self, checkout: &Checkout) -> Result<Arrival, GitError> {
+    async fn with_files(&self, checkout: &Checkout, seen: &Target) -> Result<Arrival, GitError> {
         let shadow = self.bring(checkout.common_dir()).await?;
         // Locked first: a base that has moved is that, and not dirt of its owner's.
         let locked = match self.lock(checkout.git_dir()).await {
             Err(GitError::Failed { reason, .. }) => return Ok(Arrival::NotTaken(reason)),
             other => other?,
         };
+        match self.is_still(seen).await {
+            Ok(true) => {}
+            looked => return locked.release_as(looked.map(|_| Arrival::Elsewhere)).await,
+        }
         match self.move_files(checkout, &shadow).await {
             Ok(None) => locked.commit().await,
-            Ok(Some(in_the_way)) => {
-                locked.release().await?;
-                Ok(Arrival::Dirty(in_the_way))
-            }
-            Err(error) => {
-                locked.release().await?;
-                Err(error)
+            moved => {
+                let dirty = |in_the_way: Option<Vec<String>>| Arrival::Dirty(in_the_way.unwrap_or_default());
+                locked.release_as(moved.map(dirty)).await
             }
         }
+    }
+
+    /// Whether the branch is still checked out where it was seen: its owner may have gone to another branch, come to
+    /// this one, or begun to rebase it while the checks ran.
+    async fn is_still(&self, seen: &Target) -> Result<bool, GitError> {
+        Ok(match (self.mirror.target().await?, seen) {
+            (Target::Plain { git_dir: now }, Target::Plain { git_dir: seen }) => now == *seen,
+            (Target::CheckedOut(now), Target::CheckedOut(seen)) => now.is(seen),
+            _ => false,
+        })
     }
 
     /// Tells what is in the way, and has then moved nothing.
@@ -128,7 +143,12 @@ impl Move<'_> {
         if let Standing::Dirty(paths) = checkout.standing(self.base).await? {
             return Ok(Some(paths));
         }
-        match checkout.move_files(shadow, self.base, &self.landing.commit).await? {
+        let footprint = Footprint::of(self.mirror.repo(), self.base, &self.landing.commit).await?;
+        let in_the_way = checkout.in_the_way(&footprint).await?;
+        if !in_the_way.is_empty() {
+            return Ok(Some(in_the_way));
+        }
+        match checkout.move_files(shadow, self.base, &self.landing.commit, &footprint).await? {
             Moved::Done => Ok(None),
             Moved::InTheWay(reason) => Ok(Some(vec![reason])),
         }
@@ -159,8 +179,10 @@ impl Locked {
         Ok(Arrival::Taken)
     }
 
-    async fn release(mut self) -> Result<(), GitError> {
+    /// Lets go of the branch as it was, and tells what led to that.
+    async fn release_as(mut self, arrival: Result<Arrival, GitError>) -> Result<Arrival, GitError> {
         self.talk.say("abort", "abort: ok").await?;
-        self.talk.finish().await
+        self.talk.finish().await?;
+        arrival
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::Incoming;
 use super::check::{Bench, CheckReport, CheckSpec, Green, RulesPin, green};
-use super::checkout::Standing;
+use super::checkout::{Footprint, Standing};
 use super::combine::{Combine, Combined, Landing, Method};
 use super::command::{GitError, Refused, RefusedCode};
 use super::diff::Span;
@@ -17,6 +17,9 @@ use super::land::{Arrival, Move};
 use super::mirror::landings_of;
 use super::name::Oid;
 use super::target::Target;
+
+/// How often a target is looked at whose owner changes branches meanwhile.
+const MAX_LOOKS: usize = 3;
 
 /// A change that is to be merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,8 +163,7 @@ impl Merging<'_> {
             Combined::Conflict(files) => return Ok(Step::Stop(MergeOutcome::Conflict { base, files })),
             Combined::Contained => return self.contained(base).await.map(Step::Merged),
         };
-        let target = self.bench.mirror.target().await?;
-        if let Some(files) = dirt(&target, &base, &landing).await? {
+        if let Some(files) = self.dirt(&base, &landing).await? {
             return Ok(Step::Stop(MergeOutcome::DirtyTarget { files }));
         }
         let checks = self.checks(&landing).await?;
@@ -169,7 +171,20 @@ impl Merging<'_> {
             let tree = landing.tree;
             return Ok(Step::Stop(MergeOutcome::ChecksFailed { base, tree, checks }));
         }
-        self.land(&target, base, landing, checks).await
+        self.land(base, landing, checks).await
+    }
+
+    /// Told before the checks run, so that nobody waits for them in vain. It is looked at again when the target is
+    /// moved.
+    async fn dirt(&self, base: &Oid, landing: &Landing) -> Result<Option<Vec<String>>, GitError> {
+        let Target::CheckedOut(checkout) = self.bench.mirror.target().await? else { return Ok(None) };
+        if let Standing::Dirty(files) = checkout.standing(base).await? {
+            let own_half_done_move = checkout.holds(&landing.commit).await?;
+            return Ok((!own_half_done_move).then_some(files));
+        }
+        let footprint = Footprint::of(self.bench.mirror.repo(), base, &landing.commit).await?;
+        let in_the_way = checkout.in_the_way(&footprint).await?;
+        Ok((!in_the_way.is_empty()).then_some(in_the_way))
     }
 
     /// The rules or the subject are not those that the task was made by.
@@ -221,21 +236,14 @@ impl Merging<'_> {
         }
     }
 
-    async fn land(
-        &self,
-        target: &Target,
-        base: Oid,
-        landing: Landing,
-        checks: Vec<CheckReport>,
-    ) -> Result<Step, GitError> {
+    async fn land(&self, base: Oid, landing: Landing, checks: Vec<CheckReport>) -> Result<Step, GitError> {
         let mirror = self.bench.mirror;
         let Incoming { change, head, .. } = &self.job.incoming;
         let reference = format!("{}{}", landings_of(change, head), landing.commit);
         mirror.repo().set(&reference, &landing.commit).await?;
         let signature = self.bench.signature;
-        let arrival = Move { mirror, reference: &reference, base: &base, landing: &landing, signature }
-            .make(target)
-            .await;
+        let arrival =
+            make(Move { mirror, reference: &reference, base: &base, landing: &landing, signature }).await;
         // Whatever was answered, also a time-out: the target itself says whether it holds the commit.
         let now = mirror.fetch().await?;
         if let Some(merged) = self.proof(&landing, &now, How::Moved).await? {
@@ -248,6 +256,10 @@ impl Merging<'_> {
                 return Err(GitError::Failed { what: "move the target's branch", code: 1, reason });
             }
             Arrival::NotTaken(reason) => refused(format!("the target did not take the commit: {reason}")),
+            Arrival::Elsewhere => {
+                let reason = "its owner changes branches there; it is tried again later".to_owned();
+                return Err(GitError::Failed { what: "move the target's branch", code: 1, reason });
+            }
             Arrival::Taken => refused(
                 "the target said yes, but does not hold the commit; a hook of its own may have moved it back"
                     .to_owned(),
@@ -291,6 +303,18 @@ impl Merging<'_> {
     }
 }
 
+/// The target as it is now: since the checks began, its owner may have checked another branch out.
+async fn make(landing: Move<'_>) -> Result<Arrival, GitError> {
+    for _ in 0..MAX_LOOKS {
+        let target = landing.mirror.target().await?;
+        match landing.make(&target).await? {
+            Arrival::Elsewhere => {}
+            arrival => return Ok(arrival),
+        }
+    }
+    Ok(Arrival::Elsewhere)
+}
+
 fn refused(reason: String) -> MergeOutcome {
     MergeOutcome::Refused(Refused::new(RefusedCode::TargetRefused, reason))
 }
@@ -298,16 +322,4 @@ fn refused(reason: String) -> MergeOutcome {
 /// Somebody else holds the branch at this moment: it may be free the next.
 fn is_a_lock(reason: &str) -> bool {
     ["cannot lock ref", "failed to update ref", ".lock'"].iter().any(|mark| reason.contains(mark))
-}
-
-/// Told before the checks run, so that nobody waits for them in vain.
-async fn dirt(target: &Target, base: &Oid, landing: &Landing) -> Result<Option<Vec<String>>, GitError> {
-    let Target::CheckedOut(checkout) = target else { return Ok(None) };
-    match checkout.standing(base).await? {
-        Standing::Clean => Ok(None),
-        Standing::Dirty(files) => {
-            let own_half_done_move = checkout.holds(&landing.commit).await?;
-            Ok((!own_half_done_move).then_some(files))
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod checks;
 mod desk;
 mod foreign;
 mod merging;
+mod owner;
 mod proof;
 mod proposal;
 mod repository;
