@@ -7,6 +7,7 @@ use super::{Executor, Job, Performed, Performing, Workshop, answer};
 use crate::git::{
     self, Bench, CheckJob, CheckOutcome, CheckSpec, GitError, Incoming, Method, RulesPin, Signature,
 };
+use crate::process::Stop;
 use std::sync::Arc;
 use tiltyard_wire::model::repository::settings::{Check, MergeMethod};
 use tiltyard_wire::work::{self, CheckPayload, CheckResult};
@@ -78,6 +79,7 @@ impl OnBench<'_> {
                 Err(Performed { verdict, stop })
             }
             Ok(Err(error)) => Err(Performed { stop, ..answer::failed(&error) }),
+            Err(performed) if stop == Stop::Confirmed => Err(performed),
             Err(performed) => Err(Performed { stop, ..performed }),
         }
     }

@@ -1,11 +1,11 @@
 //! What may end a job from outside, for work that is no program: git's, and transfers.
 
 use super::{Job, Performed};
+use crate::git::command::Ending;
 use crate::outcome::Verdict;
 use crate::process::Stop;
 use crate::stop::{StopReason, StopSignal};
 use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -53,7 +53,8 @@ impl Limits {
     /// # Errors
     /// What to perform when the job is over.
     pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Performed> {
-        let mut work = pin!(work);
+        let ending = Ending::default();
+        let mut work = Box::pin(ending.scope(work));
         let over = tokio::select! {
             biased;
             done = &mut work => return Ok(done),
@@ -66,7 +67,11 @@ impl Limits {
             _ = async { running.wait_for(|running| !*running).await.is_ok() } => {}
             _ = &mut work => {}
         }
-        Err(Performed { verdict: self.verdict(over), stop: Stop::Confirmed })
+        drop(work);
+        // Gits of it are ended now, which may be in the middle of a push.
+        let pids = ending.all_ended().await;
+        let stop = if pids.is_empty() { Stop::Confirmed } else { Stop::Unconfirmed { pids } };
+        Err(Performed { verdict: self.verdict(over), stop })
     }
 
     /// Whether the job is over already.

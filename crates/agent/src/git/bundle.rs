@@ -70,7 +70,7 @@ impl Mirror {
         let refspecs = [format!("+refs/incoming:{reference}")];
         let (from, reach) = (quarantine.dir().as_os_str(), Reach::Folder(quarantine.dir()));
         let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Proposed, depth: None };
-        self.repo().take("take the change into the mirror", take).await
+        self.repo().take("take the change into the mirror", take).await.map(drop)
     }
 
     /// The base may be newer than what was last fetched.

@@ -7,6 +7,7 @@
 //! listed; they are harmless because only private git folders of ours are ever used with a work tree or a diff.
 
 mod call;
+mod ending;
 mod error;
 mod process;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use call::{Call, Reach};
+pub(crate) use ending::{Ending, to_the_end};
 pub(crate) use error::masked;
 pub use error::{GitError, Refused, RefusedCode};
 pub(crate) use process::Conversation;
@@ -62,8 +64,14 @@ const HARDENING: &[&str] = &[
     "init.templateDir=",
     "safe.bareRepository=explicit",
     "http.followRedirects=initial",
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=30",
     "transfer.credentialsInUrl=die",
 ];
+
+/// The ssh that is used unless the settings name another: it never asks, does not wait for a host that is silent, and
+/// leaves no master connection behind.
+const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=10 -oServerAliveCountMax=3 -oControlMaster=no";
 
 /// Variables a call over the network gets from the agent's own environment: how the operator reaches the forge.
 const NETWORK_VARIABLES: &[&str] = &[
@@ -117,7 +125,7 @@ impl Git {
         let inner = Inner {
             program,
             path,
-            ssh_command: settings.ssh_command.unwrap_or_else(|| "ssh -oBatchMode=yes".into()),
+            ssh_command: settings.ssh_command.unwrap_or_else(|| SSH.into()),
             timeout: settings.timeout.unwrap_or(Duration::from_secs(GIT_TIMEOUT_SECONDS)),
             network: network.collect(),
             home: std::env::var_os("HOME"),

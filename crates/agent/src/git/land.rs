@@ -9,10 +9,14 @@
 //! thing can stay: files already moved under a branch that is not. The next try recognises that and finishes it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
 
 use super::checkout::{Checkout, Footprint, Moved, Shadow, Standing};
 use super::combine::Landing;
-use super::command::{GitError, Reach};
+use super::command::{GitError, Reach, to_the_end};
 use super::identity::Signature;
 use super::location::Location;
 use super::mirror::Mirror;
@@ -20,15 +24,20 @@ use super::name::Oid;
 use super::private::{Take, Trust};
 use super::target::Target;
 
+/// How long a push goes on before the target is looked at, in seconds; each further look waits twice as long.
+const FIRST_LOOK_SECONDS: u64 = 2;
+
 /// A move that is to be made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Move<'a> {
-    pub(crate) mirror: &'a Mirror,
+#[derive(Debug, Clone)]
+pub(crate) struct Move {
+    pub(crate) mirror: Mirror,
     /// Where the mirror keeps the commit.
-    pub(crate) reference: &'a str,
-    pub(crate) base: &'a Oid,
-    pub(crate) landing: &'a Landing,
-    pub(crate) signature: &'a Signature,
+    pub(crate) reference: String,
+    pub(crate) base: Oid,
+    pub(crate) landing: Landing,
+    pub(crate) signature: Signature,
+    /// No other merge begins while this one may still move something.
+    pub(crate) turn: Arc<OwnedMutexGuard<()>>,
 }
 
 /// What came of it; the target is read back in any case.
@@ -44,20 +53,57 @@ pub(crate) enum Arrival {
     Elsewhere,
 }
 
-impl Move<'_> {
+impl Move {
     /// Makes the move.
-    pub(crate) async fn make(&self, target: &Target) -> Result<Arrival, GitError> {
-        match target {
+    pub(crate) async fn make(&self, target: Target) -> Result<Arrival, GitError> {
+        match &target {
             Target::Remote | Target::Bare => self.push().await,
             Target::Plain { git_dir } => {
                 self.bring(git_dir).await?;
-                self.swap(git_dir, target).await
+                self.swap(git_dir, &target).await
             }
-            Target::CheckedOut(checkout) => self.with_files(checkout, target).await,
+            Target::CheckedOut(_) => {
+                let this = self.clone();
+                // Not to be stopped between files and branch.
+                let moved = to_the_end(async move {
+                    let moved = this.with_files(&target).await;
+                    drop(this.turn);
+                    moved
+                })
+                .await;
+                moved.map_err(GitError::io("move the target's branch"))?
+            }
         }
     }
 
+    /// What a hook leaves running can hold a push open long after the target has moved: the target is looked at
+    /// meanwhile, and once it has the commit, nobody waits for the rest.
     async fn push(&self) -> Result<Arrival, GitError> {
+        let this = self.clone();
+        let mut push = Box::pin(async move { this.push_now().await });
+        let mut pause = Duration::from_secs(FIRST_LOOK_SECONDS);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut push => return answer,
+                () = tokio::time::sleep(pause) => {}
+            }
+            if self.has_arrived().await {
+                tracing::warn!(target: "agent", branch = %self.mirror.branch(), "a hook of the target, or what it has started, goes on after the branch has moved; it is left to itself");
+                // Ended by git's own time-out; the target says all there is to know.
+                drop(tokio::spawn(push));
+                return Ok(Arrival::Taken);
+            }
+            pause *= 2;
+        }
+    }
+
+    async fn has_arrived(&self) -> bool {
+        let Ok(now) = self.mirror.fetch().await else { return false };
+        self.mirror.repo().is_ancestor(&self.landing.commit, &now).await.unwrap_or(false)
+    }
+
+    async fn push_now(&self) -> Result<Arrival, GitError> {
         let location = self.mirror.location();
         let reference = self.mirror.branch().reference();
         let lease = format!("--force-with-lease={reference}:{}", self.base);
@@ -101,7 +147,8 @@ impl Move<'_> {
         }
     }
 
-    async fn with_files(&self, checkout: &Checkout, seen: &Target) -> Result<Arrival, GitError> {
+    async fn with_files(&self, seen: &Target) -> Result<Arrival, GitError> {
+        let Target::CheckedOut(checkout) = seen else { return Ok(Arrival::Elsewhere) };
         let shadow = self.bring(checkout.common_dir()).await?;
         // Locked first: a base that has moved is that, and not dirt of its owner's.
         let locked = match self.lock(checkout.git_dir()).await {
@@ -140,15 +187,15 @@ impl Move<'_> {
         if checkout.holds(&self.landing.commit).await? {
             return Ok(None);
         }
-        if let Standing::Dirty(paths) = checkout.standing(self.base).await? {
+        if let Standing::Dirty(paths) = checkout.standing(&self.base).await? {
             return Ok(Some(paths));
         }
-        let footprint = Footprint::of(self.mirror.repo(), self.base, &self.landing.commit).await?;
+        let footprint = Footprint::of(self.mirror.repo(), &self.base, &self.landing.commit).await?;
         let in_the_way = checkout.in_the_way(&footprint).await?;
         if !in_the_way.is_empty() {
             return Ok(Some(in_the_way));
         }
-        match checkout.move_files(shadow, self.base, &self.landing.commit, &footprint).await? {
+        match checkout.move_files(shadow, &self.base, &self.landing.commit, &footprint).await? {
             Moved::Done => Ok(None),
             Moved::InTheWay(reason) => Ok(Some(vec![reason])),
         }

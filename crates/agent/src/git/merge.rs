@@ -5,7 +5,10 @@
 
 mod found;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedMutexGuard;
 
 use super::bundle::Incoming;
 use super::check::{Bench, CheckReport, CheckSpec, Green, RulesPin, green};
@@ -128,8 +131,8 @@ pub enum MergeOutcome {
 /// Merges a change. Errors may pass (a server out of reach, a lock that somebody holds): a retry makes sense, and is
 /// safe.
 pub async fn merge(bench: &Bench<'_>, job: &MergeJob) -> Result<MergeOutcome, GitError> {
-    let _one_at_a_time = bench.mirror.lock_for_merge().await;
-    let merging = Merging { bench, job };
+    let turn = Arc::new(bench.mirror.lock_for_merge().await);
+    let merging = Merging { bench, job, turn };
     match merging.run().await {
         Ok(Step::Merged(merged)) => Ok(MergeOutcome::Merged(Box::new(merged))),
         Ok(Step::Stop(outcome)) => Ok(outcome),
@@ -141,6 +144,8 @@ pub async fn merge(bench: &Bench<'_>, job: &MergeJob) -> Result<MergeOutcome, Gi
 struct Merging<'a> {
     bench: &'a Bench<'a>,
     job: &'a MergeJob,
+    /// One merge of a target at a time.
+    turn: Arc<OwnedMutexGuard<()>>,
 }
 
 enum Step {
@@ -241,9 +246,15 @@ impl Merging<'_> {
         let Incoming { change, head, .. } = &self.job.incoming;
         let reference = format!("{}{}", landings_of(change, head), landing.commit);
         mirror.repo().set(&reference, &landing.commit).await?;
-        let signature = self.bench.signature;
-        let arrival =
-            make(Move { mirror, reference: &reference, base: &base, landing: &landing, signature }).await;
+        let landing_there = Move {
+            mirror: mirror.clone(),
+            reference,
+            base: base.clone(),
+            landing: landing.clone(),
+            signature: self.bench.signature.clone(),
+            turn: Arc::clone(&self.turn),
+        };
+        let arrival = make(landing_there).await;
         // Whatever was answered, also a time-out: the target itself says whether it holds the commit.
         let now = mirror.fetch().await?;
         if let Some(merged) = self.proof(&landing, &now, How::Moved).await? {
@@ -304,10 +315,10 @@ impl Merging<'_> {
 }
 
 /// The target as it is now: since the checks began, its owner may have checked another branch out.
-async fn make(landing: Move<'_>) -> Result<Arrival, GitError> {
+async fn make(landing: Move) -> Result<Arrival, GitError> {
     for _ in 0..MAX_LOOKS {
         let target = landing.mirror.target().await?;
-        match landing.make(&target).await? {
+        match landing.make(target).await? {
             Arrival::Elsewhere => {}
             arrival => return Ok(arrival),
         }

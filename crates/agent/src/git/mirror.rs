@@ -4,6 +4,9 @@
 //! `refs/changes/<change>/landing/<head>/<commit>` a commit that was about to land, kept so that a crash after the
 //! push is recognised as a merge.
 
+mod fetching;
+mod stale;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +19,12 @@ use super::command::{Git, GitError, Refused, RefusedCode};
 use super::private::{Private, Take, Trust, remote_head};
 use super::target::Target;
 use super::{AllowedRoots, Branch, Key, Location, Oid};
+use fetching::Fetching;
 
 /// The largest `.tiltyard.toml` that is read, in bytes.
 pub const MAX_RULES_BYTES: u64 = 256 * 1024;
+/// The exit code of a git that a signal ended.
+const KILLED: i32 = -1;
 /// What a killed process may have left in the folder begins with this.
 const QUARANTINE_PREFIX: &str = "quarantine-";
 /// The file at the root of a repository with its checks and rules.
@@ -42,13 +48,19 @@ pub struct Mirrors {
     root: PathBuf,
     roots: AllowedRoots,
     locks: Mutex<HashMap<PathBuf, Arc<Locks>>>,
+    /// By place and branch and not by name: a target that is registered twice is still one target.
+    turns: Mutex<HashMap<(String, Branch), Turn>>,
     _held: std::fs::File,
 }
 
+/// The right to move a target.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 #[derive(Debug, Default)]
 struct Locks {
-    fetch: tokio::sync::Mutex<()>,
-    merge: Arc<tokio::sync::Mutex<()>>,
+    fetching: Fetching,
+    /// The mirror, once this process has looked at it.
+    opened: tokio::sync::Mutex<Option<Private>>,
 }
 
 impl Mirrors {
@@ -65,8 +77,9 @@ impl Mirrors {
             return Err(Refused::new(RefusedCode::Busy, reason).into());
         }
         let root = root.canonicalize().map_err(GitError::io(WHAT))?;
+        stale::remove_locks(&root);
         super::cleanup::remove_folders(&root, QUARANTINE_PREFIX)?;
-        Ok(Self { git, root, roots, locks: Mutex::default(), _held: held })
+        Ok(Self { git, root, roots, locks: Mutex::default(), turns: Mutex::default(), _held: held })
     }
 
     /// The folders that registered repositories may lie in.
@@ -79,16 +92,41 @@ impl Mirrors {
     pub async fn mirror(&self, source: &Source) -> Result<Mirror, GitError> {
         let location = self.roots.admit(&source.location)?;
         let (dir, locks) = self.place(source);
+        let repo = self.open_once(&dir, &locks, &location, source).await?;
+        let (branch, turn) = (source.branch.clone(), self.turn(&location, &source.branch));
+        Ok(Mirror { repo, location, branch, roots: self.roots.clone(), locks, turn })
+    }
+
+    /// Made and configured by whoever comes first; two at once would meet in its files.
+    async fn open_once(
+        &self,
+        dir: &Path,
+        locks: &Locks,
+        location: &Location,
+        source: &Source,
+    ) -> Result<Private, GitError> {
+        let mut opened = locks.opened.lock().await;
+        if let Some(repo) = opened.as_ref().filter(|_| dir.join("objects").is_dir()) {
+            return Ok(repo.clone());
+        }
         let known = dir.join("config").is_file();
-        let format = if known { format_of(&dir)? } else { self.ask_format(&location, source).await? };
-        let repo = Private::open(&self.git, &dir, format).await?;
-        Ok(Mirror { repo, location, branch: source.branch.clone(), roots: self.roots.clone(), locks })
+        let format = if known { format_of(dir)? } else { self.ask_format(location, source).await? };
+        let repo = Private::open(&self.git, dir, format).await?;
+        Ok(opened.insert(repo).clone())
+    }
+
+    fn turn(&self, location: &Location, branch: &Branch) -> Turn {
+        let place = location.argument().to_string_lossy().into_owned();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry((place, branch.clone())).or_default().clone()
     }
 
     /// Removes a repository's mirror with all that is kept in it.
     pub async fn remove(&self, source: &Source) -> Result<(), GitError> {
         let (dir, locks) = self.place(source);
-        let _merging = locks.merge.clone().lock_owned().await;
+        let mut opened = locks.opened.lock().await;
+        let _nobody_fetches = locks.fetching.pause().await;
+        *opened = None;
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(GitError::io("remove a mirror")(error))
@@ -121,12 +159,16 @@ pub struct Mirror {
     branch: Branch,
     roots: AllowedRoots,
     locks: Arc<Locks>,
+    turn: Turn,
 }
 
 impl Mirror {
     /// Brings the target branch up to date and tells its head. Refused: the branch or the repository is gone.
     pub async fn fetch(&self) -> Result<Oid, GitError> {
-        let _one_at_a_time = self.locks.fetch.lock().await;
+        self.locks.fetching.fetch(|| self.fetch_now()).await
+    }
+
+    async fn fetch_now(&self) -> Result<Oid, GitError> {
         let refspecs = [format!("+{}:{}", self.branch.reference(), self.upstream())];
         let taken = self.repo.take(
             "fetch the target branch",
@@ -138,12 +180,15 @@ impl Mirror {
                 depth: None,
             },
         );
-        taken.await.map_err(|error| match &error {
+        let complaint = taken.await.map_err(|error| match &error {
             GitError::Failed { reason, .. } if reason.contains("couldn't find remote ref") => {
                 no_branch(&self.branch)
             }
             _ => unreadable(&self.location, error),
         })?;
+        if complaint.contains("shallow roots are not allowed") {
+            return Err(shallow().into());
+        }
         self.repo.resolve(&self.upstream()).await
     }
 
@@ -174,7 +219,7 @@ impl Mirror {
 
     /// Packs what is loose and drops what nobody refers to since two weeks. Run it when nothing else is to do.
     pub async fn tidy(&self) -> Result<(), GitError> {
-        let _one_at_a_time = self.locks.fetch.lock().await;
+        let _one_at_a_time = self.locks.fetching.pause().await;
         let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
         self.repo.call("tidy the mirror").args(args).run().await.map(|_| ())
     }
@@ -213,7 +258,7 @@ impl Mirror {
 
     /// One merge at a time (C30).
     pub(crate) async fn lock_for_merge(&self) -> OwnedMutexGuard<()> {
-        self.locks.merge.clone().lock_owned().await
+        self.turn.clone().lock_owned().await
     }
 }
 
@@ -244,10 +289,27 @@ fn no_branch(branch: &Branch) -> GitError {
     Refused::new(RefusedCode::NoBranch, reason).into()
 }
 
-/// On this machine "git said no" is final; over the network it may pass.
+/// What git says of a folder that is no repository, or none for us. Everything else (a full disk, a lock, a git that
+/// was killed) may pass.
+const FINAL: &[&str] = &[
+    "not a git repository",
+    "does not appear to be a git repository",
+    "dubious ownership",
+    "ermission denied",
+];
+
+fn shallow() -> Refused {
+    let reason = "the repository is a shallow clone: its history is cut short, so that nothing can be merged or \
+                  proven; run `git fetch --unshallow` in it, or register the repository that it came from";
+    Refused::new(RefusedCode::Unreadable, reason)
+}
+
+/// On this machine "there is no repository" is final; over the network it may pass.
 fn unreadable(location: &Location, error: GitError) -> GitError {
     match (location, error) {
-        (Location::Folder(path), GitError::Failed { reason, .. }) => {
+        (Location::Folder(path), GitError::Failed { reason, code, .. })
+            if code != KILLED && FINAL.iter().any(|mark| reason.contains(mark)) =>
+        {
             let reason = format!("`{}` cannot be read as a git repository: {reason}", path.display());
             Refused::new(RefusedCode::Unreadable, reason).into()
         }

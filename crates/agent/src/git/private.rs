@@ -1,6 +1,7 @@
 //! A git folder of our own: made here, configured here, written by nobody else. Whatever needs a configuration, an
 //! index or a work tree happens in one of these, so that a foreign `.git/config` never has a say.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::command::{Call, Git, GitError, Reach, Refused, RefusedCode};
@@ -145,9 +146,9 @@ impl Private {
         Oid::try_from(text.as_str()).map_err(|_| GitError::unexpected(WHAT, &text))
     }
 
-    /// Fetches objects and references.
-    pub(crate) async fn take(&self, what: &'static str, take: Take<'_>) -> Result<(), GitError> {
-        take.onto(self.call(what)).run().await.map(|_| ())
+    /// Fetches objects and references; tells what git complained about all the same.
+    pub(crate) async fn take(&self, what: &'static str, take: Take<'_>) -> Result<String, GitError> {
+        Ok(take.onto(self.call(what)).run().await?.complaint)
     }
 }
 
@@ -190,9 +191,14 @@ pub(crate) async fn remote_head(
     exact.map(|(oid, _)| Oid::try_from(oid).map_err(|_| GitError::unexpected(WHAT, &text))).transpose()
 }
 
-/// Writes a file beside and renames it over: a link that stands there is replaced, never followed.
+/// Writes a file beside and renames it over: a link that stands there is replaced, never followed, and whoever reads
+/// meanwhile sees the old text or the new one. Others may write the same at the same time.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, bytes)?;
-    std::fs::rename(beside, file)
+    let plain = std::fs::symlink_metadata(file).is_ok_and(|meta| meta.is_file());
+    if plain && std::fs::read(file)? == bytes {
+        return Ok(());
+    }
+    let mut beside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or_else(|| Path::new("/")))?;
+    beside.write_all(bytes)?;
+    beside.persist(file).map(drop).map_err(|error| error.error)
 }

@@ -9,6 +9,7 @@ use std::io;
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
+    pub(crate) group: u32,
     pub(crate) session: u32,
     /// Clock ticks since boot; with the pid it names a process for ever.
     pub(crate) started: u64,
@@ -42,6 +43,7 @@ fn entry_in(line: &[u8]) -> Option<Entry> {
         pid,
         zombie: matches!(*fields.first()?, "Z" | "X"),
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
@@ -82,14 +84,14 @@ mod tests {
     #[test]
     fn a_hostile_name_cannot_forge_the_line() {
         let line = b"42 (x) Z 1 1 1 (\xff) S 7 8 9 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
-        let wanted = Entry { pid: 42, parent: 7, session: 9, started: 12345, zombie: false };
+        let wanted = Entry { pid: 42, parent: 7, group: 8, session: 9, started: 12345, zombie: false };
         assert_eq!(entry_in(line), Some(wanted));
         assert_eq!(entry_in(b"42 (x"), None);
     }
 
     #[test]
     fn descendants_are_found_at_any_depth_and_nobody_else() {
-        let entry = |pid, parent| Entry { pid, parent, session: 0, started: 0, zombie: false };
+        let entry = |pid, parent| Entry { pid, parent, group: 0, session: 0, started: 0, zombie: false };
         let all = [entry(5, 4), entry(3, 2), entry(2, 1), entry(4, 3), entry(9, 8)];
         let pids: Vec<u32> = below(2, &all).iter().map(|entry| entry.pid).collect();
         assert_eq!(pids, [3, 4, 5]);

@@ -193,3 +193,37 @@ async fn c21_a_bundle_that_is_not_what_was_announced_is_refused() {
     let (done, _) = rig.perform(CHECK_KIND, 2, &payload).await;
     assert!(failure(&done).contains("cannot fetch the bundle"));
 }
+
+// D4: "nothing of it runs" is said of gits too, and of what they have started.
+#[tokio::test]
+async fn d4_a_cancelled_merge_has_ended_when_it_says_so() {
+    let rig = Rig::of(crate::world::World::with_bare(), None).await;
+    let repository = json!({
+        "scope": "default", "name": "app", "path": rig.world.path("repos/app.git"), "branch": "main",
+    });
+    let mut idea = rig.idea("echo louder > README.md");
+    idea["given"]["repository"] = repository.clone();
+    let (done, log) = rig.perform(tiltyard_agent::executor::change::CHANGE_KIND, 1, &idea).await;
+    let proposal: ChangeResult =
+        serde_json::from_str(&crate::rig::result(&done, &log)).expect("is a proposal");
+    let pid = rig.world.path("pid");
+    let stubborn =
+        format!("trap '' TERM; echo $$ > {0}.new; mv {0}.new {0}; while :; do sleep 1; done", pid.display());
+    rig.world.script("repos/app.git/hooks/pre-receive", &stubborn);
+    let mut payload = merge(&rig, &proposal, "true", &Value::Null);
+    payload["repository"] = repository;
+    let running = rig.accept(MERGE_KIND, 1, &payload).await;
+    let patience = std::time::Instant::now() + PATIENCE;
+    while !pid.exists() {
+        assert!(std::time::Instant::now() < patience, "the hook was never run");
+        tokio::task::yield_now().await;
+    }
+    let key = rig.host.slots().held()[0].key.clone();
+    rig.host.slots().stop(&key, StopReason::Cancelled);
+    let done =
+        tokio::time::timeout(PATIENCE, running.done).await.expect("ends in time").expect("does not break");
+    assert_eq!((done.outcome, done.stop), (None, Stop::Confirmed));
+    let hook = format!("/proc/{}/stat", std::fs::read_to_string(pid).expect("is there").trim());
+    let state = std::fs::read_to_string(hook).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "the hook lives on: {state}");
+}

@@ -13,4 +13,5 @@ mod proof;
 mod proposal;
 mod repository;
 mod targets;
+mod trouble;
 mod world;

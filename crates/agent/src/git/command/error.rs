@@ -218,7 +218,13 @@ pub(crate) fn sentence(stderr: &[u8]) -> String {
     let joined: String = plain.collect::<Vec<_>>().join("; ");
     let visible: String = joined.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let short: String = masked(&visible).chars().take(MAX_REASON_CHARS).collect();
-    if short.is_empty() { "git gave no reason".to_owned() } else { short }
+    if short.is_empty() {
+        "git gave no reason".to_owned()
+    } else if short.contains(".lock': File exists") {
+        format!("{short} When no git works there, one that was killed has left that file: remove it")
+    } else {
+        short
+    }
 }
 
 /// A text without the secrets that are known by their shape: credentials in addresses, and tokens of ours.

@@ -5,16 +5,23 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::ending::Ending;
 use super::error::GitError;
+use crate::process::tree;
 
 /// How much of the end of standard error is kept, in bytes.
 const MAX_STDERR_BYTES: usize = 64 * 1024;
 /// How long git has to clean up after TERM, in seconds.
 const TERM_GRACE_SECONDS: u64 = 3;
+
+/// How long a process may take to go after KILL, in seconds.
+const KILL_GRACE_SECONDS: u64 = 10;
+/// Pause between two looks at who is still there, in milliseconds.
+const LOOK_PAUSE_MS: u64 = 20;
 
 /// Receives the answer piece by piece.
 pub(crate) type Take<'t> = dyn FnMut(&[u8]) -> std::io::Result<()> + Send + 't;
@@ -181,7 +188,8 @@ impl Conversation {
         match waited {
             Ok(status) => status.map(|_| ()).map_err(GitError::io(self.what)),
             Err(_) => {
-                end(child, self.group.id).await;
+                let busy = self.group.ending.as_ref().map(Ending::begin);
+                tell_left(end(child, self.group.id).await, busy.as_ref());
                 Err(GitError::TimedOut { what: self.what, seconds: self.timeout.as_secs() })
             }
         }
@@ -192,17 +200,20 @@ impl Conversation {
 struct Group {
     child: Option<Child>,
     id: Option<Pid>,
+    /// Who wants to know when it has ended.
+    ending: Option<Ending>,
 }
 
 impl Group {
     fn new(child: Child) -> Self {
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Self { child: Some(child), id }
+        Self { child: Some(child), id, ending: Ending::current() }
     }
 
     async fn end(&mut self) {
         if let Some(child) = self.child.take() {
-            end(child, self.id).await;
+            let busy = self.ending.as_ref().map(Ending::begin);
+            tell_left(end(child, self.id).await, busy.as_ref());
         }
     }
 }
@@ -211,14 +222,16 @@ impl Drop for Group {
     fn drop(&mut self) {
         let Some(child) = self.child.take() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(end(child, self.id));
+            let (id, busy) = (self.id, self.ending.as_ref().map(Ending::begin));
+            runtime.spawn(async move { tell_left(end(child, id).await, busy.as_ref()) });
         } else {
             signal(self.id, Signal::KILL);
         }
     }
 }
 
-async fn end(mut child: Child, id: Option<Pid>) {
+/// Ends a group; tells its number when something of it stays.
+async fn end(mut child: Child, id: Option<Pid>) -> Option<u32> {
     signal(id, Signal::TERM);
     let grace = Duration::from_secs(TERM_GRACE_SECONDS);
     let waited = tokio::time::timeout(grace, child.wait()).await;
@@ -228,6 +241,31 @@ async fn end(mut child: Child, id: Option<Pid>) {
         && let Err(error) = child.wait().await
     {
         tracing::warn!(%error, "a git process could not be waited for");
+    }
+    let id = id?;
+    let patience = tokio::time::Instant::now() + Duration::from_secs(KILL_GRACE_SECONDS);
+    while lives(id) {
+        if tokio::time::Instant::now() >= patience {
+            // A process's number is never negative.
+            return u32::try_from(id.as_raw_nonzero().get()).ok();
+        }
+        tokio::time::sleep(Duration::from_millis(LOOK_PAUSE_MS)).await;
+    }
+    None
+}
+
+/// Whether a process of the group is alive. Dead ones that have become our children are buried.
+fn lives(id: Pid) -> bool {
+    while let Ok(Some(_)) = waitpgid(id, WaitOptions::NOHANG) {}
+    let group = u32::try_from(id.as_raw_nonzero().get()).unwrap_or_default();
+    // Who cannot look says nothing: KILL was sent, and the leader has gone.
+    tree::all().unwrap_or_default().iter().any(|entry| entry.group == group && !entry.zombie)
+}
+
+fn tell_left(left: Option<u32>, busy: Option<&super::ending::Busy>) {
+    if let Some(group) = left {
+        tracing::warn!(target: "agent", group, "processes that git started do not end");
+        busy.inspect(|busy| busy.stays(group));
     }
 }
 
