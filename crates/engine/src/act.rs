@@ -5,6 +5,7 @@ pub mod record;
 
 use crate::clock::Now;
 use crate::memory::Memory;
+use serde::{Deserialize, Serialize};
 use tiltyard_model::event::Type;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
@@ -47,18 +48,10 @@ pub struct Act<'a> {
     pub effects: &'a mut Vec<Effect>,
 }
 
-/// What is done after the commit, listed as data during the deed.
-#[derive(Debug, Clone, PartialEq)]
+/// What is done after the commit, listed as data during the deed. What the world is told comes first, in an order that
+/// stays: it is written into the journal (`journal.rs`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
-    /// An event was written: the door counts it, nobody is told.
-    Written(Type),
-    /// A lease began so long after its task had become ready: the door counts it, nobody is told.
-    Started {
-        /// In milliseconds.
-        waited_ms: i64,
-    },
-    /// A claim found nothing: the door counts it, nobody is told.
-    Idle,
     /// An agent is to be told to stop an attempt (D4).
     StopAttempt {
         /// The agent.
@@ -84,6 +77,31 @@ pub enum Effect {
         /// Whether it drains.
         draining: bool,
     },
+    /// An event was written: the door counts it, nobody is told.
+    #[serde(skip)]
+    Written(Type),
+    /// A lease began so long after its task had become ready: the door counts it, nobody is told.
+    #[serde(skip)]
+    Started {
+        /// In milliseconds.
+        waited_ms: i64,
+    },
+    /// A claim found nothing: the door counts it, nobody is told.
+    #[serde(skip)]
+    Idle,
+}
+
+impl Effect {
+    /// Whether the world is told, by whichever server has the agent or the stream.
+    pub fn is_told(&self) -> bool {
+        match self {
+            Self::StopAttempt { .. }
+            | Self::TokenEnded { .. }
+            | Self::SignInEnded
+            | Self::AgentDrain { .. } => true,
+            Self::Written(_) | Self::Started { .. } | Self::Idle => false,
+        }
+    }
 }
 
 impl Act<'_> {

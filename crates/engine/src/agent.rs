@@ -40,8 +40,7 @@ pub struct Hello {
 
 /// An agent has said something.
 pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
-    let (wall, steady) = (act.now.wall, act.now.steady);
-    act.memory.hints().presence.insert(agent, (wall, steady));
+    act.memory.hear(agent, act.now);
 }
 
 /// An agent that is connected lives, whatever it has to say.
@@ -84,7 +83,7 @@ pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     speaks_for(act, &hello.name)?;
     let key = act.agent_key(&hello.name)?;
     let was_there = act.memory.online.contains(&key);
-    act.memory.hints().processes.greet(key, &hello.instance);
+    act.memory.greet_process(key, &hello.instance);
     let standing = renew_all(act, &hello.name, Some(&hello.instance), None, &hello.holds)?;
     end_unnamed(act, key, hello)?;
     let known = known(act, key)?;
@@ -104,7 +103,7 @@ pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
         };
         agent_event(act, &hello.name, &online)?;
     }
-    act.memory.hints().online.insert(key);
+    act.memory.online(key);
     seen(act, key);
     Ok(standing)
 }
@@ -157,7 +156,7 @@ pub fn unclaim(act: &mut Act<'_>, tasks: &[Held]) -> Result<Vec<Held>, Refusal> 
 pub fn notice_silence(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let silent: Vec<i64> = act.memory.online.iter().copied().filter(|agent| is_silent(act, *agent)).collect();
     for agent in &silent {
-        act.memory.hints().online.remove(agent);
+        act.memory.offline(*agent);
         let Ok(known) = known(act, *agent) else { continue };
         let leases = act.memory.leases.load(*agent) as u64;
         let last_seen = act.memory.presence.get(agent).map(|(wall, _)| *wall);
@@ -238,7 +237,6 @@ pub fn drain(act: &mut Act<'_>, name: &str, draining: bool) -> Result<Seen, Refu
             agent_event(act, name, &AgentDraining {})?;
         } else {
             agent_event(act, name, &AgentResumed {})?;
-            act.memory.hints().ready.touch();
         }
         act.effects.push(Effect::AgentDrain { agent: name.to_owned(), draining });
     }
@@ -273,8 +271,8 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     }
     tiltyard_store::agent::delete(act.tx, key, act.now.wall).map_err(refusal_of)?;
     act.memory.forget_agent(key);
-    act.memory.hints().online.remove(&key);
-    act.memory.hints().processes.forget(key);
+    act.memory.offline(key);
+    act.memory.forget_processes(key);
     crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))

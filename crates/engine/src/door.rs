@@ -34,6 +34,10 @@ const MAX_WAITING_EFFECTS: usize = 4_096;
 /// What happens when the store can no longer be trusted (E2).
 pub type OnBroken = Box<dyn Fn(&str) + Send + Sync>;
 
+/// Is shown, after each commit that others would have to know of, the page of the journal that tells them
+/// ([`crate::journal`]).
+pub type Witness = Box<dyn FnMut(&[u8]) + Send>;
+
 /// What a door is made of.
 pub struct Parts {
     /// The one connection that writes.
@@ -50,6 +54,8 @@ pub struct Parts {
     pub on_broken: OnBroken,
     /// Given up when the disk is full.
     pub reserve: Reserve,
+    /// Whoever wants to see the journal; without one, none is written.
+    pub witness: Option<Witness>,
 }
 
 /// The door's handle: cheap to clone.
@@ -67,6 +73,10 @@ impl Door {
     /// # Errors
     /// When no thread can be started.
     pub fn open(parts: Parts) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let mut parts = parts;
+        if parts.witness.is_some() {
+            parts.memory.write_down();
+        }
         let inbox = Arc::new(Inbox::new(parts.max_queued));
         let bell = Bell::new(parts.memory.last_seq);
         let effects = broadcast::Sender::new(MAX_WAITING_EFFECTS);

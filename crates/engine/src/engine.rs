@@ -4,7 +4,7 @@ use crate::act::{Act, Pass};
 use crate::audit::refused::{self, Refusals};
 use crate::audit::verify::{self, Broken};
 use crate::clock::Clock;
-use crate::door::{Door, OnBroken, Parts, Urgency, Waiting};
+use crate::door::{Door, OnBroken, Parts, Urgency, Waiting, Witness};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
 use crate::memory::boot::rebuild;
 use crate::memory::letter::Limit;
@@ -37,6 +37,8 @@ pub struct Options {
     pub max_queued: usize,
     /// Called once when the store can no longer be trusted: the program must end with code 5 (E2).
     pub on_broken: OnBroken,
+    /// Whoever wants to see the journal; nobody, for a store that is not shared.
+    pub witness: Option<Witness>,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
             clock: Clock::system(),
             max_queued: DEFAULT_MAX_QUEUED_INTENTS,
             on_broken: Box::new(|_| {}),
+            witness: None,
         }
     }
 }
@@ -123,6 +126,7 @@ impl Engine {
             max_queued: options.max_queued,
             on_broken: options.on_broken,
             reserve: Reserve::of(&options.folder),
+            witness: options.witness,
         };
         let (door, thread) = Door::open(parts).map_err(|error| OpenError::System(error.to_string()))?;
         let thread = Mutex::new(Some(thread));

@@ -13,6 +13,7 @@ pub mod door;
 pub mod engine;
 pub mod event;
 pub mod gate;
+pub mod journal;
 pub mod memory;
 pub mod metric;
 pub mod migrate;

@@ -1,28 +1,35 @@
 //! What the door keeps in memory beside the store: the ready order, leases, names, unique keys, counts.
 //!
-//! Everything here can be rebuilt from the store. Every change pushes its inverse, so that a deed or a whole
-//! transaction that is taken back takes its memory back too.
+//! Everything here can be rebuilt from the store. Every change is a [`step::Step`], which leaves its inverse behind, so
+//! that a deed or a whole transaction that is taken back takes its memory back too. Steps can be written down for
+//! other servers of the same store, which catch up with them.
 
 pub mod assign;
+pub mod audit;
 pub mod boot;
+mod catch_up;
 mod connection;
 pub mod count;
 pub mod lease;
 pub mod letter;
 pub mod name;
+pub mod presence;
 pub mod process;
 pub mod ready;
+pub mod redo;
+pub mod step;
 mod summary;
 pub mod unique;
+
+pub use catch_up::{CaughtUp, OutOfStep};
 
 use count::Counts;
 use lease::Leases;
 use name::Names;
 use ready::Ready;
+use redo::Redo;
 use std::collections::{HashMap, HashSet};
-
-/// An inverse.
-type Inverse = Box<dyn FnOnce(&mut Parts) + Send>;
+use step::Step;
 
 /// Everything that is kept.
 #[derive(Default)]
@@ -70,43 +77,61 @@ pub struct Parts {
     pub audit: HashMap<String, tiltyard_model::audit::Head>,
 }
 
-/// The parts, with the way back.
+/// The parts, with the way back, and the way forward for others where somebody wants it.
 #[derive(Default)]
 pub struct Memory {
     parts: Parts,
-    undo: Vec<Inverse>,
+    undo: Vec<Step>,
+    redo: Option<Box<Redo>>,
+}
+
+/// A point to come back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    undo: usize,
+    redo: usize,
 }
 
 impl Memory {
     /// Memory of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, undo: Vec::new() }
+        Self { parts, undo: Vec::new(), redo: None }
     }
 
     /// A point to come back to.
-    pub fn mark(&self) -> usize {
-        self.undo.len()
+    pub fn mark(&self) -> Mark {
+        Mark { undo: self.undo.len(), redo: self.redo.as_ref().map_or(0, |redo| redo.bytes.len()) }
     }
 
     /// Takes back what came after the mark, last first.
-    pub fn rollback_to(&mut self, mark: usize) {
-        while self.undo.len() > mark {
+    pub fn rollback_to(&mut self, mark: Mark) {
+        while self.undo.len() > mark.undo {
             if let Some(inverse) = self.undo.pop() {
-                inverse(&mut self.parts);
+                self.parts.apply(inverse);
             }
         }
+        self.redo_taken_back(mark.redo);
+    }
+
+    /// Takes back the whole transaction.
+    pub fn rollback(&mut self) {
+        self.rollback_to(Mark { undo: 0, redo: 0 });
+        self.parts.grown.clear();
     }
 
     /// Forgets the way back: what happened is on disk.
     pub fn commit(&mut self) {
         self.undo.clear();
+        self.redo_committed();
     }
 
-    /// Changes a part: `change` makes the change and gives its inverse.
-    pub fn change<T>(&mut self, change: impl FnOnce(&mut Parts) -> (T, Inverse)) -> T {
-        let (value, inverse) = change(&mut self.parts);
-        self.undo.push(inverse);
-        value
+    /// Does a step, and keeps how it is taken back.
+    pub(crate) fn step(&mut self, step: impl Into<Step>) {
+        let step = step.into();
+        if let Some(redo) = &mut self.redo {
+            redo.write(&step);
+        }
+        self.undo.extend(self.parts.apply(step));
     }
 
     /// What cannot be got wrong by a rollback: hints, rings, caches.

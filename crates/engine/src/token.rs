@@ -297,7 +297,11 @@ fn end(act: &mut Act<'_>, token: &Token, why: Ending) -> Result<bool, Refusal> {
 /// # Errors
 /// When the store cannot write it.
 pub fn keep_used(act: &mut Act<'_>, used: &[(i64, TimeMs)]) -> Result<(), Refusal> {
-    used.iter().try_for_each(|(key, at)| token::used(act.tx, *key, *at)).map_err(refusal_of)
+    for (key, at) in used {
+        token::used(act.tx, *key, *at).map_err(refusal_of)?;
+        act.memory.keep_use(*key, *at);
+    }
+    Ok(())
 }
 
 /// A page of tokens.

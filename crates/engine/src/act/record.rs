@@ -2,7 +2,6 @@
 //! nowhere else, in the transaction of the change (D51, D52).
 
 use super::{Act, Effect, refusal_of};
-use crate::memory::Parts;
 use serde_json::{Map, Value};
 use tiltyard_model::audit::{self, ActResult, Action, Entry, Phase};
 use tiltyard_model::event::{Payload, Subject};
@@ -115,15 +114,7 @@ impl Act<'_> {
         };
         let entry = Entry::link(act, &head);
         tiltyard_store::audit::append(self.tx, &entry).map_err(unavailable)?;
-        let after = entry.head();
-        self.memory.change(move |parts| {
-            let before = parts.audit.insert(chain.clone(), after);
-            let inverse = move |parts: &mut Parts| match before {
-                Some(before) => drop(parts.audit.insert(chain, before)),
-                None => drop(parts.audit.remove(&chain)),
-            };
-            ((), Box::new(inverse))
-        });
+        self.memory.chain(&chain, entry.head());
         Ok(())
     }
 }

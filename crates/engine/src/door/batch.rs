@@ -2,7 +2,7 @@
 
 use super::deed::{Deed, Tried};
 use super::inbox::Inbox;
-use super::{OnBroken, Parts};
+use super::{OnBroken, Parts, Witness};
 use crate::act::{Act, Effect, refusal_of};
 use crate::bell::Bell;
 use crate::clock::Clock;
@@ -42,6 +42,7 @@ pub(super) struct Room {
     metrics: Arc<Metrics>,
     on_broken: OnBroken,
     reserve: Reserve,
+    witness: Option<Witness>,
     parked: Vec<Box<dyn Deed>>,
     parked_at: u64,
     follow_ups: Vec<Box<dyn Deed>>,
@@ -77,6 +78,7 @@ impl Room {
             metrics,
             on_broken: parts.on_broken,
             reserve: parts.reserve,
+            witness: parts.witness,
             parked: Vec::new(),
             parked_at: 0,
             follow_ups: Vec::new(),
@@ -265,14 +267,27 @@ impl Room {
             return;
         }
         let began = Instant::now();
-        let trusted = self.memory.hints().distrust.take().map_or(Ok(()), Err);
-        match trusted.and_then(|()| self.keep_sequences()).and_then(|()| self.writer.commit()) {
-            Ok(()) => {
+        match self.write_transaction(batch) {
+            Ok(page) => {
                 self.metrics.commit_us.see(began.elapsed().as_micros() as u64);
                 self.memory.commit();
+                if let (Some(witness), Some(page)) = (&mut self.witness, page) {
+                    witness(&page);
+                }
             }
             Err(error) => self.lose(batch, error),
         }
+    }
+
+    /// What is written once a transaction, and the commit; gives the page that tells others of it.
+    fn write_transaction(&mut self, batch: &Batch) -> tiltyard_store::Result<Option<Vec<u8>>> {
+        self.memory.hints().distrust.take().map_or(Ok(()), Err)?;
+        self.keep_sequences()?;
+        let page = self.memory.page(&batch.effects).map_err(|error| Error::Constraint {
+            statement: "a page of the journal",
+            reason: error.to_string(),
+        })?;
+        self.writer.commit().map(|()| page)
     }
 
     /// How far each scope's own sequence is, once a transaction.
@@ -301,7 +316,7 @@ impl Room {
         if let Err(error) = self.writer.rollback() {
             self.break_down(&error);
         }
-        self.memory.rollback_to(0);
+        self.memory.rollback();
         if refusal.code == Code::StorageLow {
             self.reserve.give_up();
             self.memory.hints().storage_low = true;

@@ -25,7 +25,7 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
         parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
     })?;
     for held in boot::held(rows)? {
-        parts.put_lease(lease(held, now));
+        parts.put_lease(Box::new(lease(held, now)));
     }
     for hold in unique::all(rows)? {
         parts.unique.put(hold.hash, hold.task, hold.until);
@@ -60,7 +60,7 @@ fn names(rows: &Rows, parts: &mut Parts) -> Result<()> {
         parts.put_lane(row.key, row.queue, Arc::new(row.lane));
     }
     for (key, agent) in tiltyard_store::agent::all(rows)? {
-        agent.instance.iter().for_each(|instance| parts.processes.greet(key, instance));
+        agent.instance.iter().for_each(|instance| parts.processes.greet(key, Arc::from(&**instance)));
         parts.put_agent(key, agent);
     }
     for (key, actor) in name::actors(rows)? {

@@ -1,6 +1,7 @@
 //! How many tasks each queue has in each state: what screens show without touching the hot path.
 
-use super::{Memory, Parts};
+use super::Memory;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tiltyard_model::task::State;
 
@@ -25,21 +26,33 @@ impl Counts {
     }
 }
 
-impl Memory {
-    /// Counts a task's move; `None` is birth or death.
-    pub fn count_move(&mut self, queue: i64, from: Option<State>, to: Option<State>) {
-        self.change(move |parts| {
-            apply(parts, queue, from, to);
-            ((), Box::new(move |parts: &mut Parts| apply(parts, queue, to, from)))
-        });
+/// A task moved; `None` is birth or death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The key of its queue.
+    pub queue: i64,
+    /// Where it was.
+    pub from: Option<State>,
+    /// Where it is.
+    pub to: Option<State>,
+}
+
+impl Counts {
+    pub(super) fn apply(&mut self, step: Step) -> Step {
+        let Step { queue, from, to } = step;
+        if let Some(from) = from {
+            self.add(queue, from, -1);
+        }
+        if let Some(to) = to {
+            self.add(queue, to, 1);
+        }
+        Step { queue, from: to, to: from }
     }
 }
 
-fn apply(parts: &mut Parts, queue: i64, from: Option<State>, to: Option<State>) {
-    if let Some(from) = from {
-        parts.counts.add(queue, from, -1);
-    }
-    if let Some(to) = to {
-        parts.counts.add(queue, to, 1);
+impl Memory {
+    /// Counts a task's move; `None` is birth or death.
+    pub fn count_move(&mut self, queue: i64, from: Option<State>, to: Option<State>) {
+        self.step(Step { queue, from, to });
     }
 }

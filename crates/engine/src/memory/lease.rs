@@ -1,15 +1,17 @@
 //! Leases: who holds what, until when on the steady clock (E4).
 
 use super::{Memory, Parts};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tiltyard_model::task::CHANGE_KIND;
 use tiltyard_model::task::admission::is_internal_kind;
 use tiltyard_model::task::attempt::Stop;
+use tiltyard_model::task::lease::STOP_CONFIRM_MS;
 use tiltyard_model::time::DurationMs;
 
 /// A live lease, or the stop of a cancelled attempt that still takes its slot (D4).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lease {
     /// The task's key.
     pub task: i64,
@@ -38,7 +40,7 @@ pub struct Lease {
 }
 
 /// What the success of a kind of task means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sort {
     /// The task is done.
     Plain,
@@ -64,12 +66,19 @@ impl Lease {
     pub fn due(&self) -> DurationMs {
         self.expires.min(self.times_out)
     }
+
+    /// The same with its full length from `now` on, because nobody could prolong it before; an attempt whose time was
+    /// up meanwhile has that long to say how it ended.
+    fn anew(&self, now: DurationMs) -> Self {
+        let length = if self.stop.is_some() { STOP_CONFIRM_MS } else { self.lease_ms };
+        Self { expires: now + length, times_out: self.times_out.max(now + length), ..self.clone() }
+    }
 }
 
 /// Every lease, by task, by agent, by time.
 #[derive(Debug, Default)]
 pub struct Leases {
-    by_task: HashMap<i64, Lease>,
+    by_task: HashMap<i64, Box<Lease>>,
     by_agent: HashMap<i64, BTreeSet<i64>>,
     by_time: BTreeSet<(DurationMs, i64)>,
 }
@@ -77,7 +86,7 @@ pub struct Leases {
 impl Leases {
     /// The lease of a task.
     pub fn get(&self, task: i64) -> Option<&Lease> {
-        self.by_task.get(&task)
+        self.by_task.get(&task).map(Box::as_ref)
     }
 
     /// The lease of a task, when it is live with that generation.
@@ -87,7 +96,7 @@ impl Leases {
 
     /// What an agent holds, stops included.
     pub fn of_agent(&self, agent: i64) -> impl Iterator<Item = &Lease> {
-        self.by_agent.get(&agent).into_iter().flatten().filter_map(|task| self.by_task.get(task))
+        self.by_agent.get(&agent).into_iter().flatten().filter_map(|task| self.get(*task))
     }
 
     /// How many live leases an agent has.
@@ -97,7 +106,7 @@ impl Leases {
 
     /// Every lease and stop.
     pub fn all(&self) -> impl Iterator<Item = &Lease> {
-        self.by_task.values()
+        self.by_task.values().map(Box::as_ref)
     }
 
     /// How many there are.
@@ -113,7 +122,7 @@ impl Leases {
     /// Those that are due at `steady`, at most `limit`.
     pub fn due(&self, steady: DurationMs, limit: usize) -> Vec<Lease> {
         let due = self.by_time.iter().take_while(|(at, _)| *at <= steady).take(limit);
-        due.filter_map(|(_, task)| self.by_task.get(task)).cloned().collect()
+        due.filter_map(|(_, task)| self.get(*task)).cloned().collect()
     }
 
     /// When the next one is due.
@@ -121,14 +130,15 @@ impl Leases {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    fn put(&mut self, lease: Lease) {
-        self.remove(lease.task);
+    fn put(&mut self, lease: Box<Lease>) -> Option<Box<Lease>> {
+        let before = self.remove(lease.task);
         self.by_agent.entry(lease.agent).or_default().insert(lease.task);
         self.by_time.insert((lease.due(), lease.task));
         self.by_task.insert(lease.task, lease);
+        before
     }
 
-    fn remove(&mut self, task: i64) -> Option<Lease> {
+    fn remove(&mut self, task: i64) -> Option<Box<Lease>> {
         let lease = self.by_task.remove(&task)?;
         self.by_time.remove(&(lease.due(), task));
         if let Some(tasks) = self.by_agent.get_mut(&lease.agent) {
@@ -139,55 +149,119 @@ impl Leases {
         }
         Some(lease)
     }
+
+    /// Sets length and end of a lease; gives what they were.
+    fn prolong(
+        &mut self,
+        task: i64,
+        lease_ms: DurationMs,
+        expires: DurationMs,
+    ) -> Option<(DurationMs, DurationMs)> {
+        let lease = self.by_task.get_mut(&task)?;
+        self.by_time.remove(&(lease.due(), task));
+        let before = (lease.lease_ms, lease.expires);
+        (lease.lease_ms, lease.expires) = (lease_ms, expires);
+        self.by_time.insert((lease.due(), task));
+        Some(before)
+    }
+}
+
+/// A step of a lease.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// It begins, or changes.
+    Put(Box<Lease>),
+    /// It is prolonged.
+    Prolong {
+        /// The task's key.
+        task: i64,
+        /// Its length from now on.
+        lease_ms: DurationMs,
+        /// When it ends, on the steady clock.
+        expires: DurationMs,
+    },
+    /// It ends.
+    End {
+        /// The task's key.
+        task: i64,
+    },
+    /// Every live lease has its full length again: nobody could prolong any for a while (E4).
+    Anew {
+        /// From this moment of the steady clock on.
+        now: DurationMs,
+    },
+    /// What was anew is as it was.
+    Back {
+        /// The leases.
+        leases: Vec<Lease>,
+        /// When agents were heard, by key, on the steady clock.
+        heard: Vec<(i64, DurationMs)>,
+    },
 }
 
 impl Parts {
-    /// Knows a lease and its slot.
-    pub fn put_lease(&mut self, lease: Lease) {
-        let (task, lane) = (lease.task, lease.lane);
-        if let Some(before) = self.leases.get(task).map(|before| before.lane) {
-            self.ready.free(before);
+    /// Knows a lease and its slot; gives the one that it replaces.
+    pub fn put_lease(&mut self, lease: Box<Lease>) -> Option<Box<Lease>> {
+        let lane = lease.lane;
+        let before = self.leases.put(lease);
+        if let Some(before) = &before {
+            self.ready.free(before.lane);
         }
-        self.leases.put(lease);
         self.ready.take(lane);
+        before
     }
 
-    /// Forgets a lease and frees its slot.
-    pub fn drop_lease(&mut self, task: i64) -> Option<Lease> {
-        let lease = self.leases.remove(task)?;
-        self.ready.free(lease.lane);
-        Some(lease)
+    pub(super) fn apply_lease(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Put(lease) => {
+                let task = lease.task;
+                Some(self.put_lease(lease).map_or(Step::End { task }, Step::Put))
+            }
+            Step::Prolong { task, lease_ms, expires } => {
+                let (lease_ms, expires) = self.leases.prolong(task, lease_ms, expires)?;
+                Some(Step::Prolong { task, lease_ms, expires })
+            }
+            Step::End { task } => {
+                let lease = self.leases.remove(task)?;
+                self.ready.free(lease.lane);
+                Some(Step::Put(lease))
+            }
+            Step::Anew { now } => {
+                let heard = self.hear_anew(now);
+                let fresh: Vec<_> = self.leases.all().map(|lease| Box::new(lease.anew(now))).collect();
+                let before = fresh.into_iter().filter_map(|lease| self.leases.put(lease));
+                Some(Step::Back { leases: before.map(|lease| *lease).collect(), heard })
+            }
+            Step::Back { leases, heard } => {
+                self.heard_before(heard);
+                for lease in leases {
+                    self.leases.put(Box::new(lease));
+                }
+                None
+            }
+        }
     }
 }
 
 impl Memory {
-    /// Begins, prolongs or changes a lease.
+    /// Begins or changes a lease.
     pub fn put_lease(&mut self, lease: Lease) {
-        self.change(move |parts| {
-            let task = lease.task;
-            let before = parts.leases.get(task).cloned();
-            parts.put_lease(lease);
-            let inverse = move |parts: &mut Parts| {
-                parts.drop_lease(task);
-                if let Some(before) = before {
-                    parts.put_lease(before);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Put(Box::new(lease)));
+    }
+
+    /// Prolongs a lease.
+    pub fn prolong_lease(&mut self, task: i64, lease_ms: DurationMs, expires: DurationMs) {
+        self.step(Step::Prolong { task, lease_ms, expires });
     }
 
     /// Ends a lease.
-    pub fn end_lease(&mut self, task: i64) -> Option<Lease> {
-        self.change(move |parts| {
-            let lease = parts.drop_lease(task);
-            let before = lease.clone();
-            let inverse = move |parts: &mut Parts| {
-                if let Some(before) = before {
-                    parts.put_lease(before);
-                }
-            };
-            (lease, Box::new(inverse))
-        })
+    pub fn end_lease(&mut self, task: i64) {
+        self.step(Step::End { task });
+    }
+
+    /// Gives every live lease its full length again from `now` on the steady clock, and takes every connected agent as
+    /// heard: for a store that nobody could reach for a while (E4).
+    pub fn leases_anew(&mut self, now: DurationMs) {
+        self.step(Step::Anew { now });
     }
 }

@@ -1,8 +1,9 @@
 //! Dead letters in memory: how many each scope has, and which tasks run again because of one, so that a task without a
 //! letter costs nothing when it ends.
 
-use super::{Memory, Parts};
-use std::collections::HashMap;
+use super::Memory;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tiltyard_model::dead_letter::{DEFAULT_MAX_LETTERS, State};
@@ -52,8 +53,8 @@ impl Letters {
         self.counts.get(&scope).copied().unwrap_or_default()
     }
 
-    /// A letter is in a state, or no longer.
-    pub fn put(&mut self, step: Step) {
+    /// A letter is in a state, or no longer; gives the way back.
+    pub(super) fn apply(&mut self, step: Step) -> Step {
         if let Some(from) = step.from {
             self.counts.entry(step.scope).or_default()[from as usize] -= 1;
             self.retrying.remove(&step.task);
@@ -63,6 +64,17 @@ impl Letters {
             if to == State::Retrying {
                 self.retrying.insert(step.task, step.letter);
             }
+        }
+        Step { from: step.to, to: step.from, ..step }
+    }
+
+    /// Its parts as text, for comparisons.
+    pub(super) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for (scope, counts) in self.counts.iter().filter(|(_, counts)| **counts != Counts::default()) {
+            all.insert(format!("letters {scope}"), format!("{counts:?}"));
+        }
+        for (task, letter) in &self.retrying {
+            all.insert(format!("retrying {task}"), letter.to_string());
         }
     }
 
@@ -78,7 +90,7 @@ impl Letters {
 }
 
 /// A letter's step; from nothing it is born, to nothing it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The key of its scope.
     pub scope: i64,
@@ -95,10 +107,6 @@ pub struct Step {
 impl Memory {
     /// A letter makes a step.
     pub fn step_letter(&mut self, step: Step) {
-        self.change(move |parts| {
-            parts.letters.put(step);
-            let back = Step { from: step.to, to: step.from, ..step };
-            ((), Box::new(move |parts: &mut Parts| parts.letters.put(back)))
-        });
+        self.step(step);
     }
 }

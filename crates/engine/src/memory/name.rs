@@ -1,7 +1,9 @@
 //! Names and their keys.
 
+use super::step::form::{boxed_agent, boxed_scope};
 use super::{Memory, Parts};
-use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tiltyard_model::agent::Agent;
 use tiltyard_model::lane::Lane;
@@ -9,7 +11,7 @@ use tiltyard_model::queue::Settings;
 use tiltyard_model::scope::Scope;
 
 /// A queue as the door knows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     /// Its key.
     pub key: i64,
@@ -110,6 +112,31 @@ impl Names {
     pub fn actor_key(&self, name: &str) -> Option<i64> {
         self.actors.get(name).copied()
     }
+
+    /// Its parts as text, for comparisons.
+    pub(super) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for (key, (scope, seq)) in &self.scopes {
+            all.insert(format!("scope {key}"), format!("{scope:?} at {seq}"));
+        }
+        for (key, queue) in &self.queues {
+            let text = format!("{} of {} {:?}", queue.name, queue.scope, queue.settings);
+            all.insert(format!("queue {key}"), text);
+        }
+        for (key, (queue, lane)) in &self.lanes {
+            all.insert(format!("lane {key}"), format!("of {queue} {lane:?}"));
+        }
+        for (key, agent) in &self.agents {
+            // An agent that was deleted and comes back begins anew here; its row knows when it was first seen.
+            let agent = Agent { created_at: 0, ..agent.clone() };
+            all.insert(format!("agent {key}"), format!("{agent:?}"));
+        }
+        for (name, key) in &self.actors {
+            all.insert(format!("actor {key}"), name.clone());
+        }
+        let found =
+            [self.scope_keys.len(), self.queue_keys.len(), self.lane_keys.len(), self.agent_keys.len()];
+        all.insert("names".to_owned(), format!("{found:?}"));
+    }
 }
 
 impl Parts {
@@ -119,16 +146,10 @@ impl Parts {
         self.names.scopes.insert(key, (scope, last_seq));
     }
 
-    fn step_scope(&mut self, key: i64, by: i64) -> i64 {
-        let Some((_, seq)) = self.names.scopes.get_mut(&key) else { return 0 };
-        *seq += by;
-        self.grown.insert(key, *seq);
-        *seq
-    }
-
-    fn drop_scope(&mut self, key: i64) {
-        if let Some((scope, _)) = self.names.scopes.remove(&key) {
-            self.names.scope_keys.remove(&scope.name);
+    fn step_scope(&mut self, key: i64, by: i64) {
+        if let Some((_, seq)) = self.names.scopes.get_mut(&key) {
+            *seq += by;
+            self.grown.insert(key, *seq);
         }
     }
 
@@ -152,15 +173,167 @@ impl Parts {
         self.names.agents.insert(key, agent);
     }
 
-    fn drop_agent(&mut self, key: i64) {
-        if let Some(agent) = self.names.agents.remove(&key) {
-            self.names.agent_keys.remove(&agent.name);
-        }
-    }
-
     /// Knows an actor.
     pub fn put_actor(&mut self, key: i64, name: String) {
         self.names.actors.insert(name, key);
+    }
+}
+
+/// A step of a name, or of the numbers that events are given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// An event takes the next number of the log and of its scope; -1 takes one back.
+    Event {
+        /// The key of the scope.
+        scope: i64,
+        /// How many numbers.
+        by: i64,
+    },
+    /// A scope is there, or is different.
+    Scope {
+        /// Its key.
+        key: i64,
+        /// The scope.
+        #[serde(with = "boxed_scope")]
+        scope: Box<Scope>,
+        /// Where its own sequence of events stands, for one that was not known.
+        last_seq: i64,
+    },
+    /// A scope is no more.
+    ScopeGone {
+        /// Its key.
+        key: i64,
+    },
+    /// A queue is there, or is different.
+    Queue(Box<Queue>),
+    /// A queue is no more.
+    QueueGone {
+        /// Its key.
+        key: i64,
+    },
+    /// A lane is there.
+    Lane {
+        /// Its key.
+        key: i64,
+        /// The key of its queue.
+        queue: i64,
+        /// The lane.
+        lane: Arc<Lane>,
+    },
+    /// A lane is no more.
+    LaneGone {
+        /// Its key.
+        key: i64,
+    },
+    /// An agent is known, or known differently.
+    Agent {
+        /// Its key.
+        key: i64,
+        /// The agent.
+        #[serde(with = "boxed_agent")]
+        agent: Box<Agent>,
+    },
+    /// An agent is no more.
+    AgentGone {
+        /// Its key.
+        key: i64,
+    },
+    /// An actor is known.
+    Actor {
+        /// Its key.
+        key: i64,
+        /// Its name.
+        name: Box<str>,
+    },
+    /// An actor is no more.
+    ActorGone {
+        /// Its name.
+        name: Box<str>,
+    },
+}
+
+impl Parts {
+    pub(super) fn apply_name(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Event { scope, by } => {
+                self.last_seq += by;
+                self.step_scope(scope, by);
+                Some(Step::Event { scope, by: -by })
+            }
+            Step::Scope { key, scope, last_seq } => Some(self.know_scope(key, *scope, last_seq)),
+            Step::ScopeGone { key } => self.forget_scope(key),
+            Step::Queue(queue) => Some(self.know_queue(*queue)),
+            Step::QueueGone { key } => self.forget_queue(key),
+            Step::Lane { key, queue, lane } => {
+                self.put_lane(key, queue, lane);
+                Some(Step::LaneGone { key })
+            }
+            Step::LaneGone { key } => self.forget_lane(key),
+            Step::Agent { key, agent } => Some(self.know_agent(key, *agent)),
+            Step::AgentGone { key } => self.forget_agent(key),
+            Step::Actor { key, name } => {
+                self.put_actor(key, String::from(&*name));
+                Some(Step::ActorGone { name })
+            }
+            Step::ActorGone { name } => self.names.actors.remove(&*name).map(|key| Step::Actor { key, name }),
+        }
+    }
+
+    /// A scope that is known goes on counting its events.
+    fn know_scope(&mut self, key: i64, scope: Scope, last_seq: i64) -> Step {
+        let before = self.names.scopes.remove(&key);
+        let last_seq = before.as_ref().map_or(last_seq, |(_, seq)| *seq);
+        self.put_scope(key, scope, last_seq);
+        match before {
+            Some((scope, last_seq)) => Step::Scope { key, scope: Box::new(scope), last_seq },
+            None => Step::ScopeGone { key },
+        }
+    }
+
+    fn forget_scope(&mut self, key: i64) -> Option<Step> {
+        let (scope, last_seq) = self.names.scopes.remove(&key)?;
+        self.names.scope_keys.remove(&scope.name);
+        Some(Step::Scope { key, scope: Box::new(scope), last_seq })
+    }
+
+    fn know_queue(&mut self, queue: Queue) -> Step {
+        let key = queue.key;
+        let before = self.names.queues.remove(&key);
+        self.put_queue(queue);
+        before.map_or(Step::QueueGone { key }, |before| Step::Queue(Box::new(before)))
+    }
+
+    fn forget_queue(&mut self, key: i64) -> Option<Step> {
+        let queue = self.names.queues.remove(&key)?;
+        self.names.queue_keys.remove(&(queue.scope, Arc::clone(&queue.name)));
+        self.ready.forget_queue(key);
+        Some(Step::Queue(Box::new(queue)))
+    }
+
+    fn forget_lane(&mut self, key: i64) -> Option<Step> {
+        let (queue, lane) = self.names.lanes.remove(&key)?;
+        self.names.lane_keys.remove(&lane);
+        self.ready.forget_lane(key);
+        Some(Step::Lane { key, queue, lane })
+    }
+
+    /// Claims of an agent that takes work again are worth another try.
+    fn know_agent(&mut self, key: i64, agent: Agent) -> Step {
+        let before = self.names.agents.remove(&key);
+        if before.as_ref().is_some_and(|before| before.draining && !agent.draining) {
+            self.ready.touch();
+        }
+        self.put_agent(key, agent);
+        match before {
+            Some(agent) => Step::Agent { key, agent: Box::new(agent) },
+            None => Step::AgentGone { key },
+        }
+    }
+
+    fn forget_agent(&mut self, key: i64) -> Option<Step> {
+        let agent = self.names.agents.remove(&key)?;
+        self.names.agent_keys.remove(&agent.name);
+        Some(Step::Agent { key, agent: Box::new(agent) })
     }
 }
 
@@ -168,114 +341,42 @@ impl Memory {
     /// Knows a scope, or knows it differently. `last_seq` is where its own sequence of events stands, for one that was
     /// not known; a scope that comes back goes on counting.
     pub fn know_scope(&mut self, key: i64, scope: Scope, last_seq: i64) {
-        self.change(move |parts| {
-            let before = parts.names.scopes.get(&key).cloned();
-            let last_seq = before.as_ref().map_or(last_seq, |(_, seq)| *seq);
-            parts.put_scope(key, scope, last_seq);
-            let inverse = move |parts: &mut Parts| match before {
-                Some((scope, seq)) => parts.put_scope(key, scope, seq),
-                None => parts.drop_scope(key),
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Scope { key, scope: Box::new(scope), last_seq });
     }
 
     /// Forgets a scope.
     pub fn forget_scope(&mut self, key: i64) {
-        self.change(move |parts| {
-            let before = parts.names.scopes.get(&key).cloned();
-            parts.drop_scope(key);
-            let inverse = move |parts: &mut Parts| {
-                if let Some((scope, seq)) = before {
-                    parts.put_scope(key, scope, seq);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::ScopeGone { key });
     }
 
     /// The next number of the log and of the scope's own sequence.
     pub fn next_seq(&mut self, scope: i64) -> (i64, i64) {
-        self.change(move |parts| {
-            parts.last_seq += 1;
-            let of_scope = parts.step_scope(scope, 1);
-            let inverse = move |parts: &mut Parts| {
-                parts.last_seq -= 1;
-                parts.step_scope(scope, -1);
-            };
-            ((parts.last_seq, of_scope), Box::new(inverse))
-        })
+        self.step(Step::Event { scope, by: 1 });
+        (self.last_seq, self.names.scope_seq(scope))
     }
 
     /// Knows a queue, or knows it differently.
     pub fn know_queue(&mut self, queue: Queue) {
-        self.change(move |parts| {
-            let key = queue.key;
-            let before = parts.names.queues.get(&key).cloned();
-            parts.put_queue(queue);
-            let inverse = move |parts: &mut Parts| match before {
-                Some(queue) => parts.put_queue(queue),
-                None => {
-                    if let Some(queue) = parts.names.queues.remove(&key) {
-                        parts.names.queue_keys.remove(&(queue.scope, queue.name));
-                        parts.ready.forget_queue(key);
-                    }
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Queue(Box::new(queue)));
     }
 
     /// Knows a lane.
     pub fn know_lane(&mut self, key: i64, queue: i64, lane: Arc<Lane>) {
-        self.change(move |parts| {
-            parts.put_lane(key, queue, lane);
-            let inverse = move |parts: &mut Parts| {
-                if let Some((_, lane)) = parts.names.lanes.remove(&key) {
-                    parts.names.lane_keys.remove(&lane);
-                    parts.ready.forget_lane(key);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Lane { key, queue, lane });
     }
 
     /// Knows an agent, or knows it differently.
     pub fn know_agent(&mut self, key: i64, agent: Agent) {
-        self.change(move |parts| {
-            let before = parts.names.agents.get(&key).cloned();
-            parts.put_agent(key, agent);
-            let inverse = move |parts: &mut Parts| match before {
-                Some(agent) => parts.put_agent(key, agent),
-                None => parts.drop_agent(key),
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Agent { key, agent: Box::new(agent) });
     }
 
     /// Forgets an agent.
     pub fn forget_agent(&mut self, key: i64) {
-        self.change(move |parts| {
-            let before = parts.names.agents.get(&key).cloned();
-            parts.drop_agent(key);
-            let inverse = move |parts: &mut Parts| {
-                if let Some(agent) = before {
-                    parts.put_agent(key, agent);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::AgentGone { key });
     }
 
     /// Knows an actor.
     pub fn know_actor(&mut self, key: i64, name: String) {
-        self.change(move |parts| {
-            let again = name.clone();
-            parts.put_actor(key, name);
-            let inverse = move |parts: &mut Parts| {
-                parts.names.actors.remove(&again);
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Actor { key, name: name.into_boxed_str() });
     }
 }

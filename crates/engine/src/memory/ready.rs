@@ -7,11 +7,12 @@
 mod limit;
 mod pick;
 
-pub use limit::{Rates, SECONDS_OF_A_RATE};
+pub use limit::{Rates, SECONDS_OF_A_RATE, Step as RateStep};
 pub use pick::{Block, Pick, Want};
 
-use super::{Memory, Parts};
+use super::Memory;
 use limit::Slots;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use tiltyard_model::lane::Lane;
@@ -227,35 +228,50 @@ impl Ready {
     }
 }
 
+/// A step of the ready order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// A task may be claimed.
+    Insert {
+        /// The key of its lane.
+        lane: i64,
+        /// Its place.
+        place: Place,
+    },
+    /// A task may no longer be claimed.
+    Remove {
+        /// The key of its lane.
+        lane: i64,
+        /// Its place.
+        place: Place,
+    },
+}
+
+impl Ready {
+    pub(super) fn apply(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Insert { lane, place } => {
+                self.insert(lane, place);
+                Some(Step::Remove { lane, place })
+            }
+            Step::Remove { lane, place } => self.remove(lane, place).then_some(Step::Insert { lane, place }),
+        }
+    }
+}
+
 impl Memory {
     /// Makes a task claimable.
     pub fn make_ready(&mut self, lane: i64, task: i64, ready_at: TimeMs, priority: u8) {
-        let place = (sort_key(ready_at, priority), task);
-        self.change(move |parts| {
-            parts.ready.insert(lane, place);
-            let inverse = move |parts: &mut Parts| {
-                parts.ready.remove(lane, place);
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Insert { lane, place: (sort_key(ready_at, priority), task) });
     }
 
     /// Makes a task no longer claimable.
     pub fn unready(&mut self, lane: i64, task: i64, ready_at: TimeMs, priority: u8) {
-        let place = (sort_key(ready_at, priority), task);
-        self.take_out(lane, place);
+        self.take_out(lane, (sort_key(ready_at, priority), task));
     }
 
     /// Takes a place out of its lane.
     pub fn take_out(&mut self, lane: i64, place: Place) {
-        self.change(move |parts| {
-            let was_there = parts.ready.remove(lane, place);
-            let inverse = move |parts: &mut Parts| {
-                if was_there {
-                    parts.ready.insert(lane, place);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Remove { lane, place });
     }
 }

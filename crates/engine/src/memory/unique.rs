@@ -2,6 +2,7 @@
 //! table would cost five times on enqueue.
 
 use super::{Memory, Parts};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tiltyard_model::time::TimeMs;
 
@@ -62,40 +63,62 @@ pub fn hash_of(scope: i64, key: &str) -> i64 {
     (hash ^ (hash >> 32)) as i64
 }
 
+/// A step of a unique key, or of how many tasks wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// A task takes a hold, from whoever had it.
+    Take {
+        /// The hash of the key.
+        hash: i64,
+        /// The task's key.
+        task: i64,
+        /// Until when; as long as the task when absent.
+        until: Option<TimeMs>,
+    },
+    /// A task's hold ends.
+    End {
+        /// The task's key.
+        task: i64,
+    },
+    /// So many more (or fewer) pending tasks wait for a task.
+    Await {
+        /// The task's key.
+        task: i64,
+        /// How many.
+        by: i64,
+    },
+}
+
+impl Parts {
+    pub(super) fn apply_unique(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Take { hash, task, until } => Some(match self.unique.put(hash, task, until) {
+                Some((task, until)) => Step::Take { hash, task, until },
+                None => Step::End { task },
+            }),
+            Step::End { task } => self.unique.end(task).map(|(hash, until)| Step::Take { hash, task, until }),
+            Step::Await { task, by } => {
+                await_by(self, task, by);
+                Some(Step::Await { task, by: -by })
+            }
+        }
+    }
+}
+
 impl Memory {
     /// A task takes a hold.
     pub fn hold(&mut self, hash: i64, task: i64, until: Option<TimeMs>) {
-        self.change(move |parts| {
-            let before = parts.unique.put(hash, task, until);
-            let inverse = move |parts: &mut Parts| {
-                parts.unique.end(task);
-                if let Some((task, until)) = before {
-                    parts.unique.put(hash, task, until);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Take { hash, task, until });
     }
 
     /// A task's hold ends.
     pub fn end_hold(&mut self, task: i64) {
-        self.change(move |parts| {
-            let before = parts.unique.end(task);
-            let inverse = move |parts: &mut Parts| {
-                if let Some((hash, until)) = before {
-                    parts.unique.put(hash, task, until);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::End { task });
     }
 
     /// So many more (or fewer) pending tasks wait for `task`.
     pub fn await_more(&mut self, task: i64, by: i64) {
-        self.change(move |parts| {
-            await_by(parts, task, by);
-            ((), Box::new(move |parts: &mut Parts| await_by(parts, task, -by)))
-        });
+        self.step(Step::Await { task, by });
     }
 }
 

@@ -54,8 +54,7 @@ async fn flush_used(engine: &Engine) -> Result<Ran, Refusal> {
     if used.is_empty() {
         return Ok(Ran::Done);
     }
-    let rows = used.clone();
-    engine.enter(Pass::system(), Urgency::Normal, move |act| keep_used(act, &rows)).await?;
-    engine.tokens().kept(&used);
-    Ok(more(used.len(), MAX_TOKENS_AT_ONCE))
+    let count = used.len();
+    engine.enter(Pass::system(), Urgency::Normal, move |act| keep_used(act, &used)).await?;
+    Ok(more(count, MAX_TOKENS_AT_ONCE))
 }

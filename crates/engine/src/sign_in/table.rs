@@ -1,7 +1,9 @@
 //! Sign-ins and codes in memory, so that a cookie costs no SQL either. The door's deeds change the table, with a way
 //! back as everything in its memory; everybody else only looks.
 
-use crate::memory::{Memory, Parts};
+use crate::memory::Memory;
+use crate::memory::step::form::{self, shared_caller};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -11,11 +13,13 @@ use tiltyard_model::time::TimeMs;
 use tiltyard_model::token::Digest;
 
 /// A sign-in or a code, with whom it stands for.
-#[derive(Debug)]
-pub(crate) struct Entry {
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
     /// What is kept of it.
+    #[serde(with = "form::SignIn")]
     pub(crate) sign_in: SignIn,
     /// Who calls with it: the caller of the token, until one of the two ends.
+    #[serde(with = "shared_caller")]
     pub(crate) caller: Arc<Caller>,
     digest: Digest,
 }
@@ -97,29 +101,48 @@ fn start_of(digest: &Digest) -> u64 {
     u64::from_le_bytes(start)
 }
 
+/// A step of a sign-in or a code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// One is there.
+    Begin(Arc<Entry>),
+    /// One is there no more.
+    End {
+        /// Its key.
+        key: i64,
+    },
+}
+
+impl Table {
+    /// Does a step; gives what takes it back.
+    pub(crate) fn apply(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Begin(entry) => {
+                let key = entry.sign_in.key;
+                self.put(entry);
+                Some(Step::End { key })
+            }
+            Step::End { key } => self.remove(key).map(Step::Begin),
+        }
+    }
+
+    /// Its parts as text, for comparisons.
+    pub(crate) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for (key, entry) in &self.by_key {
+            all.insert(format!("sign-in {key}"), format!("{entry:?}"));
+        }
+        all.insert("sign-ins".to_owned(), format!("{:?} {}", self.by_expiry, self.by_start.len()));
+    }
+}
+
 impl Memory {
     /// One is there from now on. It is known a moment before it is on disk, but nobody has its text yet.
     pub(super) fn know_sign_in(&mut self, entry: Arc<Entry>) {
-        self.change(move |parts| {
-            let key = entry.sign_in.key;
-            parts.tokens.sign_ins().write().put(entry);
-            let inverse = move |parts: &mut Parts| {
-                parts.tokens.sign_ins().write().remove(key);
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Begin(entry));
     }
 
     /// One is there no more.
     pub(super) fn forget_sign_in(&mut self, key: i64) {
-        self.change(move |parts| {
-            let before = parts.tokens.sign_ins().write().remove(key);
-            let inverse = move |parts: &mut Parts| {
-                if let Some(before) = before {
-                    parts.tokens.sign_ins().write().put(before);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::End { key });
     }
 }

@@ -114,7 +114,7 @@ pub fn stopped(act: &mut Act<'_>, found: &Found, generation: i64, stop: Stop) ->
     }
     match open {
         Some(lease) if stop.is_open() => act.memory.put_lease(Lease { stop: Some(stop), ..lease }),
-        Some(lease) => drop(act.memory.end_lease(lease.task)),
+        Some(lease) => act.memory.end_lease(lease.task),
         None => {}
     }
     let word = match stop {

@@ -54,7 +54,7 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
     crate::agent::seen(act, agent);
     if let Some(instance) = &request.instance {
         // Who comes to take work says nothing of what it holds, but it is there from now on.
-        act.memory.hints().processes.heard(agent, instance);
+        act.memory.hear_process(agent, instance);
     }
     let claim = request.claim_id.as_ref().map(|id| hash_of(agent, id));
     let again = replay(act, agent, claim)?;
@@ -188,10 +188,7 @@ fn count_start(act: &mut Act<'_>, lane: i64) -> Result<(), Refusal> {
     let second = act.now.wall / 1_000;
     for (scope, key) in act.memory.ready.rates_of(lane) {
         task::boot::count_start(act.tx, scope, &key, second, 1).map_err(refusal_of)?;
-        act.memory.change(move |parts| {
-            parts.ready.rates_mut().count(scope, &key, second, 1);
-            ((), Box::new(move |parts| parts.ready.rates_mut().uncount(scope, &key, second, 1)))
-        });
+        act.memory.count_start(scope, &key, second);
     }
     Ok(())
 }

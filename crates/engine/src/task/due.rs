@@ -52,7 +52,7 @@ pub fn prune(act: &mut Act<'_>) -> Result<usize, Refusal> {
     }
     let minute_ago = act.now.wall / 1_000 - crate::memory::ready::SECONDS_OF_A_RATE;
     tiltyard_store::task::boot::prune_starts(act.tx, minute_ago).map_err(refusal_of)?;
-    act.memory.hints().ready.rates_mut().prune(act.now.wall / 1_000);
+    act.memory.prune_rates(act.now.wall / 1_000);
     let answers = tiltyard_store::idempotency::prune(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
     Ok(over.len().max(answers))
 }

@@ -106,7 +106,11 @@ fn prolong(
             .map_err(refusal_of)?;
     }
     let expires = act.now.steady + lease_ms;
-    act.memory.put_lease(Lease { lease_ms, expires, instance, ..lease.clone() });
+    if by.is_some() {
+        act.memory.put_lease(Lease { lease_ms, expires, instance, ..lease.clone() });
+    } else {
+        act.memory.prolong_lease(lease.task, lease_ms, expires);
+    }
     Ok(lease_ms)
 }
 
@@ -153,7 +157,7 @@ pub fn renew_all(
     lease_ms.map_or(Ok(0), admit)?;
     speaks_for(act, agent)?;
     let agent = act.agent_key(agent)?;
-    let newest = instance.filter(|instance| act.memory.hints().processes.heard(agent, instance));
+    let newest = instance.filter(|instance| act.memory.hear_process(agent, instance));
     if leases.is_empty() {
         forget_other_instances(act, agent, newest)?;
     }

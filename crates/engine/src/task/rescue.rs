@@ -34,7 +34,7 @@ pub fn rescue(act: &mut Act<'_>, over_at: DurationMs) -> Result<usize, Refusal> 
 fn unconfirmed(act: &mut Act<'_>, lease: &Lease) -> Result<(), Refusal> {
     match by_key(act.tx, lease.task).map_err(refusal_of)? {
         Some(found) => cancel::stopped(act, &found, lease.generation, Stop::Unconfirmed)?,
-        None => drop(act.memory.end_lease(lease.task)),
+        None => act.memory.end_lease(lease.task),
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The live tokens in memory, so that authentication costs no SQL. The door's deeds change the table, with a way back
 //! as everything in its memory; everybody else only looks.
 
-use crate::memory::{Memory, Parts};
+use crate::memory::Memory;
+use crate::memory::step::form;
 use crate::sign_in::{self, Proof};
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,8 +19,9 @@ use tiltyard_model::token::{ADMIN_OWNER, Digest, MAX_TEXT_BYTES, MIN_ADMIN_TOKEN
 use tiltyard_store::Rows;
 
 /// A live token.
-#[derive(Debug)]
-pub(super) struct Entry {
+#[derive(Debug, Deserialize)]
+#[serde(from = "Written")]
+pub struct Entry {
     pub(super) key: i64,
     digest: Digest,
     pub(super) caller: Arc<Caller>,
@@ -29,7 +32,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(token: &Token, digest: Digest) -> Arc<Self> {
+    pub(crate) fn new(token: &Token, digest: Digest) -> Arc<Self> {
         let used = token.last_used.unwrap_or_default();
         Arc::new(Self {
             key: token.id.key(),
@@ -38,6 +41,38 @@ impl Entry {
             used: AtomicI64::new(used),
             kept: AtomicI64::new(used),
         })
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.key, self.digest, &self.caller) == (other.key, other.digest, &other.caller)
+    }
+}
+
+/// A live token as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    key: i64,
+    digest: Digest,
+    #[serde(with = "form::Caller")]
+    caller: Caller,
+    used: TimeMs,
+}
+
+impl Serialize for Entry {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let caller = Caller::clone(&self.caller);
+        let used = self.used.load(Ordering::Relaxed);
+        Written { key: self.key, digest: self.digest, caller, used }.serialize(serializer)
+    }
+}
+
+impl From<Written> for Entry {
+    fn from(written: Written) -> Self {
+        let Written { key, digest, caller, used } = written;
+        let (used, kept) = (AtomicI64::new(used), AtomicI64::new(used));
+        Self { key, digest, caller: Arc::new(caller), used, kept }
     }
 }
 
@@ -278,16 +313,6 @@ impl Tokens {
         newer.take(limit).map(last).collect()
     }
 
-    /// The store knows of these.
-    pub fn kept(&self, used: &[(i64, TimeMs)]) {
-        let live = self.inner.live.read();
-        for (key, at) in used {
-            if let Some(entry) = live.by_key.get(key) {
-                entry.kept.store(*at, Ordering::Relaxed);
-            }
-        }
-    }
-
     /// Whether a digest that begins so is taken: two that agree in 64 bits mean that the randomness is none.
     pub(super) fn knows(&self, digest: &Digest) -> bool {
         self.inner.live.read().by_start.contains_key(&start_of(digest))
@@ -339,29 +364,76 @@ pub fn admin() -> Caller {
     Caller { owner: ADMIN_OWNER.to_owned(), role: Role::Admin, ..Caller::system() }
 }
 
+/// A step of a live token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// It is live from now on.
+    Live(Arc<Entry>),
+    /// It is live no more.
+    End {
+        /// Its key.
+        key: i64,
+    },
+    /// The store knows that it was used.
+    Used {
+        /// Its key.
+        key: i64,
+        /// When, to the minute.
+        at: TimeMs,
+    },
+}
+
+impl Tokens {
+    /// Does a step; gives what takes it back.
+    pub(crate) fn apply(&self, step: Step) -> Option<Step> {
+        match step {
+            Step::Live(entry) => {
+                let key = entry.key;
+                self.put(entry);
+                Some(Step::End { key })
+            }
+            Step::End { key } => self.remove(key).map(Step::Live),
+            Step::Used { key, at } => {
+                let live = self.inner.live.read();
+                let entry = live.by_key.get(&key)?;
+                entry.used.fetch_max(at, Ordering::Relaxed);
+                Some(Step::Used { key, at: entry.kept.swap(at, Ordering::Relaxed) })
+            }
+        }
+    }
+
+    /// Its parts as text, for comparisons.
+    pub(crate) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        let live = self.inner.live.read();
+        for entry in live.by_key.values() {
+            all.insert(format!("token {}", entry.key), format!("{:?} {:?}", entry.caller, entry.digest));
+        }
+        all.insert("tokens".to_owned(), format!("{:?} {}", live.by_expiry, live.by_start.len()));
+        self.inner.sign_ins.read().summary(all);
+    }
+
+    /// What the store and other servers know of their use, as text.
+    pub(crate) fn shared_summary(&self, all: &mut BTreeMap<String, String>) {
+        for entry in self.inner.live.read().by_key.values() {
+            let kept = entry.kept.load(Ordering::Relaxed);
+            all.insert(format!("token {} used", entry.key), kept.to_string());
+        }
+    }
+}
+
 impl Memory {
     /// A token is live from now on. It is known a moment before it is on disk, but nobody has its text yet.
     pub(super) fn know_token(&mut self, entry: Arc<Entry>) {
-        self.change(move |parts| {
-            let key = entry.key;
-            parts.tokens.put(entry);
-            let inverse = move |parts: &mut Parts| {
-                parts.tokens.remove(key);
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::Live(entry));
     }
 
     /// A token is live no more.
     pub(super) fn forget_token(&mut self, key: i64) {
-        self.change(move |parts| {
-            let before = parts.tokens.remove(key);
-            let inverse = move |parts: &mut Parts| {
-                if let Some(before) = before {
-                    parts.tokens.put(before);
-                }
-            };
-            ((), Box::new(inverse))
-        });
+        self.step(Step::End { key });
+    }
+
+    /// The store knows that a token was used.
+    pub(super) fn keep_use(&mut self, key: i64, at: TimeMs) {
+        self.step(Step::Used { key, at });
     }
 }

@@ -1,5 +1,7 @@
 //! Limits: how many of a key run, and how many started in the last minute.
 
+use crate::memory::Memory;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far back a rate looks.
@@ -69,14 +71,113 @@ impl Rates {
         counts.map(|(_, count)| count).sum()
     }
 
-    /// Forgets keys without a start in the 60 seconds that end with `second`.
-    pub fn prune(&mut self, second: i64) {
-        self.starts.retain(|_, seconds| seconds.iter().any(|(at, _)| *at > second - SECONDS_OF_A_RATE));
+    /// Whether any key has no start in the 60 seconds that end with `second`.
+    fn has_old(&self, second: i64) -> bool {
+        self.starts.values().any(|seconds| is_over(seconds, second))
     }
 
     /// Whether there is any.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
+    }
+}
+
+/// Starts of one key, by second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starts {
+    scope: i64,
+    key: Box<str>,
+    seconds: Vec<(i64, u32)>,
+}
+
+/// A step of the starts that rates count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// One more start at a second.
+    Count {
+        /// The key of the scope.
+        scope: i64,
+        /// The key of the rate.
+        key: Box<str>,
+        /// The second of the wall clock.
+        second: i64,
+    },
+    /// One start less at a second.
+    Uncount {
+        /// The key of the scope.
+        scope: i64,
+        /// The key of the rate.
+        key: Box<str>,
+        /// The second of the wall clock.
+        second: i64,
+    },
+    /// Keys without a start in the 60 seconds that end with this one are forgotten.
+    Prune {
+        /// The second of the wall clock.
+        second: i64,
+    },
+    /// These are as they were.
+    Back(Vec<Starts>),
+}
+
+impl Rates {
+    pub(in crate::memory) fn apply(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Count { scope, key, second } => {
+                let before = self.with_old(scope, &key, second);
+                self.count(scope, &key, second, 1);
+                Some(before.map_or(Step::Uncount { scope, key, second }, |starts| Step::Back(vec![starts])))
+            }
+            Step::Uncount { scope, key, second } => {
+                self.uncount(scope, &key, second, 1);
+                Some(Step::Count { scope, key, second })
+            }
+            Step::Prune { second } => {
+                let old = self.starts.extract_if(|_, seconds| is_over(seconds, second));
+                let old = old.map(|((scope, key), seconds)| Starts { scope, key: key.into(), seconds });
+                Some(Step::Back(old.collect()))
+            }
+            Step::Back(starts) => {
+                let back = |Starts { scope, key, seconds }| ((scope, String::from(key)), seconds);
+                self.starts.extend(starts.into_iter().map(back));
+                None
+            }
+        }
+    }
+
+    /// The starts of a key, when counting one at `second` lets go of older ones.
+    fn with_old(&self, scope: i64, key: &str, second: i64) -> Option<Starts> {
+        let seconds = self.starts.get(&(scope, key.to_owned()))?;
+        let has_old = seconds.iter().any(|(at, _)| *at <= second - SECONDS_OF_A_RATE);
+        has_old.then(|| Starts { scope, key: key.into(), seconds: seconds.clone() })
+    }
+
+    /// Its parts as text, for comparisons.
+    pub(in crate::memory) fn summary(&self, all: &mut BTreeMap<String, String>) {
+        for ((scope, key), seconds) in &self.starts {
+            let counted: BTreeMap<_, _> = seconds.iter().copied().filter(|(_, count)| *count > 0).collect();
+            if !counted.is_empty() {
+                all.insert(format!("starts {scope} {key}"), format!("{counted:?}"));
+            }
+        }
+    }
+}
+
+fn is_over(seconds: &[(i64, u32)], second: i64) -> bool {
+    seconds.iter().all(|(at, _)| *at <= second - SECONDS_OF_A_RATE)
+}
+
+impl Memory {
+    /// A start counts against a rate at a second of the wall clock.
+    pub fn count_start(&mut self, scope: i64, key: &str, second: i64) {
+        self.step(Step::Count { scope, key: Box::from(key), second });
+    }
+
+    /// Forgets rates without a start in the 60 seconds that end with `second`.
+    pub fn prune_rates(&mut self, second: i64) {
+        if self.ready.rates().has_old(second) {
+            self.step(Step::Prune { second });
+        }
     }
 }
 
@@ -99,7 +200,9 @@ mod tests {
         assert_eq!(rates.started(2, "k", 130), 0);
         rates.uncount(1, "k", 130, 1);
         assert_eq!(rates.started(1, "k", 160), 0);
-        rates.prune(1_000);
+        let back = rates.apply(Step::Prune { second: 1_000 });
         assert!(rates.is_empty());
+        rates.apply(back.expect("a way back"));
+        assert_eq!(rates.started(1, "k", 159), 2);
     }
 }

@@ -1,6 +1,7 @@
 //! Which ready task is next for somebody.
 
 use super::{LaneState, Place, QueueState, Ready, limit::queue_key};
+use std::collections::VecDeque;
 use tiltyard_model::role::Reach;
 use tiltyard_model::time::TimeMs;
 
@@ -72,6 +73,15 @@ impl Ready {
         None
     }
 
+    /// The turn passes on from a queue that somebody was served from elsewhere, as [`Ready::next`] passes it on here.
+    pub(in crate::memory) fn pass_turn(&mut self, queue: i64) {
+        let Some(scope) = self.queues.get(&queue).map(|queue| queue.scope) else { return };
+        pass(&mut self.scopes, scope);
+        if let Some(queues) = self.turns.get_mut(&scope) {
+            pass(queues, queue);
+        }
+    }
+
     fn next_of_queue(&self, key: i64, want: &Want, now: TimeMs) -> Option<Pick> {
         let queue = self.queues.get(&key).filter(|queue| queue.ready > 0 && Self::is_open(queue))?;
         if self.queue_rate_is_used_up(key, queue, now) {
@@ -126,6 +136,13 @@ impl Ready {
         let own = state.lane.rate.as_ref().map(|rate| (queue.scope, rate.key.clone()));
         let of_queue = queue.settings.rate_per_minute.map(|_| (queue.scope, queue_key(state.queue)));
         own.into_iter().chain(of_queue).collect()
+    }
+}
+
+/// Moves all up to and with `key` to the end.
+fn pass(turns: &mut VecDeque<i64>, key: i64) {
+    if let Some(place) = turns.iter().position(|other| *other == key) {
+        turns.rotate_left(place + 1);
     }
 }
 

@@ -1,0 +1,202 @@
+//! Two memories and the pages between them.
+
+use super::*;
+use crate::clock::Now;
+use crate::journal;
+use crate::memory::lease::{Lease, Sort};
+use crate::memory::name::Queue;
+use crate::memory::ready::Want;
+use crate::memory::redo::HEARD_EVERY_MS;
+use std::sync::Arc;
+use tiltyard_model::lane::Lane;
+use tiltyard_model::queue::Settings;
+use tiltyard_model::role::Reach;
+use tiltyard_model::scope::Scope;
+use tiltyard_model::task::State;
+use tiltyard_model::task::attempt::Stop;
+use tiltyard_model::task::lease::STOP_CONFIRM_MS;
+
+/// A memory that writes down, with scopes 1 and 2, each with a queue and a lane of its own number.
+fn writer() -> Memory {
+    let mut memory = Memory::default();
+    memory.write_down();
+    for key in [1, 2] {
+        let name = format!("s{key}");
+        let lane = Lane {
+            scope: name.clone(),
+            queue: "q".into(),
+            capabilities: Vec::new(),
+            assign_to: None,
+            concurrency: None,
+            rate: None,
+            category: None,
+        };
+        memory.know_scope(key, Scope { name, description: String::new(), created_at: 0 }, 0);
+        memory.know_queue(Queue { key, scope: key, name: "q".into(), settings: Settings::default() });
+        memory.know_lane(key, key, Arc::new(lane));
+    }
+    memory
+}
+
+/// Commits, and lets the other one read of it.
+fn commit(memory: &mut Memory, other: &mut Memory) -> Option<CaughtUp> {
+    let page = memory.page(&[]).expect("has a form");
+    memory.commit();
+    page.map(|page| other.catch_up(journal::read(&page).expect("is whole")).expect("follows on"))
+}
+
+fn both() -> (Memory, Memory) {
+    let (mut one, mut other) = (writer(), Memory::default());
+    other.write_down();
+    commit(&mut one, &mut other).expect("a page");
+    (one, other)
+}
+
+fn lease(task: i64, lane: i64) -> Lease {
+    Lease {
+        task,
+        generation: 1,
+        lane,
+        agent: 9,
+        instance: None,
+        claim: None,
+        lease_ms: 30_000,
+        expires: 30_000,
+        times_out: 40_000,
+        used: 0,
+        sort: Sort::Plain,
+        stop: None,
+    }
+}
+
+fn want() -> Want {
+    Want { agent: "a".into(), capabilities: Vec::new(), queues: Vec::new(), reach: Reach::All, allowed: None }
+}
+
+// Decision 5: what was taken back is told to nobody, and what stood before and after it is.
+#[test]
+fn a_deed_that_was_taken_back_is_on_no_page() {
+    let (mut one, mut other) = both();
+    one.make_ready(1, 10, 0, 5);
+    let mark = one.mark();
+    one.make_ready(1, 11, 0, 5);
+    one.count_move(1, None, Some(State::Ready));
+    one.rollback_to(mark);
+    one.make_ready(1, 12, 0, 5);
+    assert!(commit(&mut one, &mut other).expect("a page").claimable);
+    assert_eq!(one.shared_summary(), other.shared_summary());
+    assert_eq!(other.ready.len(), 2);
+    one.make_ready(1, 13, 0, 5);
+    one.rollback();
+    assert_eq!(commit(&mut one, &mut other), None, "nothing happened");
+}
+
+// E9: without anybody who wants the journal, none is written.
+#[test]
+fn nobody_pays_for_a_journal_that_nobody_reads() {
+    let mut memory = Memory::default();
+    memory.count_move(1, None, Some(State::Ready));
+    assert_eq!(memory.page(&[]), Ok(None));
+}
+
+// E11: whether a claim that waits here is worth another try.
+#[test]
+fn e11_only_what_can_be_claimed_wakes_a_claim() {
+    let (mut one, mut other) = both();
+    one.make_ready(1, 10, 0, 5);
+    one.put_lease(lease(20, 2));
+    assert!(commit(&mut one, &mut other).expect("a page").claimable);
+    one.prolong_lease(20, 30_000, 60_000);
+    one.count_move(1, None, Some(State::Waiting));
+    assert!(!commit(&mut one, &mut other).expect("a page").claimable, "a heartbeat wakes nobody");
+    one.end_lease(20);
+    assert!(commit(&mut one, &mut other).expect("a page").claimable, "a slot is free");
+}
+
+// D6: scopes take turns, whichever server they are served by.
+#[test]
+fn d6_a_turn_that_was_taken_elsewhere_has_passed_here() {
+    let (mut one, mut other) = both();
+    for task in 0..4 {
+        one.make_ready(1, 10 + task, 0, 5);
+        one.make_ready(2, 20 + task, 0, 5);
+    }
+    commit(&mut one, &mut other);
+    let (mut here, mut there) = (&mut one, &mut other);
+    let mut scopes = Vec::new();
+    for _ in 0..6 {
+        let pick = here.hints().ready.next(&want(), 0).expect("is ready");
+        here.take_out(pick.lane, pick.place);
+        here.put_lease(lease(pick.task, pick.lane));
+        scopes.push(pick.scope);
+        commit(here, there);
+        std::mem::swap(&mut here, &mut there);
+    }
+    assert_eq!(scopes, [1, 2, 1, 2, 1, 2]);
+}
+
+// D30: an agent that goes on speaking is told of now and then, also when a transaction was lost in between.
+#[test]
+fn d30_others_hear_of_an_agent_now_and_then() {
+    let (mut one, mut other) = both();
+    let mut speak = |at: i64, commits: bool| {
+        one.hear(9, Now { wall: 1_000_000 + at, steady: at });
+        if commits {
+            commit(&mut one, &mut other);
+        } else {
+            one.page(&[]).expect("has a form");
+            one.rollback();
+        }
+        other.presence.get(&9).map(|(_, steady)| *steady)
+    };
+    assert_eq!(speak(0, true), Some(0));
+    assert_eq!(speak(HEARD_EVERY_MS - 1, true), Some(0));
+    assert_eq!(speak(HEARD_EVERY_MS, false), Some(0), "nobody was told");
+    assert_eq!(speak(HEARD_EVERY_MS + 1, true), Some(HEARD_EVERY_MS + 1));
+    assert_eq!(speak(HEARD_EVERY_MS + 2, true), Some(HEARD_EVERY_MS + 1));
+}
+
+// E4: after an outage every lease has its full length again, and nobody was silent meanwhile.
+#[test]
+fn e4_leases_begin_anew_and_can_be_taken_back() {
+    let (mut one, mut other) = both();
+    one.put_lease(lease(10, 1));
+    one.put_lease(Lease { stop: Some(Stop::Requested), times_out: i64::MAX, ..lease(11, 1) });
+    one.online(9);
+    one.hear(9, Now { wall: 0, steady: 0 });
+    commit(&mut one, &mut other);
+    let before = one.shared_summary();
+    one.leases_anew(600_000);
+    let ends = |memory: &Memory, task| memory.leases.get(task).map(|lease| (lease.expires, lease.times_out));
+    assert_eq!(ends(&one, 10), Some((630_000, 630_000)));
+    assert_eq!(ends(&one, 11), Some((600_000 + STOP_CONFIRM_MS, i64::MAX)));
+    assert!(one.leases.due(629_999, 10).iter().all(|lease| lease.task == 11));
+    one.rollback();
+    assert_eq!((one.shared_summary(), one.presence[&9]), (before, (0, 0)));
+    one.leases_anew(600_000);
+    commit(&mut one, &mut other);
+    assert_eq!(one.shared_summary(), other.shared_summary());
+    assert_eq!(other.presence[&9], (0, 600_000));
+}
+
+// Keys: no two servers give one key to two things.
+#[test]
+fn keys_go_on_where_the_other_server_stopped() {
+    let (mut one, mut other) = both();
+    one.hints().last_key = 500;
+    commit(&mut one, &mut other);
+    assert_eq!(other.last_key, 500);
+    assert_eq!(commit(&mut other, &mut one), None, "what was heard is not told again");
+}
+
+#[test]
+fn a_page_that_is_missing_is_noticed() {
+    let (mut one, mut other) = both();
+    one.next_seq(1);
+    one.page(&[]).expect("has a form");
+    one.commit();
+    one.next_seq(1);
+    let page = one.page(&[]).expect("has a form").expect("a page");
+    let page = journal::read(&page).expect("is whole");
+    assert_eq!(other.catch_up(page), Err(OutOfStep { told: 2, here: 1 }));
+}
