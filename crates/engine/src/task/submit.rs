@@ -8,6 +8,7 @@ use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Fault, Refusal};
 use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind};
 use tiltyard_model::task::{CHANGE_KIND, OnDependencyFailure, Spec, State, first_state};
+use tiltyard_model::time::TimeMs;
 use tiltyard_store::task::{Found, Insert, by_key, insert};
 use tiltyard_store::unique::{Hold, put};
 
@@ -67,6 +68,10 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     }
     if let (Some(hash), Some(unique)) = (hash, &spec.unique) {
         let until = unique.for_ms.map(|held| act.now.wall.saturating_add(held));
+        // Whose hold is over may not have been told yet; its row must not come to life again at a restart.
+        if let Some(before) = act.memory.unique.holder(hash, TimeMs::MIN) {
+            tiltyard_store::unique::end(act.tx, before).map_err(refusal_of)?;
+        }
         put(act.tx, Hold { task: key, hash, until }).map_err(refusal_of)?;
         act.memory.hold(hash, key, until);
     }
