@@ -121,6 +121,7 @@ fn forget_task(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
         return task::forget_payload(act.tx, found.key).map_err(refusal_of);
     }
     task::delete(act.tx, found.key).map_err(refusal_of)?;
+    tiltyard_store::unique::end(act.tx, found.key).map_err(refusal_of)?;
     act.memory.end_hold(found.key);
     act.memory.count_move(found.queue, Some(found.task.state), None);
     act.task_event(found.scope, found.key, &TaskDeleted { reason: "dead_letter_deleted".to_owned() })
