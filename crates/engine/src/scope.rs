@@ -85,9 +85,11 @@ pub fn put(act: &mut Act<'_>, name: &str, description: &str) -> Result<Scope, Re
     if before.is_none() && act.memory.names.scopes().count() >= MAX_SCOPES {
         return Err(Refusal::field("/name", "the store has 1,000 scopes: delete one that nobody uses"));
     }
-    let created_at = before.map_or(act.now.wall, |before| before.created_at);
+    let created_at = act.now.wall;
     let scope = Scope { name: name.to_owned(), description: description.to_owned(), created_at };
     let key = put_scope(act.tx, &scope).map_err(refusal_of)?;
+    // One that was there before keeps its beginning.
+    let scope = get(act.tx, &act.pass.caller, name)?;
     let last_seq = last_seq_of_scope(act.tx, key).map_err(refusal_of)?;
     act.memory.know_scope(key, scope.clone(), last_seq);
     act.event(key, &Subject::from(name), None, &ScopeSaved {})?;

@@ -339,8 +339,10 @@ impl Parts {
 
 impl Memory {
     /// Knows a scope, or knows it differently. `last_seq` is where its own sequence of events stands, for one that was
-    /// not known; a scope that comes back goes on counting.
+    /// not known; a scope that comes back goes on counting, also in the transaction that deleted it, whose rows do not
+    /// tell yet.
     pub fn know_scope(&mut self, key: i64, scope: Scope, last_seq: i64) {
+        let last_seq = self.grown.get(&key).copied().unwrap_or(last_seq).max(last_seq);
         self.step(Step::Scope { key, scope: Box::new(scope), last_seq });
     }
 
