@@ -1,8 +1,10 @@
 //! What must hold in every world.
 
 use crate::world::World;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tiltyard_engine::memory::Memory;
 use tiltyard_engine::memory::boot::rebuild;
+use tiltyard_engine::memory::redo::HEARD_EVERY_MS;
 use tiltyard_model::event::Type;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
@@ -17,10 +19,50 @@ pub(crate) async fn memory(world: &World) {
         Ok((act.memory.summary(), fresh.summary()))
     };
     let (kept, fresh) = world.act(deed).await.expect("rebuilds");
-    let differs: Vec<_> = kept.iter().filter(|(name, text)| fresh.get(*name) != Some(text)).collect();
-    assert!(differs.is_empty(), "memory says {differs:#?}");
-    let missing: Vec<_> = fresh.iter().filter(|(name, _)| !kept.contains_key(*name)).collect();
-    assert!(missing.is_empty(), "memory does not know {missing:#?}");
+    let differs = differences(&kept, &fresh);
+    assert!(differs.is_empty(), "memory and what the store makes of it: {differs:#?}");
+}
+
+/// The memory of a server that knows only the journal is that of the one that did it all.
+pub(crate) async fn other(world: &mut World) {
+    world.catch_up();
+    let differs = apart(&seen(world).await, &world.other);
+    assert!(differs.is_empty(), "memory and what another server makes of the journal: {differs:#?}");
+}
+
+/// What a server knows that others know too.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    summary: Summary,
+    presence: HashMap<i64, (i64, i64)>,
+}
+
+/// What the engine's memory says.
+pub(crate) async fn seen(world: &World) -> Shared {
+    let deed = |act: &mut tiltyard_engine::Act<'_>| {
+        Ok(Shared { summary: act.memory.shared_summary(), presence: act.memory.presence.clone() })
+    };
+    world.act(deed).await.expect("tells")
+}
+
+/// Where another memory says something else.
+pub(crate) fn apart(kept: &Shared, other: &Memory) -> Vec<String> {
+    let mut differs = differences(&kept.summary, &other.shared_summary());
+    for (agent, (wall, steady)) in &kept.presence {
+        match other.presence.get(agent) {
+            Some((_, other)) if (0..HEARD_EVERY_MS).contains(&(steady - other)) => {}
+            heard => differs.push(format!("agent {agent} was heard {wall} {steady}, there {heard:?}")),
+        }
+    }
+    differs
+}
+
+type Summary = BTreeMap<String, String>;
+
+fn differences(kept: &Summary, other: &Summary) -> Vec<String> {
+    let names: BTreeSet<&String> = kept.keys().chain(other.keys()).collect();
+    let differs = names.into_iter().filter(|name| kept.get(*name) != other.get(*name));
+    differs.map(|name| format!("{name}: {:?} and {:?}", kept.get(name), other.get(name))).collect()
 }
 
 /// The log is gap-free, tells one event a move, and ends where the store says that each task is. Nothing that was
@@ -32,6 +74,12 @@ pub(crate) async fn story(world: &World) {
     };
     let events = engine.read(read).await.expect("reads");
     assert!(events.iter().enumerate().all(|(index, event)| event.seq == index as i64 + 1), "D50: gap-free");
+    let mut last: HashMap<&str, i64> = HashMap::new();
+    for event in &events {
+        let last = last.entry(&event.scope).or_default();
+        *last += 1;
+        assert_eq!(event.scope_seq, *last, "D50: gap-free in `{}` too", event.scope);
+    }
     let mut states: HashMap<Id, State> = HashMap::new();
     for event in &events {
         if let Some((task, state)) = event.task.zip(after(event)) {

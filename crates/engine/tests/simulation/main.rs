@@ -1,10 +1,12 @@
 //! A seed makes a world: a clock moved by hand, agents that crash, restarts, refusals, time that passes. After every
-//! few steps the memory beside the store must be what a fresh rebuild of the store makes, and the log must tell the
-//! story of every task (E3, E4, E8, D1 to D8, D51). `SIMULATE_SEEDS=from..to` chooses the worlds; a failing seed is
+//! few steps the memory beside the store must be what a fresh rebuild of the store makes, and what another server makes of
+//! the journal alone, and the log must tell the story of every task (E3, E4, E8, E9, D1 to D8, D51). `SIMULATE_SEEDS=from..to` chooses the worlds; a failing seed is
 //! printed and replays; `SIMULATE_TELL=1` tells its steps and checks after each.
 
 mod chance;
 mod check;
+mod desk;
+mod lapse;
 mod step;
 mod world;
 
@@ -43,8 +45,10 @@ async fn live(seed: u64) {
         step::take(&mut world).await;
         if step % 5 == 4 || std::env::var_os("SIMULATE_TELL").is_some() {
             check::memory(&world).await;
+            check::other(&mut world).await;
         }
     }
     check::memory(&world).await;
+    check::other(&mut world).await;
     check::story(&world).await;
 }

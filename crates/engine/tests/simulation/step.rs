@@ -2,8 +2,9 @@
 
 #![expect(clippy::print_stderr, reason = "SIMULATE_TELL tells the steps")]
 
+use crate::desk::{self, THINGS};
 use crate::world::World;
-use tiltyard_engine::agent::{Hello, hello};
+use tiltyard_engine::agent::{Hello, hello, supersede};
 use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::{Request, claim};
 use tiltyard_engine::task::edit::{Patch, add_dependency, edit, remove_dependency};
@@ -19,12 +20,12 @@ use tiltyard_model::role::Reach;
 use tiltyard_model::task::attempt::{Outcome, Stop};
 use tiltyard_model::task::{Concurrency, Extras, OnDependencyFailure, Rate, Spec, Unique};
 
-const QUEUES: [&str; 3] = ["default", "builds", "docs"];
-const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+pub(crate) const QUEUES: [&str; 3] = ["default", "builds", "docs"];
+pub(crate) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
 
 /// One step, whatever chance says.
 pub(crate) async fn take(world: &mut World) {
-    let what = world.chance.below(24);
+    let what = world.chance.below(24 + THINGS);
     if std::env::var_os("SIMULATE_TELL").is_some() {
         eprintln!("step {what}");
     }
@@ -42,12 +43,14 @@ pub(crate) async fn take(world: &mut World) {
         20 => reconnects(world).await,
         21 => taken_back(world).await,
         22 => passes(world).await,
-        _ => world.restart().await,
+        23 if world.restarts => world.restart().await,
+        23 => {}
+        _ => desk::sit(world, what - 24).await,
     }
 }
 
 fn spec(world: &mut World) -> Spec {
-    let now = tiltyard_engine::clock::Clock::Virtual(world.clock.clone()).now().wall;
+    let now = world.now();
     let chance = &mut world.chance;
     let concurrency = chance.once_in(4).then(|| Concurrency { key: "db".into(), limit: 1 });
     let rate = chance.once_in(6).then(|| Rate { key: "api".into(), per_minute: 2 });
@@ -208,7 +211,7 @@ async fn retries(world: &mut World) {
 
 async fn edits(world: &mut World) {
     let Some(id) = world.any_task() else { return };
-    let now = tiltyard_engine::clock::Clock::Virtual(world.clock.clone()).now().wall;
+    let now = world.now();
     let priority = Some(1 + world.chance.below(10) as u8);
     let run_at = world.chance.once_in(3).then_some(Some(now + 5_000));
     let patch = Patch { priority, run_at, ..Patch::default() };
@@ -247,7 +250,12 @@ async fn reconnects(world: &mut World) {
     let holds = holds.map(|(id, generation, _, _)| Held { id: *id, generation: *generation }).collect();
     let name = AGENTS[agent].to_owned();
     let word = Hello { name, instance: format!("i{instance}"), profile: Profile::default(), holds };
-    world.act(move |act| hello(act, &word)).await.expect("is welcome");
+    let number = 1 + world.chance.below(9) as u64;
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        supersede(act, &word.name, number)?;
+        hello(act, &word)
+    };
+    world.act(deed).await.expect("is welcome");
 }
 
 /// A deed that does much and is taken back.

@@ -1,11 +1,16 @@
-//! The world: an engine on a folder, a clock, and what the world outside remembers.
+//! The world: an engine on a folder, a clock, and what the world outside remembers. Beside the engine's memory stands
+//! another one that knows only the journal, as on another server.
 
 use crate::chance::Chance;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use tiltyard_engine::act::Act;
+use tiltyard_engine::act::{Act, refusal_of};
 use tiltyard_engine::clock::{Clock, VirtualClock};
+use tiltyard_engine::door::Witness;
+use tiltyard_engine::journal::{self, Page};
+use tiltyard_engine::memory::Memory;
+use tiltyard_engine::memory::boot::rebuild;
 use tiltyard_engine::{Engine, Options, Pass, Urgency};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
@@ -29,6 +34,14 @@ pub(crate) struct World {
     pub(crate) accepted: HashSet<(Id, i64)>,
     /// The highest generation that was handed out.
     pub(crate) generations: HashMap<Id, i64>,
+    /// Tokens and their texts.
+    pub(crate) tokens: Vec<(Id, String)>,
+    /// Whether the server dies now and then.
+    pub(crate) restarts: bool,
+    /// The memory of another server.
+    pub(crate) other: Memory,
+    /// The journal, as far as the other server has not read it.
+    pages: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl World {
@@ -45,6 +58,10 @@ impl World {
             instances: [0; 3],
             accepted: HashSet::new(),
             generations: HashMap::new(),
+            tokens: Vec::new(),
+            restarts: true,
+            other: Memory::default(),
+            pages: Arc::default(),
         };
         world.open().await;
         world
@@ -54,9 +71,42 @@ impl World {
         let options = Options {
             clock: Clock::Virtual(Arc::clone(&self.clock)),
             durability: Durability::Relaxed,
+            witness: Some(self.witness()),
             ..Options::new(self.folder.path())
         };
         self.engine = Some(Engine::open(options).await.expect("opens"));
+    }
+
+    fn witness(&self) -> Witness {
+        let pages = Arc::clone(&self.pages);
+        Box::new(move |page| pages.lock().expect("a lock").push(page.to_vec()))
+    }
+
+    /// What the journal has grown by since somebody looked.
+    pub(crate) fn new_pages(&self) -> Vec<Page> {
+        let pages = std::mem::take(&mut *self.pages.lock().expect("a lock"));
+        pages.iter().map(|page| journal::read(page).expect("is a page")).collect()
+    }
+
+    /// The other server reads the journal.
+    pub(crate) fn catch_up(&mut self) {
+        for page in self.new_pages() {
+            self.other.catch_up(page).expect("follows on");
+        }
+    }
+
+    /// The other server begins with the rows as well.
+    async fn join(&mut self) {
+        let now = Clock::Virtual(Arc::clone(&self.clock)).now();
+        let engine = self.engine.as_ref().expect("an engine");
+        let read = move |rows: &tiltyard_store::Rows| rebuild(rows, now).map_err(refusal_of);
+        self.other = engine.read(read).await.expect("rebuilds");
+        self.new_pages();
+    }
+
+    /// The time on the wall.
+    pub(crate) fn now(&self) -> i64 {
+        Clock::Virtual(Arc::clone(&self.clock)).now().wall
     }
 
     /// The server dies and comes back: its memory is gone, the store is not.
@@ -65,6 +115,7 @@ impl World {
         engine.close().await.expect("closes");
         drop(engine);
         self.open().await;
+        self.join().await;
     }
 
     pub(crate) async fn act<T: Send + 'static>(
