@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, request, spec};
 use std::pin::pin;
-use tiltyard_engine::task::claim::{Request, claim, wait};
+use tiltyard_engine::task::claim::{Request, claim, give_back, wait};
 use tiltyard_engine::task::submit::submit;
 use tiltyard_engine::{Engine, Options, Pass};
 use tiltyard_model::refusal::{Code, Refusal};
@@ -95,7 +95,7 @@ async fn a_claim_whose_caller_is_gone_takes_nothing() {
         let taken = claim(act, &wanted)?;
         Ok((!taken.is_empty()).then_some(taken))
     };
-    drop(rig.engine.wait(Pass::system(), deed, |_, _| Ok(())).expect("waits"));
+    drop(rig.engine.wait(Pass::system(), deed, |act, taken| give_back(act, &taken)).expect("waits"));
     let id = rig.submit(spec("x")).await;
     assert_eq!(rig.claim("here").await.expect("is ready").found.task.id, id);
 }
