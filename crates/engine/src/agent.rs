@@ -1,8 +1,11 @@
 //! Agents: who is there, what they hold, what they are told (D30, D31).
 
+pub(crate) mod reach;
+
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
-use crate::task::heartbeat::{Held, Standing, id_of, renew_all, speaks_for};
+use crate::task::access::{reaches, speaks_for};
+use crate::task::heartbeat::{Held, Standing, id_of, renew_all};
 use crate::task::{end, rescue, settle};
 use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, State, admit, state};
 use tiltyard_model::audit::Action;
@@ -40,6 +43,7 @@ pub struct Hello {
 
 /// An agent has said something.
 pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
+    reach::spoken(act, agent);
     act.memory.hear(agent, act.now);
 }
 
@@ -74,10 +78,11 @@ pub fn is_superseded(act: &Act<'_>, name: &str, connection: u64) -> bool {
 }
 
 /// An agent connects: it is known, and each lease that it names is kept or dropped, by generation (D31). A lease that
-/// it does not name is over: as lost, when a new process says so (D3); uncounted, when the same process never got it.
+/// it does not name is over, as far as its token reaches: as lost, when a new process says so (D3); uncounted, when the
+/// same process never got it.
 ///
 /// # Errors
-/// 403 for a token of another agent; 422 for a name that is no slug.
+/// 403 for who does not speak for the agent; 422 for a name that is no slug.
 pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     admit(&hello.name, &hello.profile)?;
     speaks_for(act, &hello.name)?;
@@ -112,7 +117,7 @@ fn end_unnamed(act: &mut Act<'_>, agent: i64, hello: &Hello) -> Result<(), Refus
     let named = |lease: &Lease, act: &Act<'_>| {
         hello.holds.contains(&Held { id: id_of(act, lease), generation: lease.generation })
     };
-    let live = act.memory.leases.of_agent(agent).filter(|lease| lease.stop.is_none());
+    let live = act.memory.leases.of_agent(agent).filter(|lease| lease.stop.is_none() && reaches(act, lease));
     let unnamed: Vec<Lease> = live.filter(|lease| !named(lease, act)).cloned().collect();
     for lease in unnamed {
         if lease.instance.as_deref() == Some(&hello.instance) {
@@ -192,19 +197,19 @@ fn agent_event<P: tiltyard_model::event::Payload>(
 /// One agent as it is now.
 ///
 /// # Errors
-/// 404.
+/// 404 for one that is not there, or serves no scope of the caller's.
 pub fn get(act: &mut Act<'_>, name: &str) -> Result<Seen, Refusal> {
-    let key = key_of(act, name)?;
+    let key = reach::seen_by_caller(act, name)?;
     view(act, key)
 }
 
-/// Every agent, by name.
+/// Every agent that serves a scope of the caller's, by name.
 ///
 /// # Errors
 /// Never, today.
 pub fn list(act: &mut Act<'_>) -> Result<Vec<Seen>, Refusal> {
-    let mut keys: Vec<(String, i64)> =
-        act.memory.names.agents().map(|(key, agent)| (agent.name.clone(), key)).collect();
+    let visible = act.memory.names.agents().filter(|(key, _)| reach::is_visible(act, *key));
+    let mut keys: Vec<(String, i64)> = visible.map(|(key, agent)| (agent.name.clone(), key)).collect();
     keys.sort();
     keys.into_iter().map(|(_, key)| view(act, key)).collect()
 }
@@ -227,9 +232,9 @@ fn view(act: &Act<'_>, key: i64) -> Result<Seen, Refusal> {
 /// Tells an agent to take nothing new, or to take work again.
 ///
 /// # Errors
-/// 404.
+/// 404; 403 `scope_forbidden` for one that also serves others.
 pub fn drain(act: &mut Act<'_>, name: &str, draining: bool) -> Result<Seen, Refusal> {
-    let key = key_of(act, name)?;
+    let key = reach::led_by_caller(act, name)?;
     let agent = known(act, key)?;
     if agent.draining != draining {
         act.save_agent(Agent { draining, ..agent })?;
@@ -261,9 +266,9 @@ pub fn register(act: &mut Act<'_>, name: &str, profile: Profile) -> Result<Seen,
 /// Forgets an agent that holds nothing.
 ///
 /// # Errors
-/// 404; 409 `in_use` while it holds work.
+/// 404; 403 `scope_forbidden` for one that also serves others; 409 `in_use` while it holds work.
 pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
-    let key = key_of(act, name)?;
+    let key = reach::led_by_caller(act, name)?;
     let holds = act.memory.leases.of_agent(key).count();
     if holds > 0 {
         let text = format!("`{name}` holds {holds} tasks: drain it and wait, or cancel them");
@@ -273,6 +278,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     act.memory.forget_agent(key);
     act.memory.offline(key);
     act.memory.forget_processes(key);
+    act.memory.hints().served.remove(&key);
     crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))

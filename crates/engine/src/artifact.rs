@@ -3,7 +3,7 @@
 
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Lease;
-use crate::task::access::{may_reach, may_speak_for};
+use crate::task::access::may_answer;
 use tiltyard_model::event::ArtifactStored;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::Refusal;
@@ -50,14 +50,7 @@ pub fn may_write(act: &Act<'_>, task: Id, generation: i64) -> Result<Lease, Refu
     let Some(lease) = act.memory.leases.live(key, generation) else {
         return Err(stale(generation, act.task(task)?.task.generation));
     };
-    let caller = &act.pass.caller;
-    let lane = act.memory.names.lane(lease.lane);
-    let reaches = lane.is_some_and(|(_, lane)| may_reach(caller, &lane.scope, &lane.queue));
-    if reaches && may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
-        Ok(lease.clone())
-    } else {
-        Err(Refusal::missing("task", task))
-    }
+    if may_answer(act, lease) { Ok(lease.clone()) } else { Err(Refusal::missing("task", task)) }
 }
 
 /// Names stored bytes for the attempt that stored them; asked again, the same row is the answer.

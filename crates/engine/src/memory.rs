@@ -58,6 +58,8 @@ pub struct Parts {
     pub processes: process::Processes,
     /// The newest connection of each agent that has said hello on one.
     pub connections: HashMap<i64, u64>,
+    /// The scopes of who spoke for each agent since it was last silent.
+    pub served: HashMap<i64, tiltyard_model::role::Reach>,
     /// Agents that spoke since they were last found silent.
     pub online: HashSet<i64>,
     /// Whether the disk is so full that new work is refused (O15).

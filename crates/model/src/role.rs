@@ -134,6 +134,37 @@ impl Reach {
         }
     }
 
+    /// Whether both cover a scope.
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => true,
+            (Self::Only(own), Self::Only(others)) => own.iter().any(|scope| others.contains(scope)),
+        }
+    }
+
+    /// Whether this one covers every scope of the other.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(own), Self::Only(others)) => others.iter().all(|scope| own.contains(scope)),
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Only(mut own), Self::Only(others)) => {
+                own.extend(others.iter().cloned());
+                own.sort_unstable();
+                own.dedup();
+                Self::Only(own)
+            }
+            _ => Self::All,
+        }
+    }
+
     /// The scope of a request that names none: the only one, or `default` for all; `None` when the caller
     /// must say (422 `scope_required`).
     pub fn only(&self) -> Option<&str> {
@@ -230,5 +261,16 @@ mod tests {
         assert_eq!(Reach::from_list(&["a".into()]).only(), Some("a"));
         assert_eq!(Reach::from_list(&["a".into(), "b".into()]).only(), None);
         assert!(!Reach::from_list(&["a".into()]).covers("b"));
+    }
+
+    #[test]
+    fn sec4_reaches_meet_include_and_add_up() {
+        let only = |scopes: &[&str]| Reach::Only(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        assert!(only(&["a", "b"]).meets(&only(&["b", "c"])) && !only(&["a"]).meets(&only(&["b"])));
+        assert!(only(&["a"]).meets(&Reach::All) && Reach::All.meets(&only(&[])));
+        assert!(only(&["a", "b"]).includes(&only(&["b"])) && !only(&["b"]).includes(&only(&["a", "b"])));
+        assert!(Reach::All.includes(&Reach::All) && !only(&["a"]).includes(&Reach::All));
+        assert_eq!(only(&["b"]).and(&only(&["a", "b"])), only(&["a", "b"]));
+        assert_eq!(only(&["b"]).and(&Reach::All), Reach::All);
     }
 }

@@ -62,7 +62,7 @@ impl Porter {
     /// 401 `unauthenticated`.
     pub(crate) fn let_in(&self, knock: &Knock<'_>) -> Result<Arc<Caller>, Refusal> {
         if self.door == Door::Open {
-            return Ok(Arc::clone(&self.anybody));
+            return Ok(self.agent_of(knock).unwrap_or_else(|| Arc::clone(&self.anybody)));
         }
         let now = self.clock.now().wall;
         if let Some(token) = self.token_of(knock) {
@@ -82,6 +82,12 @@ impl Porter {
     /// Whether everybody is let in.
     pub(crate) fn is_open(&self) -> bool {
         self.door == Door::Open
+    }
+
+    /// Where everybody is let in an agent is still itself: nobody else may speak for one that has a token.
+    fn agent_of(&self, knock: &Knock<'_>) -> Option<Arc<Caller>> {
+        let caller = self.tokens.verify(&self.token_of(knock)?, self.clock.now().wall).ok()?;
+        caller.agent.is_some().then_some(caller)
     }
 
     /// The token of a request: by header; on an upgrade or a stream also by `?token=`, where that is allowed.

@@ -25,6 +25,8 @@ mod once;
 mod queue;
 #[path = "api/record.rs"]
 mod record;
+#[path = "api/right.rs"]
+mod right;
 #[path = "api/scope.rs"]
 mod scope;
 #[path = "api/sign_in.rs"]

@@ -1,7 +1,12 @@
-//! Who may see and work on a task.
+//! Who may see and work on a task, and who may speak for an agent.
 
-use tiltyard_model::role::{Caller, Role};
-use tiltyard_model::task::Task;
+use crate::act::{Act, refusal_of};
+use crate::memory::lease::{Lease, Sort};
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::{Caller, Right};
+use tiltyard_model::task::{GIT_QUEUE, Task};
+use tiltyard_store::Rows;
+use tiltyard_store::task::{self, Found};
 
 /// Whether a caller may know of a task: its scope and, for a worker, its queue (SEC4).
 pub fn may_see(caller: &Caller, task: &Task) -> bool {
@@ -13,10 +18,69 @@ pub fn may_reach(caller: &Caller, scope: &str, queue: &str) -> bool {
     caller.reach.covers(scope) && caller.may_use_queue(queue)
 }
 
-/// Whether a caller may speak for an attempt of `agent`: an agent's token speaks for that agent only (SEC3).
-pub fn may_speak_for(caller: &Caller, agent: &str) -> bool {
-    match (caller.role, &caller.agent) {
-        (Role::Agent, Some(own)) => own == agent,
-        _ => true,
+/// Whether a caller may read a task that it sees: the token of an agent reads its own only, those that it holds or
+/// held, that are for it, and that it submitted (SEC3).
+///
+/// # Errors
+/// When the store is broken.
+pub fn may_read(rows: &Rows, caller: &Caller, found: &Found) -> Result<bool, Refusal> {
+    let Some(own) = caller.agent.as_deref() else { return Ok(true) };
+    let task = &found.task;
+    let given = task.spec.extras.assign_to.as_deref() == Some(own);
+    if given || task.created_by == caller.owner {
+        return Ok(true);
     }
+    let attempts = task::attempts(rows, found.key).map_err(refusal_of)?;
+    Ok(attempts.iter().any(|attempt| attempt.agent == own))
+}
+
+/// Whether the caller may know of a lease's task.
+pub fn reaches(act: &Act<'_>, lease: &Lease) -> bool {
+    let lane = act.memory.names.lane(lease.lane);
+    lane.is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue))
+}
+
+/// Whether the caller may speak for an agent (SEC3). The token of an agent speaks for that agent only, and an agent
+/// that has a token is spoken for by nobody else, admins included.
+pub fn may_speak_for(act: &Act<'_>, agent: &str) -> bool {
+    match &act.pass.caller.agent {
+        Some(own) => own == agent,
+        None => !act.memory.tokens.bind(agent),
+    }
+}
+
+/// Refuses whoever does not speak for an agent.
+///
+/// # Errors
+/// 403.
+pub fn speaks_for(act: &Act<'_>, agent: &str) -> Result<(), Refusal> {
+    if may_speak_for(act, agent) {
+        return Ok(());
+    }
+    let text = match &act.pass.caller.agent {
+        Some(own) => format!("the token is that of the agent `{own}`: it speaks for no other"),
+        None => format!("the agent `{agent}` has a token of its own, and only that one speaks for it"),
+    };
+    Err(Refusal::new(Code::Forbidden, text))
+}
+
+/// Whether the caller may say something of an attempt: it sees the task and speaks for its agent. What became of a
+/// repository is believed only of who may connect as an agent (C19).
+pub fn may_answer(act: &Act<'_>, lease: &Lease) -> bool {
+    let trusted = lease.sort != Sort::Git || act.pass.caller.role.may(Right::Connect);
+    trusted && reaches(act, lease) && may_speak_for(act, act.memory.names.agent_name(lease.agent))
+}
+
+/// Refuses a claim of internal tasks by who is no agent: what they say moves branches (C19).
+///
+/// # Errors
+/// 403 `queue_forbidden`.
+pub fn may_take_from(caller: &Caller, queues: &[String]) -> Result<(), Refusal> {
+    // None named is all of them.
+    let named_git = queues.is_empty() || queues.iter().any(|queue| queue == GIT_QUEUE);
+    if caller.role.may(Right::Connect) || !named_git {
+        return Ok(());
+    }
+    let text = "tasks of the queue `git` go to agents only: claim with the token of an agent";
+    Err(Refusal::new(Code::QueueForbidden, text))
 }

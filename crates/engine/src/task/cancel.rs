@@ -141,5 +141,5 @@ pub fn report_stop(act: &mut Act<'_>, id: Id, generation: i64, stop: Stop) -> Re
 /// Whether the caller speaks for the agent of an attempt.
 pub(crate) fn may_report(act: &Act<'_>, found: &Found, generation: i64) -> Result<bool, Refusal> {
     let attempt = tiltyard_store::task::attempt(act.tx, found.key, generation).map_err(refusal_of)?;
-    Ok(attempt.is_none_or(|attempt| may_speak_for(&act.pass.caller, &attempt.agent)))
+    Ok(attempt.is_none_or(|attempt| may_speak_for(act, &attempt.agent)))
 }

@@ -1,5 +1,6 @@
 //! Claim: an agent takes work.
 
+use super::access::{may_take_from, reaches, speaks_for};
 use super::heartbeat::Held;
 use crate::act::{Act, Effect, Pass, refusal_of};
 use crate::door::Waiting;
@@ -47,9 +48,12 @@ pub struct Claimed {
 /// Takes the next tasks; an empty list when there are none, or the agent drains.
 ///
 /// # Errors
-/// 422 for a lease out of bounds or a name that is no slug.
+/// 403 for who does not speak for the agent, and for the queue of internal tasks; 422 for a lease out of bounds or a
+/// name that is no slug.
 pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refusal> {
     admit(request.lease_ms)?;
+    speaks_for(act, &request.want.agent)?;
+    may_take_from(&act.pass.caller, &request.want.queues)?;
     let agent = act.agent_key(&request.want.agent)?;
     crate::agent::seen(act, agent);
     if let Some(instance) = &request.instance {
@@ -120,9 +124,8 @@ impl Claimed {
 fn replay(act: &Act<'_>, agent: i64, claim: Option<i64>) -> Result<Vec<Claimed>, Refusal> {
     let Some(claim) = claim else { return Ok(Vec::new()) };
     let mut again = Vec::new();
-    for lease in
-        act.memory.leases.of_agent(agent).filter(|lease| lease.claim == Some(claim) && lease.stop.is_none())
-    {
+    let same = |lease: &&Lease| lease.claim == Some(claim) && lease.stop.is_none() && reaches(act, lease);
+    for lease in act.memory.leases.of_agent(agent).filter(same) {
         let found = task::by_key(act.tx, lease.task).map_err(refusal_of)?;
         let lease_expires_in_ms = (lease.expires - act.now.steady).max(0);
         again.extend(found.map(|found| Claimed { found, lease_expires_in_ms }));

@@ -2,6 +2,7 @@
 
 use super::{Step, dependent};
 use crate::act::{Act, refusal_of};
+use crate::memory::lease::Sort;
 use tiltyard_model::event::{TaskReady, TaskSubmitted, TaskUpdated};
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
@@ -45,6 +46,7 @@ pub fn edit(act: &mut Act<'_>, id: Id, change: &Patch) -> Result<Found, Refusal>
     }
     let mut fresh = found.clone();
     let fields = apply(&mut fresh, change);
+    internal_stays(&found, fields.iter().any(|field| field == "assign_to"))?;
     if fields.is_empty() {
         return Ok(found);
     }
@@ -56,6 +58,17 @@ pub fn edit(act: &mut Act<'_>, id: Id, change: &Patch) -> Result<Found, Refusal>
     write(act, &found, &fresh)?;
     act.task_event(found.scope, found.key, &TaskUpdated { fields })?;
     act.task(id)
+}
+
+/// An internal task is for the agent of its repository: what another one says of a repository is not believed (C19).
+///
+/// # Errors
+/// 422 where it is to be given to another.
+pub(crate) fn internal_stays(found: &Found, moved: bool) -> Result<(), Refusal> {
+    if moved && Sort::of(&found.task.spec.kind) == Sort::Git {
+        return Err(Refusal::field("/assign_to", "an internal task stays with the agent of its repository"));
+    }
+    Ok(())
 }
 
 fn apply(found: &mut Found, change: &Patch) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Heartbeats: leases live on (D1, D3, D9). Leases stand on the steady clock in memory, so a renewal costs no disk;
 //! after a restart each has its full length again (E4).
 
-use super::access::{may_reach, may_speak_for};
+use super::access::{may_answer, reaches, speaks_for};
 use super::{cancel, rescue};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Lease;
@@ -59,8 +59,7 @@ pub fn beat(act: &mut Act<'_>, word: &Beat) -> Result<DurationMs, Refusal> {
     let Some(lease) = act.memory.leases.live(key, word.generation).cloned() else {
         return Err(gone(act, word.id, word.generation)?);
     };
-    let caller = &act.pass.caller;
-    if !reaches(act, &lease) || !may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
+    if !may_answer(act, &lease) {
         return Err(Refusal::missing("task", word.id));
     }
     if word.progress.is_some() || word.message.is_some() {
@@ -71,12 +70,6 @@ pub fn beat(act: &mut Act<'_>, word: &Beat) -> Result<DurationMs, Refusal> {
     let length = prolong(act, &lease, word.lease_ms, None)?;
     crate::agent::seen(act, agent);
     Ok(length)
-}
-
-/// Whether the caller may know of a lease's task.
-fn reaches(act: &Act<'_>, lease: &Lease) -> bool {
-    let lane = act.memory.names.lane(lease.lane);
-    lane.is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue))
 }
 
 fn check(word: &Beat) -> Result<(), Refusal> {
@@ -146,7 +139,7 @@ pub fn acknowledge_if_cancelled(act: &mut Act<'_>, id: Id, generation: i64) -> R
 /// replaced may still prolong what it names, and says nothing about the rest.
 ///
 /// # Errors
-/// 403 for an agent's token of another agent; 422 for a length out of bounds.
+/// 403 for who does not speak for the agent; 422 for a length out of bounds.
 pub fn renew_all(
     act: &mut Act<'_>,
     agent: &str,
@@ -170,14 +163,6 @@ pub fn renew_all(
         }
     }
     Ok(standing)
-}
-
-/// Refuses whoever does not speak for an agent (SEC3).
-pub(crate) fn speaks_for(act: &Act<'_>, agent: &str) -> Result<(), Refusal> {
-    if may_speak_for(&act.pass.caller, agent) {
-        return Ok(());
-    }
-    Err(Refusal::new(Code::Forbidden, format!("the token is not that of the agent `{agent}`")))
 }
 
 /// Prolongs one lease, or says why it is none: a word about one never keeps the others from living on.
@@ -204,7 +189,7 @@ fn judge(
     Ok(None)
 }
 
-/// Ends as lost what other processes of an agent held.
+/// Ends as lost what other processes of an agent held, as far as the caller reaches (SEC4).
 pub(crate) fn forget_other_instances(
     act: &mut Act<'_>,
     agent: i64,
@@ -212,7 +197,8 @@ pub(crate) fn forget_other_instances(
 ) -> Result<(), Refusal> {
     let Some(instance) = instance else { return Ok(()) };
     let other = |lease: &&Lease| lease.instance.as_deref().is_some_and(|held| held != instance);
-    let lost: Vec<Lease> = act.memory.leases.of_agent(agent).filter(other).cloned().collect();
+    let own = act.memory.leases.of_agent(agent).filter(|lease| reaches(act, lease));
+    let lost: Vec<Lease> = own.filter(other).cloned().collect();
     lost.into_iter().try_for_each(|lease| rescue::lose(act, &lease, "new_instance"))
 }
 

@@ -1,6 +1,6 @@
 //! Reads of tasks: one, many, their attempts, and the graph of what waits for what.
 
-use super::access::may_see;
+use super::access::{may_read, may_see};
 use crate::act::refusal_of;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
@@ -28,13 +28,14 @@ pub struct Page {
     pub total: u64,
 }
 
-/// One task that the caller may see.
+/// One task that the caller may read.
 ///
 /// # Errors
 /// 404.
 pub fn get(rows: &Rows, caller: &Caller, id: Id) -> Result<Found, Refusal> {
-    let found = task::get(rows, id).map_err(refusal_of)?;
-    found.filter(|found| may_see(caller, &found.task)).ok_or_else(|| Refusal::missing("task", id))
+    let found = task::get(rows, id).map_err(refusal_of)?.filter(|found| may_see(caller, &found.task));
+    let found = found.ok_or_else(|| Refusal::missing("task", id))?;
+    if may_read(rows, caller, &found)? { Ok(found) } else { Err(Refusal::missing("task", id)) }
 }
 
 /// Limits a filter to what the caller may see (SEC4).

@@ -58,6 +58,7 @@ pub(crate) fn again_at(
     not_before: Option<TimeMs>,
 ) -> Result<(), Refusal> {
     may_run_again(act, found, edit)?;
+    super::edit::internal_stays(found, edit.assign_to.is_some())?;
     crate::dead_letter::revived(act, found, edit)?;
     let mut fresh = found.clone();
     let spec = &mut fresh.task.spec;

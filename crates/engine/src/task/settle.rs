@@ -1,6 +1,6 @@
 //! Settle: an agent says how an attempt ended (D1, E3, E8).
 
-use super::access::{may_reach, may_speak_for};
+use super::access::{may_answer, may_speak_for};
 use super::{end, first_line};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::{Lease, Sort};
@@ -93,17 +93,7 @@ fn admit(report: &Report) -> Result<(), Refusal> {
 }
 
 fn may_report(act: &Act<'_>, lease: &Lease, id: Id) -> Result<(), Refusal> {
-    let caller = &act.pass.caller;
-    let reaches = act
-        .memory
-        .names
-        .lane(lease.lane)
-        .is_some_and(|(_, lane)| may_reach(caller, &lane.scope, &lane.queue));
-    if reaches && may_speak_for(caller, act.memory.names.agent_name(lease.agent)) {
-        Ok(())
-    } else {
-        Err(Refusal::missing("task", id))
-    }
+    if may_answer(act, lease) { Ok(()) } else { Err(Refusal::missing("task", id)) }
 }
 
 fn end_attempt(act: &mut Act<'_>, lease: &Lease, report: &Report) -> Result<State, Refusal> {
@@ -147,7 +137,7 @@ pub(crate) fn facts(act: &Act<'_>, found: &Found, retryable: bool) -> Facts {
 fn settled_before(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal> {
     let found = act.task(report.id)?;
     let attempt = task::attempt(act.tx, found.key, report.generation).map_err(refusal_of)?;
-    let Some(attempt) = attempt.filter(|attempt| may_speak_for(&act.pass.caller, &attempt.agent)) else {
+    let Some(attempt) = attempt.filter(|attempt| may_speak_for(act, &attempt.agent)) else {
         return Err(stale(report.generation, found.task.generation));
     };
     match attempt.outcome {

@@ -45,7 +45,7 @@ fn reason(code: &'static str, text: impl Into<String>, about: Option<String>) ->
 /// # Errors
 /// 404.
 pub fn why(act: &mut Act<'_>, id: Id) -> Result<Why, Refusal> {
-    let found = act.task(id)?;
+    let found = super::list::get(act.tx, &act.pass.caller, id)?;
     let mut reasons = match found.task.state {
         State::Pending => dependencies(act, &found)?,
         State::Scheduled => vec![scheduled(&found)],

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::role::{Caller, Role};
+use tiltyard_model::role::{Caller, Reach, Role};
 use tiltyard_model::sign_in::{Kind, digest_beside};
 use tiltyard_model::time::{MINUTE_MS, TimeMs};
 use tiltyard_model::token::{ADMIN_OWNER, Digest, MAX_TEXT_BYTES, MIN_ADMIN_TOKEN_CHARS, Token, digest_of};
@@ -82,6 +82,8 @@ struct Live {
     by_start: HashMap<u64, Arc<Entry>>,
     by_key: BTreeMap<i64, Arc<Entry>>,
     by_expiry: BTreeSet<(TimeMs, i64)>,
+    /// The tokens of each agent that has its own.
+    by_agent: HashMap<String, BTreeSet<i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -274,6 +276,18 @@ impl Tokens {
         self.inner.live.read().by_key.contains_key(&token.key())
     }
 
+    /// Whether an agent has a token of its own.
+    pub fn bind(&self, agent: &str) -> bool {
+        self.inner.live.read().by_agent.contains_key(agent)
+    }
+
+    /// What the tokens of an agent reach.
+    pub(crate) fn reaches_of(&self, agent: &str) -> Vec<Reach> {
+        let live = self.inner.live.read();
+        let keys = live.by_agent.get(agent).into_iter().flatten();
+        keys.filter_map(|key| live.by_key.get(key)).map(|entry| entry.caller.reach.clone()).collect()
+    }
+
     /// How many tokens are live.
     pub fn len(&self) -> usize {
         self.inner.live.read().by_key.len()
@@ -292,7 +306,6 @@ impl Tokens {
 
     /// How many live tokens name a scope.
     pub(crate) fn naming(&self, scope: &str) -> usize {
-        use tiltyard_model::role::Reach;
         self.keys(|caller| matches!(&caller.reach, Reach::Only(_)) && caller.reach.covers(scope)).len()
     }
 
@@ -323,6 +336,9 @@ impl Tokens {
         if let Some(expires) = entry.caller.expires {
             live.by_expiry.insert((expires, entry.key));
         }
+        if let Some(agent) = &entry.caller.agent {
+            live.by_agent.entry(agent.clone()).or_default().insert(entry.key);
+        }
         live.by_start.insert(start_of(&entry.digest), Arc::clone(&entry));
         live.by_key.insert(entry.key, entry);
     }
@@ -333,6 +349,14 @@ impl Tokens {
         live.by_start.remove(&start_of(&entry.digest));
         if let Some(expires) = entry.caller.expires {
             live.by_expiry.remove(&(expires, key));
+        }
+        if let Some(agent) = &entry.caller.agent
+            && let Some(keys) = live.by_agent.get_mut(agent)
+        {
+            keys.remove(&key);
+            if keys.is_empty() {
+                live.by_agent.remove(agent);
+            }
         }
         Some(entry)
     }
