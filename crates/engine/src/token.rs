@@ -15,7 +15,8 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, Role, SYSTEM_SCOPE};
 use tiltyard_model::time::TimeMs;
 use tiltyard_model::token::{
-    ADMIN_OWNER, AGENT_OWNER_PREFIX, MAX_NAMES, Mint, RANDOM_BYTES, Token, admit, digest_of, text_of,
+    ADMIN_OWNER, AGENT_OWNER_PREFIX, MAX_NAMES, Mint, RANDOM_BYTES, Token, admit, digest_of, queues_of,
+    text_of,
 };
 use tiltyard_store::Rows;
 use tiltyard_store::token;
@@ -70,7 +71,7 @@ pub fn mint(act: &mut Act<'_>, mint: &Mint, random: &[u8; RANDOM_BYTES]) -> Resu
         groups: mint.groups.clone(),
         role: mint.role,
         reach,
-        queues: mint.queues.clone(),
+        queues: queues_of(mint.role, mint.queues.as_ref()),
         agent: None,
         expires: mint.expires,
         last_used: None,

@@ -4,6 +4,7 @@ use crate::id::Id;
 use crate::refusal::{Fault, Refusal};
 use crate::role::{Caller, Reach, Role, SYSTEM_SCOPE};
 use crate::slug::is_slug;
+use crate::task::{DEFAULT_QUEUE, GIT_QUEUE};
 use crate::time::TimeMs;
 use sha2::{Digest as _, Sha256};
 
@@ -41,7 +42,7 @@ pub struct Token {
     pub role: Role,
     /// Where.
     pub reach: Reach,
-    /// The queues of a worker; `None` is all.
+    /// The queues of a worker; `None` for the other roles.
     pub queues: Option<Vec<String>>,
     /// The agent whose token it is.
     pub agent: Option<String>,
@@ -62,12 +63,18 @@ impl Token {
             groups: self.groups.clone(),
             role: self.role,
             reach: self.reach.clone(),
-            queues: self.queues.clone(),
+            queues: queues_of(self.role, self.queues.as_ref()),
             agent: self.agent.clone(),
             expires: self.expires,
             sign_in: None,
         }
     }
+}
+
+/// The queues of a token: a worker's that names none works on `default` (SEC3).
+pub fn queues_of(role: Role, named: Option<&Vec<String>>) -> Option<Vec<String>> {
+    let default = || (role == Role::Worker).then(|| vec![DEFAULT_QUEUE.to_owned()]);
+    named.cloned().or_else(default)
 }
 
 /// The SHA-256 of a token's text: all that is kept of it.
@@ -92,7 +99,7 @@ pub struct Mint {
     pub role: Role,
     /// Where: scopes, or `*`.
     pub scopes: Vec<String>,
-    /// The queues of a worker; all when absent.
+    /// The queues of a worker; `default` when absent.
     pub queues: Option<Vec<String>>,
     /// The identity; the label when absent.
     pub owner: Option<String>,
@@ -165,6 +172,12 @@ fn queues_fault(mint: &Mint) -> Option<Fault> {
     let queues = mint.queues.as_ref()?;
     if mint.role != Role::Worker {
         return Some(fault("/queues", "only a worker's token is limited to queues"));
+    }
+    if queues.is_empty() {
+        return Some(fault("/queues", "must name at least one queue; `default` when absent"));
+    }
+    if queues.iter().any(|queue| queue == GIT_QUEUE) {
+        return Some(fault("/queues", "the queue `git` is the agents' own"));
     }
     names_fault("/queues", queues, is_slug)
 }

@@ -16,7 +16,7 @@ pub struct Mint {
     pub role: Role,
     /// Where: scopes, or `["*"]`.
     pub scopes: Vec<String>,
-    /// The queues of a worker; all when absent.
+    /// The queues of a worker, `git` excepted; `["default"]` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queues: Option<Vec<String>>,
     /// The identity; the label when absent.

@@ -56,7 +56,7 @@ struct Terms {
     /// Where, by comma; * is everywhere
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "default")]
     scopes: Vec<String>,
-    /// The queues of a worker, by comma [default: all]
+    /// The queues of a worker, by comma [default: default]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     queues: Option<Vec<String>>,
     /// The identity [default: the label]

@@ -100,6 +100,9 @@ async fn c19_what_a_repository_is_like_is_said_by_its_agent() {
         let claim = json!({"agent": "other", "queues": ["git"]});
         is(&refused(&server, other, "POST /tasks/claim", claim).await, (403, "queue_forbidden"));
     }
+    let named = json!({"label": "sly", "role": "worker", "scopes": ["default"], "queues": ["git"]});
+    is(&refused(&server, ADMIN_TOKEN, "POST /auth/tokens", named).await, (422, "invalid"));
+
     done(&server, &own, "POST /tasks/claim", json!({"agent": "demo", "queues": ["nil"]})).await;
     let put = json!({"path": "/does/not/matter", "branch": "main", "agent": "demo"});
     let put = say(&server, ADMIN_TOKEN, "PUT /repositories/app", put);
@@ -201,6 +204,26 @@ async fn sec4_orders_to_agents_stay_within_reach() {
         assert_eq!(drained["name"], name);
         done(&server, &blue, &format!("DELETE /agents/{name}"), Value::Null).await;
     }
+}
+
+// SEC3: a worker works on the queues that its token names; one that names none, on `default`.
+#[tokio::test]
+async fn sec3_a_worker_without_queues_works_on_default() {
+    let server = server().await;
+    let made = json!({"label": "x", "role": "worker", "scopes": ["default"]});
+    let made = done(&server, ADMIN_TOKEN, "POST /auth/tokens", made).await;
+    assert_eq!(made["queues"], json!(["default"]));
+    let worker = made["token"].as_str().unwrap();
+    let other = (403, "queue_forbidden");
+    let claim = json!({"agent": "w", "queues": ["builds"]});
+    is(&refused(&server, worker, "POST /tasks/claim", claim).await, other);
+    let task = json!({"kind": "command", "title": "t", "queue": "builds"});
+    is(&refused(&server, worker, "POST /tasks", task.clone()).await, other);
+    let hidden = done(&server, ADMIN_TOKEN, "POST /tasks", task).await;
+    let line = format!("GET /tasks/{}", hidden["id"].as_str().unwrap());
+    is(&refused(&server, worker, &line, Value::Null).await, MISSING);
+    let none = json!({"label": "x", "role": "worker", "scopes": ["default"], "queues": []});
+    is(&refused(&server, ADMIN_TOKEN, "POST /auth/tokens", none).await, (422, "invalid"));
 }
 
 // SEC3: the token of an agent reads its own tasks: what it holds or held, what is for it, what it submitted.
