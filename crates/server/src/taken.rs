@@ -2,7 +2,7 @@
 //! at once: no attempt is counted for an answer that nobody got.
 
 use std::sync::{Arc, Weak};
-use tiltyard_engine::task::claim::Claimed;
+use tiltyard_engine::task::claim::{self, Claimed};
 use tiltyard_engine::task::heartbeat::Held;
 use tiltyard_engine::{Act, Engine, Pass, Urgency, agent};
 use tiltyard_model::refusal::Refusal;
@@ -22,13 +22,11 @@ impl Giver {
         Self { engine: Arc::downgrade(engine), runtime, pass }
     }
 
-    fn give_back(&self, held: Vec<Held>) {
+    fn give_back(&self, deed: impl FnOnce(&mut Act<'_>) -> Result<(), Refusal> + Send + 'static) {
         let giver = self.clone();
         self.runtime.spawn(async move {
             let Some(engine) = giver.engine.upgrade() else { return };
-            let given =
-                engine.enter(giver.pass, Urgency::Urgent, move |act| agent::unclaim(act, &held)).await;
-            if let Err(error) = given {
+            if let Err(error) = engine.enter(giver.pass, Urgency::Urgent, deed).await {
                 // The leases run out by themselves.
                 tracing::warn!(target: "scheduler", %error, "work that nobody got could not be given back");
             }
@@ -82,20 +80,17 @@ impl Taken {
     /// # Errors
     /// When the store cannot write it.
     pub(crate) fn take_back(self, act: &mut Act<'_>) -> Result<(), Refusal> {
-        agent::unclaim(act, &held(&self.hand_over())).map(drop)
+        claim::give_back(act, &self.hand_over())
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if !self.tasks.is_empty() {
-            self.giver.give_back(held(&self.tasks));
+        let tasks = std::mem::take(&mut self.tasks);
+        if !tasks.is_empty() {
+            self.giver.give_back(move |act| claim::give_back(act, &tasks));
         }
     }
-}
-
-fn held(tasks: &[Claimed]) -> Vec<Held> {
-    tasks.iter().map(Claimed::held).collect()
 }
 
 /// A task on its way out. Dropped before it is signed, the task goes back.
@@ -114,7 +109,7 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            self.giver.give_back(vec![held]);
+            self.giver.give_back(move |act| agent::unclaim(act, &[held]).map(drop));
         }
     }
 }

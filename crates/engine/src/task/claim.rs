@@ -8,12 +8,13 @@ use crate::engine::Engine;
 use crate::memory::lease::{Lease, Sort};
 use crate::memory::ready::{Pick, Want};
 use crate::memory::unique::hash_of;
+use crate::task::settle;
 use std::sync::Arc;
 use tiltyard_model::event::TaskLeased;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
 use tiltyard_model::task::lease::admit;
-use tiltyard_model::time::DurationMs;
+use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_store::task::{self, Found, Names};
 
 /// Where the answer of a claim stops, in bytes of payload: 8 MiB less room for everything else.
@@ -104,13 +105,25 @@ pub fn wait(engine: &Engine, pass: Pass, request: Request) -> Result<Waiting<Vec
     engine.wait_as(pass, Some(asker), deed, |act, taken| give_back(act, &taken))
 }
 
-/// Gives back what somebody took who did not live to hear of it.
+/// Gives back what somebody took who did not live to hear of it, uncounted. Where the transaction of a claim was lost,
+/// its generations are free again, and may be somebody else's by now: those are left alone.
 ///
 /// # Errors
 /// When the store cannot write it.
 pub fn give_back(act: &mut Act<'_>, taken: &[Claimed]) -> Result<(), Refusal> {
-    let held: Vec<Held> = taken.iter().map(Claimed::held).collect();
-    crate::agent::unclaim(act, &held).map(drop)
+    for Claimed { found, .. } in taken {
+        let Some(lease) = act.memory.leases.live(found.key, found.task.generation).cloned() else { continue };
+        let now = settle::running(act, &lease)?;
+        if begun(&now) == begun(found) {
+            crate::agent::give_back(act, &lease, "dropped")?;
+        }
+    }
+    Ok(())
+}
+
+/// Who began the present attempt, and when.
+fn begun(found: &Found) -> Option<(&str, TimeMs)> {
+    found.task.attempt.as_ref().map(|attempt| (attempt.agent.as_str(), attempt.started_at))
 }
 
 impl Claimed {

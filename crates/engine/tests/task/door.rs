@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 use tiltyard_engine::act::record::Told;
-use tiltyard_engine::task::claim::{Request, along};
+use tiltyard_engine::task::claim::{Request, along, claim, give_back};
 use tiltyard_engine::task::settle::each;
 use tiltyard_engine::task::submit::submit;
 use tiltyard_engine::{Act, Engine, Options, Pass, Urgency};
@@ -87,6 +87,29 @@ async fn d51_a_claim_that_fails_in_the_middle_takes_nothing() {
     assert_eq!(leases, Ok(0), "nothing is leased that nobody was told of");
     damage(rig.folder.path(), "DROP TRIGGER third");
     assert_eq!(rig.claim_as(Request { max: 9, ..request("a") }).await.len(), 3);
+}
+
+// E4, D3: a claim whose transaction was lost is given back when nobody hears of it, by generations that were never its
+// own: whoever has them since keeps them.
+#[tokio::test]
+async fn e4_what_was_never_taken_is_given_back_to_nobody() {
+    let rig = Rig::new().await;
+    let id = rig.submit(spec("x")).await;
+    let (taken, lost) = mpsc::channel();
+    let deed = move |act: &mut Act<'_>| {
+        taken.send(claim(act, &request("a"))?).expect("is awaited");
+        Err::<(), Refusal>(full())
+    };
+    assert!(rig.act(deed).await.is_err(), "all of it is taken back");
+    let lost = lost.recv().expect("it was claimed");
+    assert_eq!(rig.claim("b").await.expect("is ready again").found.task.generation, 1);
+    let again = lost.clone();
+    rig.act(move |act| give_back(act, &again)).await.expect("is done");
+    assert_eq!(rig.state(id).await, State::Running, "it is b's");
+    rig.settle(id, 1, Outcome::Released).await.expect("b gives it back");
+    let own = rig.claim_as(request("a")).await;
+    rig.act(move |act| give_back(act, &lost).and_then(|()| give_back(act, &own))).await.expect("is done");
+    assert_eq!(rig.story(id).await, ["submitted", "leased", "released", "leased", "released"]);
 }
 
 // E2: a disk that is full inside a part of a deed refuses what is in the transaction, and the server stays.
