@@ -1,7 +1,6 @@
 //! Real agents at a real server, with a stretch of network between them that can be cut: started, killed, cut off, and
 //! what the log says of it afterwards.
 
-use crate::fault::until;
 use crate::fold::fold;
 use crate::seen::{Log, read};
 use crate::server::{ADMIN_TOKEN, Server, Yard};
@@ -12,10 +11,20 @@ use std::time::{Duration, Instant};
 use tiltyard_testkit::Proxy;
 use tokio::process::{Child, Command};
 
-/// Bounds the failure of something that never happens: agents that were cut off pause before they come back.
-const MAX_WAIT: Duration = Duration::from_secs(60);
-/// The pause between two looks at the log.
+/// Bounds the failure of something that never happens. Agents that were cut off pause before they come back, and each
+/// run of a program is several processes, which a loaded machine starts slowly.
+const MAX_WAIT: Duration = Duration::from_secs(120);
+/// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < MAX_WAIT, "it never happened: {what}");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
 
 /// A yard with a server that agents reach by a proxy, so that it keeps its address when it is started again.
 pub(crate) struct Scene {

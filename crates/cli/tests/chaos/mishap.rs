@@ -1,8 +1,7 @@
 //! What befalls an agent and its server while work runs: killed, both at once, cut off. The task is done once, and the
 //! log tells the story.
 
-use crate::agent::{Job, Scene, is_over, lines};
-use crate::fault::until;
+use crate::agent::{Job, Scene, is_over, lines, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +11,9 @@ const LONG: Duration = Duration::from_secs(120);
 /// A lease that is meant to run out.
 const SHORT: Duration = Duration::from_secs(2);
 /// Tasks of the batch in whose middle the server is killed.
-const BATCH: usize = 60;
+const BATCH: usize = 40;
 /// The server is killed when so many of them have had their effect.
-const KILLED_AT: [usize; 2] = [8, 32];
+const KILLED_AT: [usize; 2] = [8, 24];
 
 /// One attempt after the other: generation, agent, outcome.
 fn attempts(all: &[(i64, &str, &str)]) -> Vec<(i64, String, String)> {
