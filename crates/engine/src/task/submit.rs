@@ -10,7 +10,7 @@ use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind}
 use tiltyard_model::task::{CHANGE_KIND, OnDependencyFailure, Spec, State, first_state};
 use tiltyard_model::time::TimeMs;
 use tiltyard_store::task::{Found, Insert, by_key, insert};
-use tiltyard_store::unique::{Hold, put};
+use tiltyard_store::unique::{self, Hold};
 
 /// What became of a submission.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,12 +68,7 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     }
     if let (Some(hash), Some(unique)) = (hash, &spec.unique) {
         let until = unique.for_ms.map(|held| act.now.wall.saturating_add(held));
-        // Whose hold is over may not have been told yet; its row must not come to life again at a restart.
-        if let Some(before) = act.memory.unique.holder(hash, TimeMs::MIN) {
-            tiltyard_store::unique::end(act.tx, before).map_err(refusal_of)?;
-        }
-        put(act.tx, Hold { task: key, hash, until }).map_err(refusal_of)?;
-        act.memory.hold(hash, key, until);
+        take_hold(act, Hold { task: key, hash, until })?;
     }
     let id = act.id(Noun::Task, key);
     Ok(Submitted { id, state, first: None, created_at: id.time_ms() })
@@ -83,8 +78,18 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
 pub(crate) fn hold(act: &mut Act<'_>, key: i64, spec: &Spec, scope: i64) -> Result<(), Refusal> {
     let Some(unique) = spec.unique.as_ref().filter(|unique| unique.for_ms.is_none()) else { return Ok(()) };
     let hash = hash_of(scope, &unique.key);
-    put(act.tx, Hold { task: key, hash, until: None }).map_err(refusal_of)?;
-    act.memory.hold(hash, key, None);
+    take_hold(act, Hold { task: key, hash, until: None })
+}
+
+/// Takes a hold from whoever had it: one that is over may not have been swept up yet, and its row must not come to
+/// life again at a restart.
+fn take_hold(act: &mut Act<'_>, hold: Hold) -> Result<(), Refusal> {
+    let Hold { task, hash, until } = hold;
+    if let Some(before) = act.memory.unique.holder(hash, TimeMs::MIN) {
+        unique::end(act.tx, before).map_err(refusal_of)?;
+    }
+    unique::put(act.tx, hold).map_err(refusal_of)?;
+    act.memory.hold(hash, task, until);
     Ok(())
 }
 
