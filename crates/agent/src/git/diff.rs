@@ -5,7 +5,7 @@
 //! lines behind a `.gitattributes` that it brings along. For the file list they do not count at all.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -137,11 +137,23 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// How much of a file is read at once for its digest, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+
 /// SHA-256 of a file's bytes, as hex.
 pub(crate) fn sha256_of_file(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut digest = Sha256::new();
-    let bytes = std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-    Ok((hex(&digest.finalize()), bytes))
+    let (mut digest, mut bytes) = (Sha256::new(), 0);
+    let mut file = std::io::BufReader::with_capacity(READ_BYTES, std::fs::File::open(path)?);
+    loop {
+        let part = file.fill_buf()?;
+        if part.is_empty() {
+            return Ok((hex(&digest.finalize()), bytes));
+        }
+        digest.update(part);
+        let length = part.len();
+        bytes += length as u64;
+        file.consume(length);
+    }
 }
 
 fn too_large(error: GitError) -> GitError {

@@ -137,7 +137,7 @@ impl Mirrors {
 
     /// A repository registered anew at another place gets another folder.
     fn place(&self, source: &Source) -> (PathBuf, Arc<Locks>) {
-        let digest = format!("{:x}", Sha256::digest(source.location.as_bytes()));
+        let digest = super::diff::hex(&Sha256::digest(source.location.as_bytes()));
         let dir = self.root.join(format!("{}-{}.git", source.name, &digest[..12]));
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = locks.entry(dir.clone()).or_default().clone();

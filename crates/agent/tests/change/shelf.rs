@@ -115,7 +115,8 @@ async fn keep(
     if kept.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok() {
         return problem(503, "shutting_down");
     }
-    assert_eq!(format!("{:x}", Sha256::digest(&bytes)), sha256, "the digest is that of the bytes");
+    let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, sha256, "the digest is that of the bytes");
     let (task, generation) = (query.task.expect("names its task"), query.generation.expect("and generation"));
     let mut things = kept.things.lock().expect("is whole");
     let name = query.name.unwrap_or_default();

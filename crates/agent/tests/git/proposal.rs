@@ -17,6 +17,10 @@ fn file<'p>(proposal: &'p Proposal, path: &str) -> &'p tiltyard_agent::git::File
         .unwrap_or_else(|| panic!("{path} in {:?}", proposal.files))
 }
 
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 // C11: own objects, the up-to-date base, the branch's name.
 #[tokio::test]
 async fn c11_a_clone_stands_on_the_newest_base_and_shares_nothing() {
@@ -71,7 +75,7 @@ async fn c11_a_proposal_holds_commits_and_leftovers_alike() {
     let range = format!("{}...{}", proposal.base, proposal.head);
     let theirs = world.try_git("repos/app", &["diff", "--full-index", "--binary", &range]).stdout;
     assert_eq!(std::fs::read(&proposal.diff.path).unwrap(), theirs);
-    assert_eq!(proposal.diff.sha256, format!("{:x}", Sha256::digest(&theirs)));
+    assert_eq!(proposal.diff.sha256, hex(&theirs));
     assert_eq!(world.git("repos/app", &["rev-parse", "FETCH_HEAD"]), proposal.head.as_str());
     assert_eq!(
         world.git("repos/app", &["log", "-1", "--format=%an %ae %at %B", "FETCH_HEAD"]),
@@ -395,7 +399,7 @@ async fn c21_a_bundle_that_is_not_what_was_announced_is_refused() {
     world.write("outside/garbage", "# v2 git bundle\nnonsense");
     let mut garbage = good.clone();
     garbage.file = Some(world.path("outside/garbage"));
-    garbage.sha256 = Some(format!("{:x}", Sha256::digest(b"# v2 git bundle\nnonsense")));
+    garbage.sha256 = Some(hex(b"# v2 git bundle\nnonsense"));
     assert_eq!(code(garbage).await, RefusedCode::BadBundle);
     attempt.mirror.import(&good).await.unwrap();
     attempt.mirror.import(&good).await.unwrap();
