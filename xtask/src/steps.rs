@@ -1,5 +1,6 @@
 //! The steps of `make check` and `make test`: each one named, timed, and run even when an earlier one failed.
 
+mod postgres;
 mod runner;
 
 use crate::tally::Tally;
@@ -56,6 +57,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
         step("supply", &mut || runner.deny())?;
     }
     if extent == Extent::Test {
+        step("postgres", &mut || postgres::there())?;
         step("tests", &mut || runner.tests(filter))?;
         if filter.is_empty() {
             step("doc tests", &mut || runner.doc_tests())?;

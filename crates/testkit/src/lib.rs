@@ -1,9 +1,14 @@
-//! Dev-only: a real server on port 0, a client for it, a fake agent, a network that can be cut.
+//! Dev-only: a real server on port 0, a client for it, a fake agent, a network that can be cut, a throwaway PostgreSQL.
 
+#[cfg(feature = "server")]
 pub mod agent;
+pub mod postgres;
 pub mod proxy;
+#[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "server")]
 pub use agent::FakeAgent;
 pub use proxy::Proxy;
+#[cfg(feature = "server")]
 pub use server::{ADMIN_TOKEN, TestServer};
