@@ -25,7 +25,7 @@ use inbox::Inbox;
 use std::sync::Arc;
 use std::time::Instant;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_store::sqlite::Writer;
+use tiltyard_store::Writer;
 use tokio::sync::{broadcast, oneshot};
 
 /// Effects that may wait for their carrier; one that lags behind asks the store instead.

@@ -5,9 +5,10 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::Reader;
 /// A reading connection, at one moment of the store.
 pub use tiltyard_store::Rows;
-use tiltyard_store::sqlite::{Reader, Store};
+use tiltyard_store::sqlite::Store;
 use tokio::sync::Semaphore;
 
 /// How many reads run at once; more wait their turn.

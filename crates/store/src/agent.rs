@@ -47,5 +47,5 @@ pub fn put(tx: &Tx, agent: &Agent) -> Result<i64> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn delete(tx: &Tx, key: i64, now: TimeMs) -> Result<()> {
-    tx.run(sql!("agent/delete"), &[key.into(), now.into()]).map(drop)
+    tx.put(sql!("agent/delete"), &[key.into(), now.into()])
 }

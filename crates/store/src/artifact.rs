@@ -43,7 +43,7 @@ pub fn insert(tx: &Tx, new: &Artifact) -> Result<()> {
         new.attempt.map(|(task, _)| task.key()).into(),
         new.attempt.map(|(_, generation)| generation).into(),
     ];
-    tx.run(sql!("artifact/insert"), &parameters).map(drop)
+    tx.put(sql!("artifact/insert"), &parameters)
 }
 
 /// One row; `None` when there is none, or the id is of another store.

@@ -57,7 +57,7 @@ pub fn append(tx: &Tx, entry: &Entry) -> Result<()> {
         (&entry.prev_hash).into(),
         (&entry.hash).into(),
     ];
-    tx.run(sql!("audit/append"), &parameters).map(drop)
+    tx.put(sql!("audit/append"), &parameters)
 }
 
 /// The end of every chain.

@@ -1,6 +1,7 @@
 //! What a face sees of a database: statements by name, values, rows.
 
 use crate::error::{Error, Result};
+use crate::postgres::value::cell;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// A statement: its name and its text for each database.
@@ -10,14 +11,17 @@ pub(crate) struct Statement {
     pub name: &'static str,
     /// The text for SQLite.
     pub sqlite: &'static str,
+    /// The text for PostgreSQL.
+    pub postgres: &'static str,
 }
 
-/// The statement of `sqlite/<name>.sql`.
+/// The statement of `sqlite/<name>.sql` and `postgres/<name>.sql`.
 macro_rules! sql {
     ($name:literal) => {{
         const STATEMENT: $crate::backend::Statement = $crate::backend::Statement {
             name: $name,
             sqlite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/postgres/", $name, ".sql")),
         };
         &STATEMENT
     }};
@@ -78,13 +82,27 @@ impl rusqlite::ToSql for Value<'_> {
 
 /// One row of an answer; columns by place, from 0.
 pub(crate) struct Row<'a> {
-    pub(crate) inner: &'a rusqlite::Row<'a>,
+    pub(crate) inner: Inner<'a>,
     pub(crate) statement: &'static str,
+}
+
+/// A row as its database gives it.
+pub(crate) enum Inner<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
     fn value(&self, place: usize) -> Result<ValueRef<'_>> {
-        self.inner.get_ref(place).map_err(|error| self.unreadable(format!("column {place}: {error}")))
+        match self.inner {
+            Inner::Sqlite(row) => row.get_ref(place).map_err(|error| self.odd(place, &error)),
+            Inner::Postgres(row) => cell(row, place).map_err(|error| self.odd(place, &error)),
+        }
+    }
+
+    #[cold]
+    fn odd(&self, place: usize, error: &dyn std::error::Error) -> Error {
+        self.unreadable(format!("column {place}: {error}"))
     }
 
     /// The refusal of a row that holds what no word stands for.

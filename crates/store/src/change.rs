@@ -60,7 +60,7 @@ pub fn insert(tx: &Tx, new: &Found) -> Result<()> {
         (&record).into(),
         change.updated_at.into(),
     ];
-    tx.run(sql!("change/insert"), &parameters).map(drop)
+    tx.put(sql!("change/insert"), &parameters)
 }
 
 /// Writes what has changed of a change; false when it is not in the state `from`.
@@ -141,7 +141,7 @@ pub fn unfinished(rows: &Rows, scope: i64, repository: &str) -> Result<Option<Id
 pub fn keep_proposal(tx: &Tx, change: i64, proposal: &Proposal) -> Result<()> {
     let record = json(proposal);
     let parameters = [change.into(), proposal.heads.generation.into(), (&record).into()];
-    tx.run(sql!("change/keep_proposal"), &parameters).map(drop)
+    tx.put(sql!("change/keep_proposal"), &parameters)
 }
 
 /// What the attempts proposed, newest first.
@@ -158,7 +158,7 @@ pub fn proposals(rows: &Rows, change: i64, limit: u32) -> Result<Vec<Proposal>> 
 /// When the store is broken or the disk is full.
 pub fn keep_check(tx: &Tx, change: i64, round: &Round) -> Result<()> {
     let record = json(round);
-    tx.run(sql!("change/keep_check"), &[change.into(), round.task.key().into(), (&record).into()]).map(drop)
+    tx.put(sql!("change/keep_check"), &[change.into(), round.task.key().into(), (&record).into()])
 }
 
 /// The runs of the checks, newest first.

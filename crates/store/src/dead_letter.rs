@@ -80,7 +80,7 @@ pub fn insert(tx: &Tx, key: i64, scope: i64, task: i64, death: &Death<'_>) -> Re
         death.at.into(),
         death.attempts.into(),
     ];
-    tx.run(sql!("dead_letter/insert"), &parameters).map(drop)
+    tx.put(sql!("dead_letter/insert"), &parameters)
 }
 
 /// The task of a `retrying` letter died again: it is `pending`; false when it is not `retrying`.
@@ -129,7 +129,7 @@ pub fn shift(
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn delete(tx: &Tx, key: i64) -> Result<()> {
-    tx.run(sql!("dead_letter/delete"), &[key.into()]).map(drop)
+    tx.put(sql!("dead_letter/delete"), &[key.into()])
 }
 
 /// The letter of a task.

@@ -4,7 +4,7 @@
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a statement or a commit did not happen.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The disk is full: nothing was written, and it may be tried again once there is room (E2).
     #[error("the disk is full: {0}")]
@@ -12,6 +12,13 @@ pub enum Error {
     /// Somebody else holds the store.
     #[error("the store is busy: {0}")]
     Busy(String),
+    /// The connection to a shared store is gone, and with it the transaction: nothing of it happened. It may be tried again.
+    #[error("the connection to the database is lost: {0}")]
+    Lost(String),
+    /// The connection to a shared store was lost while it committed: nobody knows yet whether that happened, and nobody may
+    /// be told. [`crate::writer::Writer::resolve`] finds out (E2).
+    #[error("nobody knows yet whether the transaction was committed: {0}")]
+    Unknown(String),
     /// A constraint of the schema refused a row: a fault of ours, not of the caller.
     #[error("the store refused a row in {statement}: {reason}")]
     Constraint {
@@ -64,7 +71,7 @@ impl Error {
     pub fn is_storage(&self) -> bool {
         match self {
             Self::Full(_) | Self::Constraint { .. } | Self::Unreadable { .. } | Self::Broken { .. } => true,
-            Self::Busy(_) | Self::Newer { .. } | Self::Locked(_) => false,
+            Self::Busy(_) | Self::Lost(_) | Self::Unknown(_) | Self::Newer { .. } | Self::Locked(_) => false,
         }
     }
 }

@@ -96,7 +96,7 @@ pub fn append(tx: &Tx, event: &Append<'_>) -> Result<()> {
         event.task.into(),
         event.data.into(),
     ];
-    tx.run(sql!("event/append"), &parameters).map(drop)
+    tx.put(sql!("event/append"), &parameters)
 }
 
 /// Keeps how far a scope's own sequence is.
@@ -104,7 +104,7 @@ pub fn append(tx: &Tx, event: &Append<'_>) -> Result<()> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn advance_scope(tx: &Tx, scope: i64, last_seq: i64) -> Result<()> {
-    tx.run(sql!("scope/advance"), &[scope.into(), last_seq.into()]).map(drop)
+    tx.put(sql!("scope/advance"), &[scope.into(), last_seq.into()])
 }
 
 /// The first and the last seq that are kept; `(0, 0)` for an empty log.

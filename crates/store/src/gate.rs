@@ -105,7 +105,7 @@ pub fn insert(tx: &Tx, new: &Found) -> Result<()> {
         acts_at(gate).into(),
         gate.ended.as_ref().map(|ended| ended.at_ms).into(),
     ];
-    tx.run(sql!("gate/insert"), &parameters).map(drop)
+    tx.put(sql!("gate/insert"), &parameters)
 }
 
 /// When the clock does something to a gate: never, when its time-out means nothing or may not approve it.
@@ -130,7 +130,7 @@ pub fn update(tx: &Tx, found: &Found) -> Result<()> {
         (&record).into(),
         gate.ended.as_ref().map(|ended| ended.at_ms).into(),
     ];
-    tx.run(sql!("gate/update"), &parameters).map(drop)
+    tx.put(sql!("gate/update"), &parameters)
 }
 
 /// Keeps a vote, the `seq`th of its gate from 1.
@@ -140,7 +140,7 @@ pub fn update(tx: &Tx, found: &Found) -> Result<()> {
 pub fn keep_vote(tx: &Tx, gate: i64, seq: usize, vote: &Vote) -> Result<()> {
     let record = json(vote);
     let parameters = [gate.into(), (seq as i64).into(), (&vote.voter.identity).into(), (&record).into()];
-    tx.run(sql!("gate/keep_vote"), &parameters).map(drop)
+    tx.put(sql!("gate/keep_vote"), &parameters)
 }
 
 /// Which gates to list. Empty filters match everything.

@@ -45,7 +45,7 @@ pub fn put(tx: &Tx, key: &[u8], kept: &Kept, now: TimeMs) -> Result<()> {
         status.into(),
         (&kept.answer).into(),
     ];
-    tx.run(sql!("idempotency/put"), &parameters).map(drop)
+    tx.put(sql!("idempotency/put"), &parameters)
 }
 
 /// Forgets answers of windows that are past, at most `limit`; says how many.

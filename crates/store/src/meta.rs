@@ -26,7 +26,7 @@ pub fn get(rows: &Rows, key: &str) -> Result<Option<String>> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn put(tx: &Tx, key: &str, value: &str) -> Result<()> {
-    tx.run(sql!("meta/put"), &[key.into(), value.into()]).map(drop)
+    tx.put(sql!("meta/put"), &[key.into(), value.into()])
 }
 
 /// Reads what a store knows of itself; writes it with `seed` when it is new.

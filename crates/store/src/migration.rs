@@ -1,7 +1,8 @@
 //! Migrations (O10): numbered steps of the schema, each up and down, one transaction each.
 
+use crate::backend::sql;
 use crate::error::{Error, Result};
-use crate::rows::failure;
+use crate::rows::{Rows, failure};
 use rusqlite::Connection;
 use std::path::Path;
 use tiltyard_model::time::TimeMs;
@@ -13,8 +14,19 @@ pub struct Migration {
     pub version: i64,
     /// Its name.
     pub name: &'static str,
-    up: &'static str,
-    down: &'static str,
+    pub(crate) sqlite: Script,
+    pub(crate) postgres: Script,
+}
+
+/// What a step does to one kind of store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Script {
+    pub(crate) up: &'static str,
+    pub(crate) down: &'static str,
+}
+
+macro_rules! text {
+    ($($part:literal),+) => { include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $($part),+)) };
 }
 
 macro_rules! migration {
@@ -22,8 +34,14 @@ macro_rules! migration {
         Migration {
             version: $version,
             name: $name,
-            up: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/", $file, ".up.sql")),
-            down: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/", $file, ".down.sql")),
+            sqlite: Script {
+                up: text!("sqlite/migration/", $file, ".up.sql"),
+                down: text!("sqlite/migration/", $file, ".down.sql"),
+            },
+            postgres: Script {
+                up: text!("postgres/migration/", $file, ".up.sql"),
+                down: text!("postgres/migration/", $file, ".down.sql"),
+            },
         }
     };
 }
@@ -42,12 +60,11 @@ pub struct Applied {
     pub applied_at: Option<TimeMs>,
 }
 
-const LEDGER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/ledger.sql"));
-const RECORD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/record.sql"));
-const FORGET: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/forget.sql"));
-const VERSION: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/version.sql"));
-const COPY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/copy.sql"));
-const LIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/migration/list.sql"));
+const LEDGER: &str = sql!("migration/ledger").sqlite;
+const RECORD: &str = sql!("migration/record").sqlite;
+const FORGET: &str = sql!("migration/forget").sqlite;
+const VERSION: &str = sql!("migration/version").sqlite;
+const COPY: &str = sql!("migration/copy").sqlite;
 
 /// The version of the store's schema; 0 for a new one.
 pub(crate) fn version(connection: &Connection) -> Result<i64> {
@@ -66,7 +83,7 @@ pub(crate) fn up(connection: &Connection, backups: &Path, now: TimeMs) -> Result
 
 fn make(connection: &Connection, steps: &[Migration], backups: &Path, now: TimeMs) -> Result<()> {
     if ledger_is_there(connection)? {
-        refuse_newer(connection, steps)?;
+        refuse_newer(version(connection)?, steps)?;
     } else {
         connection.execute_batch(LEDGER).map_err(|error| failure("migration/ledger", &error))?;
     }
@@ -76,7 +93,7 @@ fn make(connection: &Connection, steps: &[Migration], backups: &Path, now: TimeM
         back_up(connection, backups, have, now)?;
     }
     lacking.into_iter().try_for_each(|step| {
-        one_transaction(connection, step.up, |connection| {
+        one_transaction(connection, step.sqlite.up, |connection| {
             connection.execute(RECORD, rusqlite::params![step.version, step.name, now])
         })
     })
@@ -103,41 +120,38 @@ fn back_up(connection: &Connection, folder: &Path, have: i64, now: TimeMs) -> Re
 /// # Errors
 /// When a step's `down` fails; the store is then as before that step.
 pub(crate) fn down(connection: &Connection, target: i64, backups: &Path, now: TimeMs) -> Result<()> {
-    refuse_newer(connection, ALL)?;
+    refuse_newer(version(connection)?, ALL)?;
     let have = version(connection)?;
     if have > target {
         back_up(connection, backups, have, now)?;
     }
     let undone = ALL.iter().rev().filter(|step| step.version > target && step.version <= have);
     for step in undone {
-        one_transaction(connection, step.down, |connection| connection.execute(FORGET, [step.version]))?;
+        one_transaction(connection, step.sqlite.down, |connection| {
+            connection.execute(FORGET, [step.version])
+        })?;
     }
     Ok(())
 }
 
-/// Every step that this program knows, and when it was made here.
-pub(crate) fn list(connection: &Connection) -> Result<Vec<Applied>> {
-    refuse_newer(connection, ALL)?;
-    let broken = |error: rusqlite::Error| failure("migration/list", &error);
-    let mut statement = connection.prepare(LIST).map_err(broken)?;
-    let rows = statement
-        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, TimeMs>(1)?)))
-        .map_err(broken)?;
-    let made: Vec<(i64, TimeMs)> = rows.collect::<rusqlite::Result<_>>().map_err(broken)?;
+/// Every step that this program knows, and when it was made in the store that is read.
+///
+/// # Errors
+/// [`Error::Newer`] when a newer program wrote the store; when it is broken.
+pub fn applied(rows: &Rows) -> Result<Vec<Applied>> {
+    listed(rows)
+}
+
+/// The same, of a store that has a ledger.
+pub(crate) fn listed(rows: &Rows) -> Result<Vec<Applied>> {
+    refuse_newer(rows.number(sql!("migration/version"), &[])?, ALL)?;
+    let made = rows.all(sql!("migration/list"), &[], |row| Ok((row.int(0)?, row.int(1)?)))?;
     let applied = |step: &Migration| Applied {
         version: step.version,
         name: step.name.to_owned(),
         applied_at: made.iter().find(|(version, _)| *version == step.version).map(|(_, at)| *at),
     };
     Ok(ALL.iter().map(applied).collect())
-}
-
-/// Every step that this program knows, and when it was made in the store that is read.
-///
-/// # Errors
-/// When the store is broken.
-pub fn applied(rows: &crate::rows::Rows) -> Result<Vec<Applied>> {
-    list(&rows.connection)
 }
 
 /// Every step, none of them made: a store that is not there yet.
@@ -152,9 +166,10 @@ fn ledger_is_there(connection: &Connection) -> Result<bool> {
     connection.table_exists(None, "migration").map_err(|error| failure("migration/ledger", &error))
 }
 
-fn refuse_newer(connection: &Connection, steps: &[Migration]) -> Result<()> {
-    let (found, known) = (version(connection)?, steps.last().map_or(0, |step| step.version));
-    if found > known { Err(Error::Newer { found, known }) } else { Ok(()) }
+/// The version as it is, unless a newer program wrote the store.
+pub(crate) fn refuse_newer(found: i64, steps: &[Migration]) -> Result<i64> {
+    let known = steps.last().map_or(0, |step| step.version);
+    if found > known { Err(Error::Newer { found, known }) } else { Ok(found) }
 }
 
 fn one_transaction(

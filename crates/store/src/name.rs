@@ -72,7 +72,7 @@ pub fn put_scope(tx: &Tx, scope: &Scope) -> Result<i64> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn delete_scope(tx: &Tx, key: i64, now: TimeMs) -> Result<()> {
-    tx.run(sql!("scope/delete"), &[key.into(), now.into()]).map(drop)
+    tx.put(sql!("scope/delete"), &[key.into(), now.into()])
 }
 
 /// The last number of a scope's own sequence of events, also of a deleted one.

@@ -89,7 +89,7 @@ pub fn put(tx: &Tx, scope: i64, repository: &Repository) -> Result<()> {
         repository.created_at.into(),
         repository.probed_at.into(),
     ];
-    tx.run(sql!("repository/put"), &parameters).map(drop)
+    tx.put(sql!("repository/put"), &parameters)
 }
 
 /// Forgets a repository; false when there was none.

@@ -1,16 +1,26 @@
 //! A connection as the faces see it: [`Rows`] reads, [`Tx`] also writes.
 
-use crate::backend::{Row, Statement, Value};
+use crate::backend::{Inner, Row, Statement, Value};
 use crate::error::{Error, Result};
 use crate::forge::Forge;
+use crate::postgres::queue::Expect;
+use crate::postgres::session::Session;
 use rusqlite::Connection;
 use std::ops::Deref;
 use tiltyard_model::id::{Id, Noun};
 
 /// Reads rows, inside whatever transaction its connection is in.
 pub struct Rows {
-    pub(crate) connection: Connection,
+    pub(crate) base: Base,
     pub(crate) forge: Forge,
+}
+
+/// The connection.
+pub(crate) enum Base {
+    /// Of the embedded store.
+    Sqlite(Connection),
+    /// Of a shared store.
+    Postgres(Box<Session>),
 }
 
 impl Rows {
@@ -31,13 +41,20 @@ impl Rows {
         parameters: &[Value<'_>],
         mut each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut prepared = self.prepare(statement)?;
+        let connection = match &self.base {
+            Base::Sqlite(connection) => connection,
+            Base::Postgres(session) => {
+                let found = session.query(statement, parameters)?;
+                return found.iter().map(|row| each(&of_postgres(row, statement))).collect();
+            }
+        };
+        let mut prepared = prepare(connection, statement)?;
         let mut rows = prepared
             .query(rusqlite::params_from_iter(parameters))
             .map_err(|e| failure(statement.name, &e))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(|error| failure(statement.name, &error))? {
-            found.push(each(&Row { inner: row, statement: statement.name })?);
+            found.push(each(&Row { inner: Inner::Sqlite(row), statement: statement.name })?);
         }
         Ok(found)
     }
@@ -49,12 +66,19 @@ impl Rows {
         parameters: &[Value<'_>],
         each: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut prepared = self.prepare(statement)?;
+        let connection = match &self.base {
+            Base::Sqlite(connection) => connection,
+            Base::Postgres(session) => {
+                let found = session.query(statement, parameters)?;
+                return found.first().map(|row| each(&of_postgres(row, statement))).transpose();
+            }
+        };
+        let mut prepared = prepare(connection, statement)?;
         let mut rows = prepared
             .query(rusqlite::params_from_iter(parameters))
             .map_err(|e| failure(statement.name, &e))?;
         match rows.next().map_err(|error| failure(statement.name, &error))? {
-            Some(row) => each(&Row { inner: row, statement: statement.name }).map(Some),
+            Some(row) => each(&Row { inner: Inner::Sqlite(row), statement: statement.name }).map(Some),
             None => Ok(None),
         }
     }
@@ -63,10 +87,18 @@ impl Rows {
     pub(crate) fn number(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<i64> {
         Ok(self.one(statement, parameters, |row| row.opt_int(0))?.flatten().unwrap_or_default())
     }
+}
 
-    fn prepare(&self, statement: &'static Statement) -> Result<rusqlite::CachedStatement<'_>> {
-        self.connection.prepare_cached(statement.sqlite).map_err(|error| failure(statement.name, &error))
-    }
+/// A row of a shared store.
+pub(crate) fn of_postgres<'a>(row: &'a tokio_postgres::Row, statement: &'static Statement) -> Row<'a> {
+    Row { inner: Inner::Postgres(row), statement: statement.name }
+}
+
+fn prepare<'a>(
+    connection: &'a Connection,
+    statement: &'static Statement,
+) -> Result<rusqlite::CachedStatement<'a>> {
+    connection.prepare_cached(statement.sqlite).map_err(|error| failure(statement.name, &error))
 }
 
 /// Reads and writes inside a write transaction. Only the door makes one (architecture, invariant 4).
@@ -83,13 +115,54 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    /// Writes, and says how many rows it touched.
+    /// Writes, and says how many rows it touched. In a shared store that is a way there and back: use [`Tx::put`] or
+    /// [`Tx::must`] where nothing has to be decided by it.
     pub(crate) fn run(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<usize> {
-        let mut prepared = self.rows.prepare(statement)?;
-        prepared
-            .execute(rusqlite::params_from_iter(parameters))
-            .map_err(|error| failure(statement.name, &error))
+        match &self.rows.base {
+            Base::Sqlite(connection) => execute(connection, statement, parameters),
+            Base::Postgres(session) => session.run(statement, parameters),
+        }
     }
+
+    /// Writes, however many rows that touches. A shared store may send it later: before the next read, at the latest
+    /// with the commit. What goes wrong then costs the whole transaction.
+    pub(crate) fn put(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<()> {
+        match &self.rows.base {
+            Base::Sqlite(connection) => execute(connection, statement, parameters).map(drop),
+            Base::Postgres(session) => session.defer(statement, parameters, Expect::Any),
+        }
+    }
+
+    /// Writes one row that the caller knows to be there, and says whether it was. A shared store may send it later, as
+    /// with [`Tx::put`]: it says yes, and when that turns out to be wrong the whole transaction fails as
+    /// [`Error::Unreadable`], since memory and rows disagree.
+    pub(crate) fn must(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<bool> {
+        match &self.rows.base {
+            Base::Sqlite(connection) => Ok(execute(connection, statement, parameters)? == 1),
+            Base::Postgres(session) => session.defer(statement, parameters, Expect::One).map(|()| true),
+        }
+    }
+
+    /// Sends what waits to be written, so that its errors show now. Nothing waits in an embedded store.
+    ///
+    /// # Errors
+    /// What the writes meet.
+    pub fn flush(&self) -> Result<()> {
+        match &self.rows.base {
+            Base::Sqlite(_) => Ok(()),
+            Base::Postgres(session) => session.flush(),
+        }
+    }
+}
+
+fn execute(
+    connection: &Connection,
+    statement: &'static Statement,
+    parameters: &[Value<'_>],
+) -> Result<usize> {
+    prepare(connection, statement)?
+        .execute(rusqlite::params_from_iter(parameters))
+        .map_err(|error| failure(statement.name, &error))
 }
 
 /// What an error of SQLite means for us (E2).

@@ -25,7 +25,7 @@ pub fn insert(tx: &Tx, sign_in: &SignIn, digest: &Digest) -> Result<()> {
         sign_in.token.into(),
         sign_in.expires.into(),
     ];
-    tx.run(sql!("sign_in/insert"), &parameters).map(drop)
+    tx.put(sql!("sign_in/insert"), &parameters)
 }
 
 /// Removes one; false when it was gone before.

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::forge::Forge;
-use crate::rows::{Rows, Tx, failure};
+use crate::rows::{Base, Rows, Tx, failure};
+use crate::writer::{Reader, Writer};
 use crate::{meta, migration};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -70,7 +71,8 @@ impl Store {
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         tune_writer(&connection, options.durability)?;
         migration::up(&connection, &options.folder.join(BACKUPS), options.now)?;
-        let mut tx = Tx { rows: Rows { connection, forge: Forge::new(&[]) } };
+        let base = Base::Sqlite(connection);
+        let mut tx = Tx { rows: Rows { base, forge: Forge::new(&[]) } };
         let kept = meta::load_or_make(&tx, options.seed)?;
         tx.rows.forge = Forge::new(kept.salt.as_bytes());
         let forge = tx.rows.forge.clone();
@@ -85,7 +87,7 @@ impl Store {
     pub fn reader(&self) -> Result<Reader> {
         let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         pragma(&connection, "cache_size", -READER_CACHE_KIB)?;
-        Ok(Reader { rows: Rows { connection, forge: self.forge.clone() } })
+        Ok(Reader { rows: Rows { base: Base::Sqlite(connection), forge: self.forge.clone() } })
     }
 
     /// A connection that moves the write-ahead log into the file, apart from the writer.
@@ -137,7 +139,8 @@ pub fn migrations(folder: &Path) -> Result<Vec<migration::Applied>> {
     if !path.exists() {
         return Ok(migration::none());
     }
-    migration::list(&connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    let base = Base::Sqlite(connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?);
+    migration::listed(&Rows { base, forge: Forge::new(&[]) })
 }
 
 /// Makes every step that a store lacks, with the server stopped.
@@ -213,145 +216,10 @@ fn pragma(connection: &Connection, name: &'static str, value: i64) -> Result<()>
     connection.pragma_update(None, name, value).map_err(|error| failure(name, &error))
 }
 
-/// The one connection that writes.
-pub struct Writer {
-    tx: Tx,
-}
-
-impl Writer {
-    /// What the door's deeds write through.
-    pub fn tx(&self) -> &Tx {
-        &self.tx
-    }
-
-    /// Begins a write transaction.
-    ///
-    /// # Errors
-    /// When the file cannot be locked or read.
-    pub fn begin(&self) -> Result<()> {
-        self.tx.control("begin", "BEGIN IMMEDIATE")
-    }
-
-    /// Commits: when this is `Ok`, all of it is on disk.
-    ///
-    /// # Errors
-    /// [`Error::Full`]: nothing of it happened. [`Error::Broken`]: nobody knows; the program must end (E2).
-    pub fn commit(&self) -> Result<()> {
-        self.tx.control("commit", "COMMIT")
-    }
-
-    /// Takes the whole transaction back.
-    ///
-    /// # Errors
-    /// When the file is broken.
-    pub fn rollback(&self) -> Result<()> {
-        if self.tx.rows.connection.is_autocommit() {
-            return Ok(());
-        }
-        self.tx.control("rollback", "ROLLBACK")
-    }
-
-    /// Marks a point to come back to.
-    ///
-    /// # Errors
-    /// When the file is broken or the disk is full.
-    pub fn save(&self) -> Result<()> {
-        self.tx.control("savepoint", "SAVEPOINT deed")
-    }
-
-    /// Keeps what came after the mark.
-    ///
-    /// # Errors
-    /// When the file is broken or the disk is full.
-    pub fn keep(&self) -> Result<()> {
-        self.tx.control("release", "RELEASE deed")
-    }
-
-    /// Takes back what came after the mark.
-    ///
-    /// # Errors
-    /// When the file is broken.
-    pub fn undo(&self) -> Result<()> {
-        self.tx.control("rollback to", "ROLLBACK TO deed")?;
-        self.tx.control("release", "RELEASE deed")
-    }
-}
-
-/// Inside a deed: what may be taken back without the rest of it.
-impl Tx {
-    /// Marks a point to come back to.
-    ///
-    /// # Errors
-    /// When the file is broken or the disk is full.
-    pub fn save_part(&self) -> Result<()> {
-        self.control("savepoint", "SAVEPOINT part")
-    }
-
-    /// Keeps what came after the mark.
-    ///
-    /// # Errors
-    /// When the file is broken or the disk is full.
-    pub fn keep_part(&self) -> Result<()> {
-        self.control("release", "RELEASE part")
-    }
-
-    /// Takes back what came after the mark.
-    ///
-    /// # Errors
-    /// When the file is broken.
-    pub fn undo_part(&self) -> Result<()> {
-        self.control("rollback to", "ROLLBACK TO part")?;
-        self.control("release", "RELEASE part")
-    }
-
-    fn control(&self, name: &'static str, text: &'static str) -> Result<()> {
-        let prepared = self.rows.connection.prepare_cached(text);
-        prepared
-            .and_then(|mut statement| statement.execute([]))
-            .map(drop)
-            .map_err(|error| failure(name, &error))
-    }
-}
-
-/// A connection that only reads.
-pub struct Reader {
-    rows: Rows,
-}
-
-impl Reader {
-    /// Reads from one moment of the store: everything inside sees the same.
-    ///
-    /// # Errors
-    /// What `read` says, or a broken file.
-    pub fn read<T, E: From<Error>>(
-        &self,
-        read: impl FnOnce(&Rows) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
-        let control = |name, text| {
-            self.rows.connection.execute_batch(text).map_err(|error| E::from(failure(name, &error)))
-        };
-        control("begin", "BEGIN DEFERRED")?;
-        let found = read(&self.rows);
-        control("end", "COMMIT")?;
-        found
-    }
-}
-
-/// Ends what a reader is reading, from another thread.
-pub struct Interrupter(rusqlite::InterruptHandle);
-
-impl Interrupter {
-    /// Ends the read under way; it fails as [`Error::Busy`].
-    pub fn interrupt(&self) {
-        self.0.interrupt();
-    }
-}
-
-impl Reader {
-    /// What ends its reads: a read that never ends would keep the write-ahead log from being used anew (E6).
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.rows.connection.get_interrupt_handle())
-    }
+/// A word of the transaction itself.
+pub(crate) fn control(connection: &Connection, name: &'static str, text: &'static str) -> Result<()> {
+    let prepared = connection.prepare_cached(text);
+    prepared.and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| failure(name, &error))
 }
 
 /// Moves the write-ahead log into the file.

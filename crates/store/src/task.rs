@@ -94,7 +94,7 @@ pub fn insert(tx: &Tx, new: &Insert<'_>) -> Result<()> {
         spec.unique.as_ref().map(|unique| unique.key.as_str()).into(),
         spec.unique.as_ref().and_then(|unique| unique.for_ms).into(),
     ];
-    tx.run(sql!("task/insert"), &parameters)?;
+    tx.put(sql!("task/insert"), &parameters)?;
     spec.depends_on.iter().try_for_each(|on| dependency::put(tx, new.key, on.key()))
 }
 
@@ -161,7 +161,7 @@ pub fn claim(tx: &Tx, claim: &Claim<'_>, names: Names<'_>) -> Result<Option<Foun
 
 /// Moves the finished attempt out of the task's row, before another takes its place.
 fn keep_attempt(tx: &Tx, key: i64) -> Result<()> {
-    tx.run(sql!("attempt/keep"), &[key.into()]).map(drop)
+    tx.put(sql!("attempt/keep"), &[key.into()])
 }
 
 /// The end of an attempt to write.
@@ -213,7 +213,7 @@ pub fn settle(tx: &Tx, end: &Settle<'_>) -> Result<bool> {
         end.stop.map(Stop::code).into(),
         end.reason.into(),
     ];
-    Ok(tx.run(sql!("task/settle"), &parameters)? == 1)
+    tx.must(sql!("task/settle"), &parameters)
 }
 
 /// A move outside an attempt.
@@ -253,7 +253,7 @@ pub fn shift(tx: &Tx, step: &Move<'_>) -> Result<bool> {
         step.to.is_final().then_some(step.now).into(),
         step.reason.into(),
     ];
-    Ok(tx.run(sql!("task/shift"), &parameters)? == 1)
+    tx.must(sql!("task/shift"), &parameters)
 }
 
 /// Starts a task's life anew: attempts fresh, perhaps with other fields. The caller moves it by [`shift`] after.
@@ -272,7 +272,7 @@ pub fn renew(tx: &Tx, key: i64, spec: &Spec, lane: i64) -> Result<()> {
         spec.run_at.into(),
         spec.deadline.into(),
     ];
-    tx.run(sql!("task/renew"), &parameters).map(drop)
+    tx.put(sql!("task/renew"), &parameters)
 }
 
 /// Writes the fields that a person may change.
@@ -290,7 +290,7 @@ pub fn patch(tx: &Tx, key: i64, spec: &Spec, lane: i64) -> Result<()> {
         spec.run_at.into(),
         spec.deadline.into(),
     ];
-    tx.run(sql!("task/patch"), &parameters).map(drop)
+    tx.put(sql!("task/patch"), &parameters)
 }
 
 /// Keeps what an agent says of its progress; absent parts stay. False when the generation does not run.
@@ -305,7 +305,7 @@ pub fn progress(
     message: Option<&str>,
 ) -> Result<bool> {
     let parameters = [key.into(), generation.into(), progress.into(), message.into()];
-    Ok(tx.run(sql!("task/progress"), &parameters)? == 1)
+    tx.must(sql!("task/progress"), &parameters)
 }
 
 /// Keeps the length of a lease and whose it is, where a renewal changes either; false when the generation does not run.
@@ -320,7 +320,7 @@ pub fn prolong(
     instance: Option<&str>,
 ) -> Result<bool> {
     let parameters = [key.into(), generation.into(), lease_ms.into(), instance.into()];
-    Ok(tx.run(sql!("task/prolong"), &parameters)? == 1)
+    tx.must(sql!("task/prolong"), &parameters)
 }
 
 /// Keeps how the stop of a cancelled attempt stands; false when that generation has no stop under way.
@@ -339,7 +339,7 @@ pub fn stop(tx: &Tx, key: i64, generation: i64, stop: Stop) -> Result<bool> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn link_change(tx: &Tx, key: i64, change: i64) -> Result<()> {
-    tx.run(sql!("task/link_change"), &[key.into(), change.into()]).map(drop)
+    tx.put(sql!("task/link_change"), &[key.into(), change.into()])
 }
 
 /// Removes a task, its attempts and its dependencies for good.
@@ -350,7 +350,7 @@ pub fn delete(tx: &Tx, key: i64) -> Result<()> {
     for statement in
         [sql!("task/delete"), sql!("attempt/delete"), sql!("dependency/delete_all"), sql!("unique/end")]
     {
-        tx.run(statement, &[key.into()])?;
+        tx.put(statement, &[key.into()])?;
     }
     Ok(())
 }
@@ -377,7 +377,7 @@ pub fn attempt(rows: &Rows, key: i64, generation: i64) -> Result<Option<Attempt>
 /// When the store is broken or the disk is full.
 pub fn keep_payload(tx: &Tx, key: i64, payload: &str) -> Result<()> {
     keep_attempt(tx, key)?;
-    tx.run(sql!("attempt/keep_payload"), &[key.into(), payload.into()]).map(drop)
+    tx.put(sql!("attempt/keep_payload"), &[key.into(), payload.into()])
 }
 
 /// Why a dead or cancelled task is as it is, once its payload was deleted.
@@ -389,8 +389,8 @@ pub const PAYLOAD_DELETED: &str = "dead_letter_deleted";
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn forget_payload(tx: &Tx, key: i64) -> Result<()> {
-    tx.run(sql!("task/forget_payload"), &[key.into(), PAYLOAD_DELETED.into()])?;
-    tx.run(sql!("attempt/forget_payload"), &[key.into()]).map(drop)
+    tx.put(sql!("task/forget_payload"), &[key.into(), PAYLOAD_DELETED.into()])?;
+    tx.put(sql!("attempt/forget_payload"), &[key.into()])
 }
 
 /// The ids of keys.

@@ -41,7 +41,7 @@ pub fn put(tx: &Tx, scope: i64, kept: &Kept) -> Result<()> {
         (&task).into(),
         kept.updated_at.into(),
     ];
-    tx.run(sql!("template/put"), &parameters).map(drop)
+    tx.put(sql!("template/put"), &parameters)
 }
 
 /// Removes a template; false when there was none.

@@ -39,7 +39,7 @@ pub fn insert(tx: &Tx, token: &Token, digest: &Digest) -> Result<()> {
         token.agent.as_deref().into(),
         token.expires.into(),
     ];
-    tx.run(sql!("token/insert"), &parameters).map(drop)
+    tx.put(sql!("token/insert"), &parameters)
 }
 
 /// Every token whose end is not recorded, with its digest.
@@ -82,7 +82,7 @@ pub fn end(tx: &Tx, key: i64, now: TimeMs, revoked: Option<TimeMs>) -> Result<bo
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn used(tx: &Tx, key: i64, at: TimeMs) -> Result<()> {
-    tx.run(sql!("token/use"), &[key.into(), at.into()]).map(drop)
+    tx.put(sql!("token/use"), &[key.into(), at.into()])
 }
 
 /// Tokens all of whose scopes are among `scopes` (`None` for every token), newest first, ended ones too.

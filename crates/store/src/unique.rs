@@ -31,7 +31,7 @@ pub fn all(rows: &Rows) -> Result<Vec<Hold>> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn put(tx: &Tx, hold: Hold) -> Result<()> {
-    tx.run(sql!("unique/put"), &[hold.task.into(), hold.hash.into(), hold.until.into()]).map(drop)
+    tx.put(sql!("unique/put"), &[hold.task.into(), hold.hash.into(), hold.until.into()])
 }
 
 /// Ends a hold.
@@ -39,5 +39,5 @@ pub fn put(tx: &Tx, hold: Hold) -> Result<()> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn end(tx: &Tx, task: i64) -> Result<()> {
-    tx.run(sql!("unique/end"), &[task.into()]).map(drop)
+    tx.put(sql!("unique/end"), &[task.into()])
 }

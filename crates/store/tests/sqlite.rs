@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use tempfile::TempDir;
-use tiltyard_store::sqlite::{Durability, Options, Store, Writer, version};
-use tiltyard_store::{Error, Rows, meta};
+use tiltyard_store::sqlite::{Durability, Options, Store, version};
+use tiltyard_store::{Error, Rows, Writer, meta};
 
 /// Checkpoint when the log is larger than this, as the engine's service does.
 const MOVE_BEYOND_BYTES: u64 = 1024 * 1024;

@@ -41,9 +41,10 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "tokio",
-        &["engine", "client", "server", "agent", "cli", "testkit", "bench"],
-        "rules, sentences and rows are not async",
+        &["store", "engine", "client", "server", "agent", "cli", "testkit", "bench"],
+        "rules and sentences are not async; the store's driver of PostgreSQL is, behind blocking faces",
     ),
+    ("tokio-postgres", &["store", "bench"], "only the store knows which database it is"),
 ];
 
 fn check(house: &House) -> Vec<Finding> {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Error;
+use tiltyard_store::Writer;
 use tiltyard_store::event::advance_scope;
-use tiltyard_store::sqlite::Writer;
 use tokio::sync::broadcast;
 
 /// Most deeds of one transaction.

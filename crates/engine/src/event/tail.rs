@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tiltyard_store::sqlite::Reader;
+use tiltyard_store::Reader;
 use tiltyard_store::{Error, event};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;

@@ -120,7 +120,7 @@ pub fn rate_starts(rows: &Rows, second: i64) -> Result<Vec<(i64, String, i64, u3
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn count_start(tx: &crate::rows::Tx, scope: i64, key: &str, second: i64, starts: u32) -> Result<()> {
-    tx.run(sql!("task/rate_count"), &[scope.into(), key.into(), second.into(), starts.into()]).map(drop)
+    tx.put(sql!("task/rate_count"), &[scope.into(), key.into(), second.into(), starts.into()])
 }
 
 /// Forgets starts before `second`.

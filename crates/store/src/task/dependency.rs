@@ -10,7 +10,7 @@ use tiltyard_model::task::OnDependencyFailure;
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn put(tx: &Tx, task: i64, on: i64) -> Result<()> {
-    tx.run(sql!("dependency/put"), &[task.into(), on.into()]).map(drop)
+    tx.put(sql!("dependency/put"), &[task.into(), on.into()])
 }
 
 /// Takes it away; false when it was not there.
@@ -59,5 +59,5 @@ pub fn failed(rows: &Rows, task: i64) -> Result<Option<i64>> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn recount(tx: &Tx, task: i64, waits_for: u32) -> Result<()> {
-    tx.run(sql!("dependency/recount"), &[task.into(), waits_for.into()]).map(drop)
+    tx.put(sql!("dependency/recount"), &[task.into(), waits_for.into()])
 }

@@ -3,8 +3,9 @@
 use tempfile::TempDir;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::scope::Scope;
-use tiltyard_store::sqlite::{Durability, Options, Store, Writer};
-use tiltyard_store::{Error, Rows, Tx, name};
+use tiltyard_store::sqlite::{Durability, Options, Store};
+use tiltyard_store::{Error, Rows, Tx, Writer, name, postgres};
+use tiltyard_testkit::postgres::{Cluster, Database};
 
 /// When every test begins.
 pub(crate) const NOW: i64 = 1_790_000_000_000;
@@ -12,13 +13,19 @@ pub(crate) const NOW: i64 = 1_790_000_000_000;
 /// One database.
 pub(crate) struct Body {
     writer: Writer,
-    _store: Store,
-    _folder: TempDir,
+    _store: Kept,
+}
+
+/// What must live as long as the database is used.
+enum Kept {
+    Sqlite { _store: Store, _folder: TempDir },
+    Postgres { _store: postgres::Store, _database: Database },
 }
 
 /// Says the same to every database.
 pub(crate) fn each(test: impl Fn(&Body)) {
     test(&Body::sqlite());
+    test(&Body::postgres());
 }
 
 impl Body {
@@ -31,7 +38,14 @@ impl Body {
             now: NOW,
         };
         let (store, writer) = Store::open(&options).expect("opens");
-        Self { writer, _store: store, _folder: folder }
+        Self { writer, _store: Kept::Sqlite { _store: store, _folder: folder } }
+    }
+
+    fn postgres() -> Self {
+        let database = Cluster::shared().database().expect("a database");
+        let options = postgres::Options::new(&database.url, [7; 16]);
+        let (store, writer) = postgres::Store::open(&options).expect("opens");
+        Self { writer, _store: Kept::Postgres { _store: store, _database: database } }
     }
 
     /// Writes in a transaction of its own.
@@ -45,7 +59,8 @@ impl Body {
     /// Tries to write, in a transaction that is taken back: gives the refusal.
     pub(crate) fn refused<T>(&self, write: impl FnOnce(&Tx) -> tiltyard_store::Result<T>) -> Error {
         self.writer.begin().expect("begins");
-        let refused = write(self.writer.tx()).err().expect("is refused");
+        let tx = self.writer.tx();
+        let refused = write(tx).and_then(|_| tx.flush()).expect_err("is refused");
         self.writer.rollback().expect("rolls back");
         refused
     }

@@ -1,0 +1,1 @@
+UPDATE agent SET deleted_at = $2 WHERE id = $1

@@ -1,0 +1,8 @@
+-- The newest of a digest within these scopes.
+SELECT f.id, f.scope, s.name, f.sha256, f.size, f.media_type, f.name, f.task, f.generation
+FROM artifact f
+JOIN scope s ON s.id = f.scope
+WHERE f.sha256 = $1
+  AND ($2::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($2::text::jsonb))))
+ORDER BY f.id DESC
+LIMIT 1

@@ -1,0 +1,2 @@
+INSERT INTO artifact (id, scope, sha256, size, media_type, name, task, generation)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

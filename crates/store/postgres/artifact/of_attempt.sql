@@ -1,0 +1,6 @@
+SELECT f.id, f.scope, s.name, f.sha256, f.size, f.media_type, f.name, f.task, f.generation
+FROM artifact f
+JOIN scope s ON s.id = f.scope
+WHERE f.task = $1 AND f.generation = $2 AND f.sha256 = $3
+ORDER BY f.id
+LIMIT 1

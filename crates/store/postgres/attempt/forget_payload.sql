@@ -1,0 +1,1 @@
+UPDATE attempt SET payload = NULL WHERE task = $1

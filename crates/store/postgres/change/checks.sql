@@ -1,0 +1,1 @@
+SELECT record FROM change_check WHERE change = $1 ORDER BY task DESC LIMIT $2

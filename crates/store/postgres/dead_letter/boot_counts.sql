@@ -1,0 +1,1 @@
+SELECT scope, status, count(*) FROM dead_letter GROUP BY scope, status ORDER BY scope, status

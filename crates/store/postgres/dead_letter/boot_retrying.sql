@@ -1,0 +1,1 @@
+SELECT task, id FROM dead_letter WHERE status = 1

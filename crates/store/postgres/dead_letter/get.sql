@@ -1,0 +1,1 @@
+SELECT * FROM dead_letter_named WHERE id = $1

@@ -1,0 +1,7 @@
+SELECT id FROM dead_letter
+WHERE ($1::text IS NULL OR scope IN (SELECT id FROM scope WHERE name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))))
+  AND ($2::smallint IS NULL OR status = $2)
+  AND ($3::text IS NULL OR category = $3)
+  AND ($4::text IS NULL OR fingerprint = $4)
+ORDER BY id
+LIMIT $5

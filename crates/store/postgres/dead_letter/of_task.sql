@@ -1,0 +1,1 @@
+SELECT id, status FROM dead_letter WHERE task = $1

@@ -1,0 +1,1 @@
+DELETE FROM dependency WHERE task = $1 AND depends_on = $2

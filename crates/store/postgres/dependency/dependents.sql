@@ -1,0 +1,1 @@
+SELECT task FROM dependency WHERE depends_on = $1 ORDER BY task

@@ -1,0 +1,1 @@
+SELECT epoch FROM event WHERE seq = $1

@@ -1,0 +1,7 @@
+SELECT g.id, g.scope, s.name, g.state, g.subject, g.change, g.record, g.opened_at
+FROM gate g
+JOIN scope s ON s.id = g.scope
+WHERE ($1::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
+  AND g.id < $2
+ORDER BY g.id DESC
+LIMIT $3 OFFSET $4

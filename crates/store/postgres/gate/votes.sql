@@ -1,0 +1,1 @@
+SELECT record FROM gate_vote WHERE gate = $1 ORDER BY seq

@@ -1,0 +1,1 @@
+SELECT id, queue, terms FROM lane ORDER BY id

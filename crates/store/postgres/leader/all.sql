@@ -1,0 +1,1 @@
+SELECT duty, server, until FROM leader ORDER BY duty

@@ -1,0 +1,1 @@
+DELETE FROM leader WHERE duty = $1 AND server = $2

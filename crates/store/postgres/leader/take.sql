@@ -1,0 +1,4 @@
+-- Takes a duty that is free or has ended, or renews one's own.
+INSERT INTO leader (duty, server, until) VALUES ($1, $2, $4)
+ON CONFLICT (duty) DO UPDATE SET server = excluded.server, until = excluded.until
+WHERE leader.server = excluded.server OR leader.until <= $3

@@ -1,0 +1,1 @@
+-- No twin: a shared store is backed up with its own tools (pg_dump, base backups), before a server of a newer program starts.

@@ -1,0 +1,1 @@
+DELETE FROM migration WHERE version = $1

@@ -1,0 +1,1 @@
+SELECT id, scope, name, settings FROM queue ORDER BY id

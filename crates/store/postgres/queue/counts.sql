@@ -1,0 +1,1 @@
+SELECT queue, state, count(*) FROM task GROUP BY queue, state

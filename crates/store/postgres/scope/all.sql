@@ -1,0 +1,1 @@
+SELECT id, name, description, created_at, last_seq FROM scope WHERE deleted_at IS NULL ORDER BY id

@@ -1,0 +1,1 @@
+SELECT last_seq FROM scope WHERE id = $1

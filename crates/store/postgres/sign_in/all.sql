@@ -1,0 +1,1 @@
+SELECT id, kind, token, expires_at, digest FROM sign_in ORDER BY id

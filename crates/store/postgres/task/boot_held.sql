@@ -1,0 +1,5 @@
+SELECT id, lane, generation, agent, instance, claim, lease_ms, started_at, timeout_ms, used, NULL::smallint, kind
+FROM task WHERE state = 3 AND state <> 5
+UNION ALL
+SELECT id, lane, generation, agent, instance, claim, lease_ms, started_at, timeout_ms, used, stop, kind
+FROM task WHERE stop IN (0, 1) AND state <> 3

@@ -1,0 +1,1 @@
+SELECT scope, key, second, starts FROM rate_start WHERE second >= $1

@@ -1,0 +1,2 @@
+-- `state <> 5` repeats the condition of the index, so that it is used.
+SELECT id, lane, ready_at, priority FROM task WHERE state = 2 AND state <> 5

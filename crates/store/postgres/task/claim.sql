@@ -1,0 +1,13 @@
+-- Generation and lease in one statement, and only for a task that is ready (E3). Many at once: each parameter is a list,
+-- one value a row; rows come back in any order.
+UPDATE task AS t
+SET state = 3, generation = t.generation + 1, agent = n.agent, instance = n.instance, claim = n.claim,
+    lease_ms = n.lease_ms, started_at = n.started_at, settled_at = NULL, outcome = NULL, result = NULL, error = NULL,
+    stop = NULL, progress = NULL, message = NULL
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+     AS n (id, agent, instance, claim, lease_ms, started_at)
+WHERE t.id = n.id AND t.state = 2
+RETURNING t.id, t.scope, t.queue, t.lane, t.state, t.generation, t.kind, t.title, t.payload, t.priority, t.extras,
+          t.created_by, t.ready_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.used, t.waits_for,
+          t.dependencies, t.unique_key, t.unique_for_ms, t.agent, t.instance, t.claim, t.lease_ms, t.started_at,
+          t.settled_at, t.outcome, t.result, t.error, t.stop, t.progress, t.message, t.ended_at, t.reason, t.change

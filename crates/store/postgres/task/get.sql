@@ -1,0 +1,1 @@
+SELECT * FROM task_named WHERE id = $1

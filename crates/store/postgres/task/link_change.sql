@@ -1,0 +1,1 @@
+UPDATE task SET change = $2 WHERE id = $1

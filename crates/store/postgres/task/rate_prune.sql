@@ -1,0 +1,1 @@
+DELETE FROM rate_start WHERE second < $1

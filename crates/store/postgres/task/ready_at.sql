@@ -1,0 +1,1 @@
+SELECT ready_at FROM task WHERE id = $1

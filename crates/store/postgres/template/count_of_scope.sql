@@ -1,0 +1,1 @@
+SELECT count(*) FROM template WHERE scope = $1

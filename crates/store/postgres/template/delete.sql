@@ -1,0 +1,1 @@
+DELETE FROM template WHERE scope = $1 AND name = $2

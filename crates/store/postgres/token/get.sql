@@ -1,0 +1,1 @@
+SELECT id, label, owner, groups, role, scopes, queues, agent, expires, last_used, revoked FROM token WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT task, hash, until FROM unique_key ORDER BY task

@@ -1,0 +1,2 @@
+-- Many at once: the parameter is a list.
+DELETE FROM unique_key WHERE task = ANY ($1::bigint[])

@@ -1,0 +1,1 @@
+-- No twin: the embedded store begins every write transaction with its own lock.

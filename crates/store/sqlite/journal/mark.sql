@@ -1,0 +1,1 @@
+-- No twin: the embedded store knows how its commits end.

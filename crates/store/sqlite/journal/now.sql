@@ -1,0 +1,1 @@
+-- No twin: the embedded store has the clock of its server.

@@ -1,0 +1,1 @@
+-- No twin: the one server of an embedded store has every duty.

@@ -1,0 +1,1 @@
+-- No twin: the library of the embedded store tells it.

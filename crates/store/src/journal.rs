@@ -1,0 +1,98 @@
+//! What each transaction of a shared store did to the memory that every server keeps. An embedded store has none of it.
+
+use crate::backend::{Row, Value, sql};
+use crate::error::{Error, Result};
+use crate::postgres::session::Session;
+use crate::rows::{Rows, Tx};
+use tiltyard_model::time::TimeMs;
+
+/// Most rows of the journal that the beginning of a transaction brings with it; who is further behind reads the rest by
+/// [`after`].
+pub const MAX_ENTRIES_OF_BEGIN: i64 = 256;
+
+/// A row of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: dense, drawn under the store's lock.
+    pub seq: i64,
+    /// The server whose transaction it was; with its process, so that a server started anew is another one.
+    pub server: String,
+    /// When, by the database's clock.
+    pub made_at: TimeMs,
+    /// What it did to memory, and what is to be done outside because of it.
+    pub steps: Vec<u8>,
+}
+
+/// What the beginning of a shared store's transaction tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The database's time, which decides; `None` in an embedded store.
+    pub now: Option<TimeMs>,
+    /// Which life of the database this is: another number after every restart and failover (E4).
+    pub incarnation: i64,
+    /// The number of the journal's last row; 0 when it is empty. Smaller than what was seen before: this is not the store
+    /// that was seen.
+    pub head: i64,
+    /// The rows after those that were seen, at most [`MAX_ENTRIES_OF_BEGIN`].
+    pub entries: Vec<Entry>,
+}
+
+/// The lock, then time and journal, in one way there and back. Each statement sees what was committed before it, so the
+/// journal is read as it is under the lock.
+pub(crate) fn begin(session: &Session, lock: i64, seen: i64) -> Result<Begun> {
+    let found = session.ask_rows(&[
+        (sql!("journal/lock"), &[Value::Int(lock)]),
+        (sql!("journal/begin"), &[]),
+        (sql!("journal/after"), &[Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)]),
+    ])?;
+    let [_, facts, entries] = found.as_slice() else { return Err(incomplete()) };
+    let facts = facts.first().map(|row| crate::rows::of_postgres(row, sql!("journal/begin")));
+    let facts = facts.ok_or_else(incomplete)?;
+    let entry = |row| entry_of(&crate::rows::of_postgres(row, sql!("journal/after")));
+    Ok(Begun {
+        now: Some(facts.int(0)?),
+        incarnation: facts.int(1)?,
+        head: facts.int(2)?,
+        entries: entries.iter().map(entry).collect::<Result<_>>()?,
+    })
+}
+
+fn incomplete() -> Error {
+    Error::Broken { statement: "journal/begin", reason: "an answer is missing".to_owned() }
+}
+
+/// At most `limit` rows after `seq`, in order.
+///
+/// # Errors
+/// When the store is broken.
+pub fn after(rows: &Rows, seq: i64, limit: i64) -> Result<Vec<Entry>> {
+    rows.all(sql!("journal/after"), &[seq.into(), limit.into()], entry_of)
+}
+
+/// The number of the last row; 0 when there is none.
+///
+/// # Errors
+/// When the store is broken.
+pub fn head(rows: &Rows) -> Result<i64> {
+    rows.number(sql!("journal/head"), &[])
+}
+
+/// Forgets the rows up to `seq`, which every server has followed.
+///
+/// # Errors
+/// When the store is broken.
+pub fn prune(tx: &Tx, seq: i64) -> Result<()> {
+    tx.put(sql!("journal/prune"), &[seq.into()])
+}
+
+/// The database's time.
+///
+/// # Errors
+/// When the store is broken.
+pub fn now(rows: &Rows) -> Result<TimeMs> {
+    rows.number(sql!("journal/now"), &[])
+}
+
+fn entry_of(row: &Row<'_>) -> Result<Entry> {
+    Ok(Entry { seq: row.int(0)?, server: row.text(1)?, made_at: row.int(2)?, steps: row.bytes(3)? })
+}

@@ -1,0 +1,219 @@
+//! The shared store: a PostgreSQL database that any number of servers use (O16).
+//!
+//! Each connection is driven by a runtime of its own on the thread that uses it. So a [`crate::writer::Writer`] and a
+//! [`crate::writer::Reader`] of a shared store block, and must be made and used on threads that may.
+
+mod address;
+mod failure;
+mod live;
+mod prepared;
+pub(crate) mod queue;
+pub(crate) mod schema;
+pub(crate) mod session;
+mod tls;
+pub(crate) mod value;
+
+use crate::backend::sql;
+use crate::error::Result;
+use crate::forge::Forge;
+use crate::meta;
+use crate::migration::Applied;
+use crate::rows::{Base, Rows, Tx};
+use crate::sqlite::Durability;
+use crate::writer::{Reader, Writer};
+use address::Address;
+use session::Session;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+use tiltyard_model::time::DurationMs;
+
+/// The oldest PostgreSQL that is known to do what is asked of it, as it numbers its versions.
+pub(crate) const OLDEST_VERSION: i64 = 140_000;
+/// The lock that puts all who write in line. One number for all stores of a database.
+pub(crate) const LOCK: i64 = 0x7469_6c74_7961_7264;
+/// How long the database may stay silent beyond its own limits before the connection is given up.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How to open a shared store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `postgres://…`, several hosts allowed. `sslmode` and `sslrootcert` as libpq has them: `require` and what is stricter
+    /// looks at the certificate.
+    pub url: String,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// 16 random bytes, used when the store is new.
+    pub seed: [u8; 16],
+    /// How long things may take.
+    pub patience: Patience,
+}
+
+impl Options {
+    /// The usual ones for this address.
+    pub fn new(url: impl Into<String>, seed: [u8; 16]) -> Self {
+        Self { url: url.into(), durability: Durability::Full, seed, patience: Patience::default() }
+    }
+}
+
+/// How long things may take in a transaction. Said in each transaction anew: what stands between (PgBouncer) may hand each
+/// one to another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// One statement of a writer.
+    pub statement_ms: DurationMs,
+    /// One statement of a reader.
+    pub read_ms: DurationMs,
+    /// Waiting for the lock of the store, and for others.
+    pub lock_ms: DurationMs,
+    /// A transaction in which nothing happens; then the database ends its session, so that a server that is frozen holds
+    /// nobody up.
+    pub idle_ms: DurationMs,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { statement_ms: 15_000, read_ms: 10_000, lock_ms: 10_000, idle_ms: 4_000 }
+    }
+}
+
+impl Patience {
+    /// The words that begin a transaction.
+    fn begin(&self, role: Role, durability: Durability) -> String {
+        let Self { statement_ms, read_ms, lock_ms, idle_ms } = self;
+        match role {
+            Role::Writer => {
+                let commit = if durability == Durability::Full { "on" } else { "off" };
+                format!(
+                    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {statement_ms}; \
+                     SET LOCAL lock_timeout = {lock_ms}; \
+                     SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; \
+                     SET LOCAL synchronous_commit = {commit}; SET LOCAL plan_cache_mode = force_generic_plan"
+                )
+            }
+            Role::Reader => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {read_ms}; \
+                 SET LOCAL idle_in_transaction_session_timeout = {read_ms}"
+            ),
+        }
+    }
+
+    /// When a database that says nothing is given up.
+    fn answer(&self) -> Duration {
+        let longest = self.statement_ms.max(self.read_ms).max(self.lock_ms);
+        Duration::from_millis(longest.unsigned_abs()) + SILENCE
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Writes.
+    Writer,
+    /// Reads from one moment of the store.
+    Reader,
+}
+
+/// What all connections of a store share.
+pub(crate) struct Shared {
+    config: tokio_postgres::Config,
+    tls: tls::Tls,
+    patience: Patience,
+    durability: Durability,
+    /// The newest line of time that was seen; a primary of an older one is not talked to any more.
+    line: AtomicI64,
+}
+
+/// An open shared store.
+pub struct Store {
+    shared: Arc<Shared>,
+    forge: Forge,
+    epoch: i64,
+    durability: Durability,
+}
+
+impl Store {
+    /// Connects, makes the store when there is none, and brings its schema up to date, all under the store's lock: servers
+    /// that start at once do it once.
+    ///
+    /// # Errors
+    /// [`crate::Error::Newer`] when a newer program wrote it, [`crate::Error::Locked`] when the address or the database
+    /// will not do, [`crate::Error::Lost`] when nothing answers.
+    pub fn open(options: &Options) -> Result<(Self, Writer)> {
+        let shared = Arc::new(share(options)?);
+        let mut tx = tx(&shared)?;
+        schema::up(&tx)?;
+        let kept = schema::locked(&tx, || meta::load_or_make(&tx, options.seed))?;
+        tx.rows.forge = Forge::new(kept.salt.as_bytes());
+        let forge = tx.rows.forge.clone();
+        let store = Self { shared, forge, epoch: kept.epoch, durability: options.durability };
+        Ok((store, Writer { tx }))
+    }
+
+    /// A further connection that only reads.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn reader(&self) -> Result<Reader> {
+        let session = Session::open(Arc::clone(&self.shared), Role::Reader)?;
+        Ok(Reader { rows: Rows { base: Base::Postgres(Box::new(session)), forge: self.forge.clone() } })
+    }
+
+    /// The ids of this store.
+    pub fn forge(&self) -> &Forge {
+        &self.forge
+    }
+
+    /// The epoch: grows with every restore (E9).
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// What an acknowledged write survives.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+/// Bytes that the store takes of its database, indexes included.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn size(rows: &Rows) -> Result<u64> {
+    Ok(rows.number(sql!("journal/sizes"), &[])?.unsigned_abs())
+}
+
+/// The steps of a store's schema and when each was made. Nothing is written.
+///
+/// # Errors
+/// [`crate::Error::Newer`] when a newer program wrote the store; when the database does not answer.
+pub fn migrations(options: &Options) -> Result<Vec<Applied>> {
+    schema::list(&tx(&Arc::new(share(options)?))?)
+}
+
+/// Makes every step that a store lacks.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn migrate_up(options: &Options) -> Result<()> {
+    Store::open(options).map(drop)
+}
+
+/// Takes steps back until the schema has `target`. What those steps held is gone.
+///
+/// # Errors
+/// As [`migrations`]; when a step back fails, the store is as before that step.
+pub fn migrate_down(options: &Options, target: i64) -> Result<()> {
+    schema::down(&tx(&Arc::new(share(options)?))?, target)
+}
+
+fn share(options: &Options) -> Result<Shared> {
+    let Address { config, tls } = Address::parse(&options.url)?;
+    let (patience, durability) = (options.patience, options.durability);
+    Ok(Shared { config, tls, patience, durability, line: AtomicI64::new(0) })
+}
+
+fn tx(shared: &Arc<Shared>) -> Result<Tx> {
+    let session = Session::open(Arc::clone(shared), Role::Writer)?;
+    Ok(Tx { rows: Rows { base: Base::Postgres(Box::new(session)), forge: Forge::new(&[]) } })
+}

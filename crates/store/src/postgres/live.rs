@@ -1,0 +1,213 @@
+//! One connection with what it has prepared, and how a row of statements goes out on it at once.
+
+use super::failure::failure;
+use super::prepared::Prepared;
+use super::queue::{Control, Part, Queue, What};
+use super::value::Column;
+use super::{OLDEST_VERSION, Role, Shared};
+use crate::backend::{Statement, Value, sql};
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
+
+/// What a statement brought.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It was done.
+    Done,
+    /// How many rows it touched.
+    Touched(u64),
+    /// Its rows.
+    Rows(Vec<Row>),
+}
+
+/// A question that goes out behind what waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) statement: &'static Statement,
+    pub(crate) parameters: &'a [Value<'a>],
+}
+
+/// How each statement ended, in order.
+pub(crate) type Ends = Vec<std::result::Result<Answer, tokio_postgres::Error>>;
+type Coming<'a> = Pin<Box<dyn Future<Output = std::result::Result<Answer, tokio_postgres::Error>> + 'a>>;
+
+/// A connection.
+pub(crate) struct Live {
+    client: Client,
+    driver: JoinHandle<()>,
+    prepared: HashMap<&'static str, Prepared>,
+    begin: String,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Live {
+    /// Connects to the first host that takes writes, and refuses a primary that is of an older line of time than one that was
+    /// seen.
+    pub(crate) async fn connect(shared: &Shared, role: Role) -> Result<Self> {
+        let dialled = shared.config.connect(shared.tls.clone()).await;
+        let (client, connection) = dialled.map_err(|error| match failure("connect", &error) {
+            Error::Lost(reason) => Error::Lost(format!("no host answers as a primary: {reason}")),
+            other => other,
+        })?;
+        // What ends the connection shows in whatever is asked next.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        let begin = shared.patience.begin(role, shared.durability);
+        let mut live = Self { client, driver, prepared: HashMap::new(), begin };
+        live.examine(shared).await?;
+        Ok(live)
+    }
+
+    async fn examine(&mut self, shared: &Shared) -> Result<()> {
+        let facts = self.alone(sql!("journal/facts")).await.map_err(|error| failure("facts", &error))?;
+        let [facts] = facts.as_slice() else {
+            return Err(Error::Broken { statement: "facts", reason: "no answer".to_owned() });
+        };
+        let (version, encoding): (i64, &str) = (facts.get(0), facts.get(1));
+        if version < OLDEST_VERSION {
+            let text = format!("the database is too old (version number {version}): PostgreSQL 14 or later");
+            return Err(Error::Locked(text));
+        }
+        if encoding != "UTF8" {
+            let text = format!("the database has the encoding {encoding}: create one with ENCODING 'UTF8'");
+            return Err(Error::Locked(text));
+        }
+        // Not every database that speaks PostgreSQL has such lines; then there is nothing to compare.
+        let line = self.alone(sql!("journal/line")).await.ok();
+        let line = line.and_then(|rows| rows.first().map(|row| row.get::<_, i64>(0))).unwrap_or_default();
+        let newest = shared.line.fetch_max(line, Ordering::Relaxed);
+        if line > 0 && line < newest {
+            let text = format!("a primary of an older line of time answers ({line} before {newest})");
+            return Err(Error::Lost(text));
+        }
+        Ok(())
+    }
+
+    async fn alone(
+        &self,
+        statement: &'static Statement,
+    ) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(statement.postgres, &[]).await
+    }
+
+    /// Several statements in one text.
+    pub(crate) async fn script(&self, name: &'static str, text: &str) -> Result<()> {
+        self.client.batch_execute(text).await.map_err(|error| failure(name, &error))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub(crate) fn cancel_token(&self) -> tokio_postgres::CancelToken {
+        self.client.cancel_token()
+    }
+
+    /// Prepares what these need and is not prepared yet, all at once.
+    pub(crate) async fn prepare(
+        &mut self,
+        statements: impl Iterator<Item = &'static Statement>,
+    ) -> Result<()> {
+        let mut lacking: Vec<&'static Statement> = Vec::new();
+        for statement in statements {
+            let known = self.prepared.contains_key(statement.name)
+                || lacking.iter().any(|other| other.name == statement.name);
+            if !known {
+                lacking.push(statement);
+            }
+        }
+        let mut coming: Vec<_> =
+            lacking.iter().map(|own| Box::pin(self.client.prepare(own.postgres))).collect();
+        let ends = in_turn(&mut coming).await;
+        drop(coming);
+        for (own, end) in lacking.into_iter().zip(ends) {
+            let statement = end.map_err(|error| failure(own.name, &error))?;
+            self.prepared.insert(own.name, Prepared::new(own, statement));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn prepared(&self, statement: &'static Statement) -> &Prepared {
+        self.prepared.get(statement.name).expect("everything is prepared before it is sent")
+    }
+
+    /// Sends all parts and the questions without waiting in between, and waits for their ends.
+    pub(crate) async fn send(&self, queue: &Queue, parts: &[Part], asks: &[Ask<'_>]) -> Ends {
+        let writes = parts.iter().map(|part| self.part(queue, part));
+        let asked = asks.iter().map(|ask| self.ask(*ask));
+        let mut coming: Vec<Coming<'_>> = writes.chain(asked).collect();
+        in_turn(&mut coming).await
+    }
+
+    fn part<'a>(&'a self, queue: &'a Queue, part: &'a Part) -> Coming<'a> {
+        match part.what {
+            What::Control(control) => Box::pin(async move {
+                self.client.batch_execute(&self.text(control)).await.map(|()| Answer::Done)
+            }),
+            What::Write(statement, _) => Box::pin(async move {
+                let own = &self.prepared(statement).statement;
+                let columns: Vec<Column<'_>> = (0..own.params().len())
+                    .map(|place| Column { queue, entries: &part.entries, place })
+                    .collect();
+                let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|own| own as _).collect();
+                self.client.execute(own, &columns).await.map(Answer::Touched)
+            }),
+        }
+    }
+
+    fn ask<'a>(&'a self, ask: Ask<'a>) -> Coming<'a> {
+        Box::pin(async move {
+            let own = &self.prepared(ask.statement).statement;
+            let parameters: Vec<&(dyn ToSql + Sync)> = ask.parameters.iter().map(|own| own as _).collect();
+            if own.columns().is_empty() {
+                return self.client.execute(own, &parameters).await.map(Answer::Touched);
+            }
+            self.client.query(own, &parameters).await.map(Answer::Rows)
+        })
+    }
+
+    fn text(&self, control: Control) -> std::borrow::Cow<'_, str> {
+        match control {
+            Control::Begin => self.begin.as_str().into(),
+            Control::Commit => "COMMIT".into(),
+            Control::Rollback => "ROLLBACK".into(),
+            Control::Save(depth) => format!("SAVEPOINT s{depth}").into(),
+            Control::Keep(depth) => format!("RELEASE s{depth}").into(),
+            Control::Undo(depth) => format!("ROLLBACK TO s{depth}; RELEASE s{depth}").into(),
+        }
+    }
+}
+
+/// Starts all of them in their order, then waits for each: answers come in the order of what was sent.
+async fn in_turn<F: Future + Unpin>(coming: &mut [F]) -> Vec<F::Output> {
+    let mut ends: Vec<Option<F::Output>> = Vec::with_capacity(coming.len());
+    std::future::poll_fn(|context| {
+        for own in coming.iter_mut() {
+            ends.push(match Pin::new(own).poll(context) {
+                Poll::Ready(end) => Some(end),
+                Poll::Pending => None,
+            });
+        }
+        Poll::Ready(())
+    })
+    .await;
+    let mut all = Vec::with_capacity(ends.len());
+    for (end, own) in ends.into_iter().zip(coming) {
+        all.push(match end {
+            Some(end) => end,
+            None => own.await,
+        });
+    }
+    all
+}

@@ -1,0 +1,421 @@
+//! A connection as [`crate::rows`] uses it: blocking, with a queue of writes before it, and made anew when it was lost.
+
+use super::failure::{ends_session, failure};
+use super::live::{Answer, Ask, Ends, Live};
+use super::queue::{Control, Expect, Part, Queue, What};
+use super::{Role, Shared};
+use crate::backend::{Statement, Value};
+use crate::error::{Error, Result};
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{CancelToken, Row};
+
+/// A connection. It must not be used on an asynchronous thread: it blocks.
+pub(crate) struct Session {
+    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
+    role: Role,
+    state: RefCell<State>,
+    cancel: Arc<Mutex<Option<CancelToken>>>,
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    /// Whether a transaction is under way, sent or waiting to be sent.
+    open: bool,
+    queue: Queue,
+    marks: Vec<Mark>,
+    /// Why the transaction can only be taken back.
+    failed: Option<Error>,
+}
+
+/// A point to come back to.
+struct Mark {
+    name: &'static str,
+    /// So many entries of the queue came before it.
+    at: usize,
+    /// The database knows it.
+    sent: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.state.get_mut().live = None;
+        if let Some(runtime) = self.runtime.take() {
+            // A session may be dropped on an asynchronous thread, which may not wait.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Session {
+    /// Connects.
+    pub(crate) fn open(shared: Arc<Shared>, role: Role) -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::io("start the driver of PostgreSQL", &error))?;
+        let session =
+            Self { runtime: Some(runtime), shared, role, state: RefCell::default(), cancel: Arc::default() };
+        session.connect(&mut session.state.borrow_mut())?;
+        Ok(session)
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("the runtime is there until the session is dropped")
+    }
+
+    fn connect(&self, state: &mut State) -> Result<()> {
+        state.live = None;
+        *self.cancel.lock() = None;
+        let live = self.wait(Live::connect(&self.shared, self.role))?;
+        *self.cancel.lock() = Some(live.cancel_token());
+        state.live = Some(live);
+        Ok(())
+    }
+
+    /// Waits for the database, but not for ever: one that is frozen answers nothing.
+    fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.shared.patience.answer();
+        self.runtime().block_on(async {
+            let text = "the database has not answered in time";
+            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::Lost(text.to_owned())))
+        })
+    }
+
+    /// Begins a transaction: sent together with what comes next.
+    pub(crate) fn begin(&self) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        state.reset();
+        if state.live.as_ref().is_none_or(Live::is_closed) {
+            self.connect(state)?;
+        }
+        state.open = true;
+        state.queue.control(Control::Begin);
+        Ok(())
+    }
+
+    /// The rows of a question, behind everything that waits.
+    pub(crate) fn query(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>> {
+        match self.ask(&[Ask { statement, parameters }])?.pop() {
+            Some(Answer::Rows(rows)) => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes now, and says how many rows that touched.
+    pub(crate) fn run(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<usize> {
+        match self.ask(&[Ask { statement, parameters }])?.pop() {
+            Some(Answer::Touched(count)) => Ok(count as usize),
+            Some(Answer::Rows(rows)) => Ok(rows.len()),
+            _ => Ok(0),
+        }
+    }
+
+    /// Several questions in one way there and back.
+    pub(crate) fn ask(&self, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
+        self.exchange(&mut self.state.borrow_mut(), asks)
+    }
+
+    /// The rows of several questions in one way there and back.
+    pub(crate) fn ask_rows(&self, asks: &[(&'static Statement, &[Value<'_>])]) -> Result<Vec<Vec<Row>>> {
+        let asks: Vec<Ask<'_>> =
+            asks.iter().map(|(statement, parameters)| Ask { statement, parameters }).collect();
+        let rows = |answer| match answer {
+            Answer::Rows(rows) => rows,
+            _ => Vec::new(),
+        };
+        Ok(self.ask(&asks)?.into_iter().map(rows).collect())
+    }
+
+    /// Several statements in one text, without parameters: a step of the schema.
+    pub(crate) fn script(&self, name: &'static str, text: &'static str) -> Result<()> {
+        self.flush()?;
+        let state = &mut *self.state.borrow_mut();
+        let live = state.live.as_ref().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
+        let done = self.wait(async { live.script(name, text).await });
+        done.map_err(|error| state.fail(error))
+    }
+
+    /// Writes some time before the next question, at the latest with the commit.
+    pub(crate) fn defer(
+        &self,
+        statement: &'static Statement,
+        parameters: &[Value<'_>],
+        expect: Expect,
+    ) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        state.queue.write(statement, parameters, expect);
+        if state.open && !state.queue.is_full() {
+            return Ok(());
+        }
+        self.exchange(state, &[]).map(drop)
+    }
+
+    /// Sends what waits.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.exchange(&mut self.state.borrow_mut(), &[]).map(drop)
+    }
+
+    /// Commits. [`Error::Unknown`] when nobody knows whether that happened.
+    pub(crate) fn commit(&self) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        if state.queue.has_doubts() {
+            // Who finds out after the commit that memory and rows disagree cannot take it back.
+            self.exchange(state, &[])?;
+        }
+        if let Some(error) = state.failed.clone() {
+            return Err(error);
+        }
+        state.marks.clear();
+        state.queue.control(Control::Commit);
+        let ended = self.exchange(state, &[]).map(drop);
+        if ended.is_ok() {
+            state.reset();
+        }
+        match ended {
+            Err(Error::Lost(reason)) => Err(Error::Unknown(reason)),
+            Err(Error::Busy(reason)) if state.live.is_none() => Err(Error::Unknown(reason)),
+            ended => ended,
+        }
+    }
+
+    /// Takes the transaction back; a lost connection has done it already.
+    pub(crate) fn rollback(&self) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        if !state.open {
+            return Ok(());
+        }
+        let begun = !matches!(state.queue.first(), Some(What::Control(Control::Begin)));
+        let over = state.live.is_none();
+        state.reset();
+        if !begun || over {
+            return Ok(());
+        }
+        state.queue.control(Control::Rollback);
+        // Whatever keeps it from being said ends the session, and the session's end takes the transaction back.
+        if self.exchange(state, &[]).is_err() {
+            state.live = None;
+        }
+        state.reset();
+        Ok(())
+    }
+
+    /// Marks a point to come back to. The database hears of it only when something behind it is sent before it is over.
+    pub(crate) fn save(&self, name: &'static str) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        let at = state.queue.len();
+        state.marks.push(Mark { name, at, sent: false });
+        Ok(())
+    }
+
+    /// Keeps what came after the mark.
+    pub(crate) fn keep(&self, name: &'static str) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        let Some((mark, depth)) = state.back_to(name) else { return Ok(()) };
+        if mark.sent {
+            state.queue.control(Control::Keep(depth));
+        }
+        Ok(())
+    }
+
+    /// Takes back what came after the mark.
+    pub(crate) fn undo(&self, name: &'static str) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        let Some((mark, depth)) = state.back_to(name) else { return Ok(()) };
+        if !mark.sent {
+            state.queue.truncate(mark.at);
+            return state.failed.clone().map_or(Ok(()), Err);
+        }
+        if state.live.is_none() {
+            return Err(state.failed.clone().unwrap_or_else(|| Error::Lost("it is gone".to_owned())));
+        }
+        state.queue.truncate(mark.at);
+        state.failed = None;
+        state.queue.control(Control::Undo(depth));
+        Ok(())
+    }
+
+    /// What ends its reads, from another thread.
+    pub(crate) fn canceller(&self) -> Canceller {
+        Canceller { token: Arc::clone(&self.cancel), shared: Arc::clone(&self.shared) }
+    }
+
+    /// Sends what waits and the questions, and waits for all of it.
+    fn exchange(&self, state: &mut State, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        if state.queue.is_empty() && asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        if state.live.is_none() {
+            if state.open {
+                return Err(Error::Lost("the transaction's connection is gone".to_owned()));
+            }
+            self.connect(state)?;
+        }
+        state.send_marks();
+        let queue = std::mem::take(&mut state.queue);
+        let mut told = self.once(state, &queue, asks);
+        // A connection that died while it was idle: nothing but the beginning was on its way.
+        if told.is_err() && state.live.is_none() && state.open && queue.len() == 1 && !asks.is_empty() {
+            state.failed = None;
+            told = match self.connect(state) {
+                Ok(()) => self.once(state, &queue, asks),
+                Err(error) => Err(state.fail(error)),
+            };
+        }
+        state.queue = queue;
+        state.queue.clear();
+        told
+    }
+
+    fn once(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
+        let (parts, ends) = self.converse(state, queue, asks).map_err(|error| state.fail(error))?;
+        self.judge(state, &parts, asks, ends)
+    }
+
+    fn converse(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<(Vec<Part>, Ends)> {
+        let live = state.live.as_mut().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
+        self.wait(async {
+            live.prepare(queue.statements().chain(asks.iter().map(|ask| ask.statement))).await?;
+            let parts = queue.parts(|statement| live.prepared(statement));
+            let ends = live.send(queue, &parts, asks).await;
+            Ok((parts, ends))
+        })
+    }
+
+    /// The first thing that went wrong is what went wrong; all behind it failed for that reason.
+    fn judge(&self, state: &mut State, parts: &[Part], asks: &[Ask<'_>], ends: Ends) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(asks.len());
+        for (place, end) in ends.into_iter().enumerate() {
+            let part = parts.get(place);
+            match end {
+                Ok(answer) if part.is_none() => answers.push(answer),
+                Ok(answer) => {
+                    if let Some(error) = part.and_then(|part| surprise(part, &answer)) {
+                        return Err(state.fail(error));
+                    }
+                }
+                Err(error) => {
+                    let name = part.map_or_else(|| asks[place - parts.len()].statement.name, name_of);
+                    if ends_session(&error) {
+                        state.live = None;
+                    }
+                    state.unmark(&parts[place.min(parts.len())..]);
+                    return Err(state.fail(failure(name, &error)));
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn name_of(part: &Part) -> &'static str {
+    match part.what {
+        What::Write(statement, _) => statement.name,
+        What::Control(Control::Begin) => "begin",
+        What::Control(Control::Commit) => "commit",
+        What::Control(_) => "savepoint",
+    }
+}
+
+/// Rows that are not as the writer's memory says.
+fn surprise(part: &Part, answer: &Answer) -> Option<Error> {
+    let (must, Answer::Touched(count)) = (part.must_touch()?, answer) else { return None };
+    let reason = format!("{count} of {must} rows were there: memory and rows disagree");
+    (*count != must).then(|| Error::Unreadable { statement: name_of(part), reason })
+}
+
+impl State {
+    fn reset(&mut self) {
+        self.open = false;
+        self.queue.clear();
+        self.marks.clear();
+        self.failed = None;
+    }
+
+    /// Outside of a transaction a failure is over with its statement.
+    fn fail(&mut self, error: Error) -> Error {
+        if matches!(error, Error::Lost(_)) {
+            self.live = None;
+        }
+        if self.open {
+            self.failed = Some(error.clone());
+        }
+        error
+    }
+
+    /// Savepoints among these never came to be.
+    fn unmark(&mut self, parts: &[Part]) {
+        for part in parts {
+            if let What::Control(Control::Save(depth)) = part.what {
+                self.marks[depth - 1].sent = false;
+            }
+        }
+    }
+
+    /// Takes the newest mark of that name away, with those above it; gives it with its depth.
+    fn back_to(&mut self, name: &'static str) -> Option<(Mark, usize)> {
+        let depth = self.marks.iter().rposition(|mark| mark.name == name)?;
+        self.marks.truncate(depth + 1);
+        self.marks.pop().map(|mark| (mark, depth + 1))
+    }
+
+    /// Before anything is sent: the database must hear of each mark that has something behind it.
+    fn send_marks(&mut self) {
+        if self.marks.iter().all(|mark| mark.sent) {
+            return;
+        }
+        let waiting = self.queue.len();
+        let places: Vec<(usize, usize)> = (self.marks.iter_mut().enumerate())
+            .filter(|(_, mark)| !mark.sent && mark.at < waiting)
+            .map(|(place, mark)| {
+                mark.sent = true;
+                (mark.at, place + 1)
+            })
+            .collect();
+        self.queue.insert_saves(&places);
+        for mark in &mut self.marks {
+            mark.at = 0;
+        }
+    }
+}
+
+/// Ends the read under way of a session.
+pub(crate) struct Canceller {
+    token: Arc<Mutex<Option<CancelToken>>>,
+    shared: Arc<Shared>,
+}
+
+impl Canceller {
+    /// Asks the database to end it, on a thread of its own: the caller does not wait.
+    pub(crate) fn cancel(&self) {
+        let Some(token) = self.token.lock().clone() else { return };
+        let shared = Arc::clone(&self.shared);
+        let ask = move || {
+            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
+            let asked = runtime.block_on(async {
+                let wait = shared.patience.answer();
+                tokio::time::timeout(wait, token.cancel_query(shared.tls.clone())).await
+            });
+            if !matches!(asked, Ok(Ok(()))) {
+                tracing::warn!(target: "store", "a read could not be ended; its time-out will end it");
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
+            tracing::warn!(target: "store", "a read could not be ended; its time-out will end it: {error}");
+        }
+    }
+}
