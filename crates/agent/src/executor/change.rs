@@ -9,10 +9,10 @@ use super::workshop::{payload, transfer};
 use super::{Executor, Job, Manner, Performed, Performing, ProgramRun, Workshop, answer, result};
 use crate::git::{
     CloneRequest, GitError, Key, Mirror, Proposal, ProposeRequest, Signature, Start, Stored, WorkClone,
-    propose,
+    WorkClones, propose,
 };
 use crate::outcome::Verdict;
-use crate::process::{Program, Run, environment};
+use crate::process::{Program, Run, Stop, environment};
 use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tiltyard_client::Request;
@@ -67,7 +67,7 @@ impl ChangeExecutor {
         match making.make(job, &mirror, &clone, argv).await {
             // It stays until the change is final (C34).
             Ok(result) => Ok(answer::told(result)),
-            Err(performed) => Err(making.put_away(&clone, performed)),
+            Err(performed) => Err(making.put_away(clone, performed).await),
         }
     }
 }
@@ -105,9 +105,10 @@ impl Making<'_> {
         let change = given.change.ok_or_else(|| {
             Performed::told(Verdict::refused("the payload names an earlier proposal, but not its change"))
         })?;
-        let (incoming, bundle) = self.workshop.incoming(&self.limits, change, handed).await?;
+        let (incoming, bundle) =
+            self.workshop.incoming(&self.limits, &given.repository, change, handed).await?;
         let start = if resolve { Start::Resolve(incoming) } else { Start::Earlier(incoming) };
-        Ok((start, Some(bundle)))
+        Ok((start, bundle))
     }
 
     /// From the clone to the uploaded proposal.
@@ -119,7 +120,13 @@ impl Making<'_> {
         argv: Vec<String>,
     ) -> Result<ChangeResult, Performed> {
         let run = self.run(job, clone, argv).await?;
-        if let Some(objection) = claim::objection(result::find(job.folder, &run.speech)) {
+        if let Stop::Unconfirmed { .. } = &run.ended.stop {
+            let verdict = Verdict::failed(
+                "processes that the program started could not be ended: what it did cannot be taken while they may change it",
+            );
+            return Err(Performed { verdict: Some(verdict), stop: run.ended.stop });
+        }
+        if let Some(objection) = claim::objection(job.folder, &run.speech) {
             return Err(Performed::told(Verdict::failed(objection)));
         }
         job.progress.say("looking at what was done");
@@ -185,22 +192,33 @@ impl Making<'_> {
     }
 
     /// What becomes of the clone of an attempt that led to nothing: a failed one is kept for a look.
-    fn put_away(&self, clone: &WorkClone, mut performed: Performed) -> Performed {
-        let Some(Verdict::Failed { error: words, .. } | Verdict::TimedOut { error: words }) =
-            &mut performed.verdict
-        else {
-            if let Err(error) = self.workshop.clones.remove(clone) {
-                tracing::warn!(target: "agent", task_id = %self.task, %error, "a clone stays behind");
-            }
-            return performed;
+    async fn put_away(&self, clone: WorkClone, mut performed: Performed) -> Performed {
+        let (clones, task) = (self.workshop.clones.clone(), self.task.clone());
+        let putting = move || {
+            put_away(&clones, &clone, &task, &mut performed);
+            performed
         };
-        match self.workshop.clones.keep(clone) {
-            Ok(place) => words.push_str(&format!("\nIts clone is kept for a while: {}", place.display())),
-            Err(error) => {
-                tracing::warn!(target: "agent", task_id = %self.task, %error, "the clone of a failed attempt could not be kept");
-            }
+        // A big clone takes its time to go.
+        let put = tokio::task::spawn_blocking(putting).await;
+        put.unwrap_or_else(|error| Performed::told(Verdict::failed(format!("the clone: {error}"))))
+    }
+}
+
+/// Removes or keeps the clone, and says where.
+fn put_away(clones: &WorkClones, clone: &WorkClone, task: &Key, performed: &mut Performed) {
+    let Some(Verdict::Failed { error: words, .. } | Verdict::TimedOut { error: words }) =
+        &mut performed.verdict
+    else {
+        if let Err(error) = clones.remove(clone) {
+            tracing::warn!(target: "agent", task_id = %task, %error, "a clone stays behind");
         }
-        performed
+        return;
+    };
+    match clones.keep(clone) {
+        Ok(place) => words.push_str(&format!("\nIts clone is kept for a while: {}", place.display())),
+        Err(error) => {
+            tracing::warn!(target: "agent", task_id = %task, %error, "the clone of a failed attempt could not be kept");
+        }
     }
 }
 

@@ -2,24 +2,59 @@
 
 use crate::outcome::MAX_RESULT_BYTES;
 use crate::process::Voice;
+use std::collections::VecDeque;
 
 /// Longest line that is quoted in an error, in bytes.
 const MAX_QUOTE_BYTES: usize = 500;
 
-/// The last line of each of a program's voices that is not blank.
+/// How much of the end of standard output is kept for a look at what the program says of its work, in bytes.
+const MAX_HEARD_BYTES: usize = 4 * 1024 * 1024;
+
+/// The last line of each of a program's voices that is not blank, and the end of its standard output.
 #[derive(Debug, Default)]
 pub struct Speech {
     out: LastLine,
     err: LastLine,
+    heard: VecDeque<u8>,
+    lost: u64,
+}
+
+/// Whether the beginning of what is kept is the beginning of what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// All of it is there.
+    Heard,
+    /// It was longer.
+    Lost,
 }
 
 impl Speech {
     /// Listens to the next bytes.
     pub fn hear(&mut self, voice: Voice, bytes: &[u8]) {
         match voice {
-            Voice::Out => self.out.push(bytes),
+            Voice::Out => {
+                self.out.push(bytes);
+                self.keep(bytes);
+            }
             Voice::Err => self.err.push(bytes),
         }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.heard.extend(bytes);
+        let excess = self.heard.len().saturating_sub(MAX_HEARD_BYTES);
+        self.heard.drain(..excess);
+        self.lost += excess as u64;
+    }
+
+    /// The end of standard output.
+    pub(super) fn heard(&self) -> Vec<u8> {
+        self.heard.iter().copied().collect()
+    }
+
+    /// Whether that is all of it.
+    pub(super) fn began_to_hear(&self) -> Beginning {
+        if self.lost == 0 { Beginning::Heard } else { Beginning::Lost }
     }
 
     /// The last line of standard output.

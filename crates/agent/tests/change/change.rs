@@ -1,13 +1,13 @@
 //! C11: an idea becomes a proposal, or a failed attempt that says why.
 
-use crate::rig::{CHANGE, PATIENCE, Rig, failure, result, task_of};
+use crate::rig::{CHANGE, GRACES, PATIENCE, Rig, failure, result, task_of};
 use crate::world::World;
 use serde_json::json;
 use std::time::Duration;
 use tiltyard_agent::executor::change::CHANGE_KIND;
 use tiltyard_agent::host::Done;
 use tiltyard_agent::outcome::{Outcome, Retry, Verdict};
-use tiltyard_agent::process::{RunAs, Stop};
+use tiltyard_agent::process::{Graces, RunAs, Stop};
 use tiltyard_agent::stop::StopReason;
 use tiltyard_wire::model::change::diff::Status;
 use tiltyard_wire::work::ChangeResult;
@@ -75,6 +75,32 @@ async fn c11_a_program_that_says_it_did_not_has_failed() {
     assert!(fails(&rig, denied).await.contains("tool calls of the program were denied"));
     let skipped = r#"echo x > x; echo '{"skipped_checks": ["unit"]}' > "$TILTYARD_OUTPUT""#;
     assert!(fails(&rig, skipped).await.contains("skipped checks: unit"));
+}
+
+// C11: a claim counts at any length, over several lines, and beside another result.
+#[tokio::test]
+async fn c11_a_denied_call_is_not_overlooked_for_its_length_or_place() {
+    let rig = Rig::new().await;
+    let denied = r#"{"permission_denials": [{"tool_name": "Write", "tool_input": "'"$(head -c 200000 /dev/zero | tr '\0' x)"'"}]}"#;
+    let long = format!("echo x > x; echo '{denied}'");
+    assert!(fails(&rig, &long).await.contains("were denied"));
+    let pretty = "echo x > x; printf '{\\n  \"is_error\": true,\\n  \"result\": \"no turns\"\\n}\\n'";
+    assert!(fails(&rig, pretty).await.contains("no turns"));
+    let beside = format!("{pretty}; echo '{{}}' > \"$TILTYARD_OUTPUT\"");
+    assert!(fails(&rig, &beside).await.contains("no turns"));
+    let file = format!("echo x > x; echo '{denied}' > \"$TILTYARD_OUTPUT\"; echo all done");
+    assert!(fails(&rig, &file).await.contains("were denied"));
+}
+
+// D4, C11: what may still change the clone is told, and the clone is not taken.
+#[tokio::test]
+async fn d4_a_change_is_not_taken_while_something_of_its_program_may_live() {
+    let graces = Graces { leftover_ms: 0, confirm_ms: 0, ..GRACES };
+    let rig = Rig::with_graces(World::with_app(), None, graces).await;
+    let stays = "echo x > x; (trap '' TERM; exec setsid sleep 100) > /dev/null 2>&1 &";
+    let (done, _) = rig.perform(CHANGE_KIND, 1, &rig.idea(stays)).await;
+    assert!(failure(&done).contains("could not be ended"), "{done:?}");
+    assert!(matches!(done.stop, Stop::Unconfirmed { .. }) && rig.shelf.things().is_empty());
 }
 
 // The work of a failed attempt is kept for a look, and the person told where.

@@ -24,7 +24,8 @@ use tiltyard_wire::work::{CHECK_KIND, CLEAN_KIND, ChangeResult, MERGE_KIND, PROB
 /// How long a signal is awaited before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const GRACES: Graces = Graces { stop_ms: 300, leftover_ms: 300, orphan_ms: 300, confirm_ms: 30_000 };
+pub(crate) const GRACES: Graces =
+    Graces { stop_ms: 300, leftover_ms: 300, orphan_ms: 300, confirm_ms: 30_000 };
 
 /// The change that all tests are about.
 pub(crate) const CHANGE: &str = "chg_01h2xcejqtf2nbrexx3vqjhp41";
@@ -44,6 +45,10 @@ impl Rig {
     }
 
     pub(crate) async fn of(world: World, user: Option<RunAs>) -> Self {
+        Self::with_graces(world, user, GRACES).await
+    }
+
+    pub(crate) async fn with_graces(world: World, user: Option<RunAs>, graces: Graces) -> Self {
         let shelf = Shelf::start().await;
         let folder = world.path("agent");
         let settings = WorkshopSettings {
@@ -69,7 +74,7 @@ impl Rig {
             ),
             hide: Vec::new(),
             user,
-            graces: GRACES,
+            graces,
             log_limits: LogLimits::default(),
             executors,
         };

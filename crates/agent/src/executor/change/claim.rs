@@ -1,18 +1,67 @@
 //! What a program says of its own work. Saying that it is done proves nothing; saying that it is not does.
 
+use crate::executor::speech::{Beginning, Speech};
+use crate::workspace::AttemptFolder;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// Longest part of the program's own words in an error, in characters.
 const MAX_WORDS_CHARS: usize = 500;
+/// The longest result file that is looked at, in bytes; a result may be shorter, but a claim counts at any length.
+const MAX_CLAIM_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Why the program's own result (its output file, or a JSON last line) makes the attempt a failed one: it says that it
-/// failed, that a tool call was denied, or that checks were skipped. `None` when it says nothing of the kind.
+/// Why the program's own words (its output file, and the end of its standard output) make the attempt a failed one: it
+/// says that it failed, that a tool call was denied, or that checks were skipped; or it says something so long or so
+/// broken that nobody can know. `None` when it says nothing of the kind.
 ///
 /// Read are `is_error` and `permission_denials` (Claude Code), `denied_tool_calls` and `skipped_checks`.
-pub(super) fn objection(result: Result<Option<Box<RawValue>>, String>) -> Option<String> {
-    // A result that cannot be read says nothing; what counts is in the clone.
-    let result: Value = serde_json::from_str(result.ok()??.get()).ok()?;
+pub(super) fn objection(folder: &AttemptFolder, speech: &Speech) -> Option<String> {
+    // A file that is a link or the like says nothing; what counts is in the clone.
+    let file = folder.output(MAX_CLAIM_BYTES).ok().flatten();
+    file.and_then(|bytes| in_file(&bytes)).or_else(|| in_output(&speech.heard(), speech.began_to_hear()))
+}
+
+fn in_file(bytes: &[u8]) -> Option<String> {
+    let bytes = bytes.trim_ascii();
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(result) => against(&result),
+        // A text for people is none of ours.
+        Err(_) if bytes.first() != Some(&b'{') => None,
+        Err(_) => {
+            Some("the result of the program cannot be read as JSON, so what it says is not known".to_owned())
+        }
+    }
+}
+
+/// The last JSON value, over however many lines, and the last one that says of itself to be the result.
+fn in_output(heard: &[u8], began: Beginning) -> Option<String> {
+    let mut at = 0;
+    let mut last = None;
+    for line in heard.split_inclusive(|byte| *byte == b'\n') {
+        let start = at;
+        at += line.len();
+        // What is inside a value that was read is no value of its own.
+        if last.as_ref().is_some_and(|(_, end)| start < *end)
+            || line.trim_ascii_start().first() != Some(&b'{')
+        {
+            continue;
+        }
+        let mut values = serde_json::Deserializer::from_slice(&heard[start..]).into_iter::<Value>();
+        if let Some(Ok(value)) = values.next() {
+            let end = start + values.byte_offset();
+            let is_result = value["type"] == "result";
+            if is_result || heard[end..].trim_ascii().is_empty() {
+                last = Some((value, end));
+            }
+        }
+    }
+    if let Some((value, _)) = last {
+        return against(&value);
+    }
+    let cut = began == Beginning::Lost && heard.trim_ascii_end().last() == Some(&b'}');
+    cut.then(|| "the result of the program is too long to be read, so what it says is not known".to_owned())
+}
+
+fn against(result: &Value) -> Option<String> {
     if result["is_error"] == true {
         let words = ["result", "error", "message"].iter().find_map(|name| result[*name].as_str());
         return Some(format!(
@@ -49,8 +98,8 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn said(json: &str) -> Option<String> {
-        objection(Ok(Some(RawValue::from_string(json.to_owned()).expect("is JSON"))))
+    fn said(text: &str) -> Option<String> {
+        in_output(text.as_bytes(), Beginning::Heard)
     }
 
     // C11: skipped checks or a denied tool call make a failed attempt, whatever the exit code.
@@ -68,12 +117,34 @@ mod tests {
         );
     }
 
+    // C11: however it is laid out, and whatever is said after it.
+    #[test]
+    fn c11_a_claim_is_found_over_several_lines_and_in_a_stream() {
+        assert!(said("working\n{\n  \"is_error\": true,\n  \"x\": {\n    \"a\": []\n  }\n}\n").is_some());
+        let stream = concat!(
+            "{\"type\":\"assistant\",\"is_error\":true}\n",
+            "{\"type\":\"result\",\"permission_denials\":[{\"tool_name\":\"Bash\"}]}\n",
+            "done.\n"
+        );
+        assert!(said(stream).expect("is an objection").ends_with("Bash"));
+        assert_eq!(said("{\"is_error\": true}\na test said that, and the program went on\n"), None);
+        assert_eq!(
+            said("{\"type\":\"result\",\"is_error\":true}\n{\"type\":\"result\",\"is_error\":false}\n"),
+            None
+        );
+        let long = format!("{}\"}}", "x".repeat(1_000));
+        assert!(in_output(long.as_bytes(), Beginning::Lost).is_some());
+        assert_eq!(in_output(long.as_bytes(), Beginning::Heard), None);
+        assert!(in_file(b"{\"is_error\": fal").is_some());
+        assert_eq!(in_file(b"all is well"), None);
+    }
+
     #[test]
     fn c11_a_program_that_says_it_did_proves_nothing() {
-        for silent in ["{}", "[]", "1", r#"{"is_error":false,"permission_denials":[],"skipped_checks":[]}"#] {
+        for silent in
+            ["{}", "[]", "1", "", r#"{"is_error":false,"permission_denials":[],"skipped_checks":[]}"#]
+        {
             assert_eq!(said(silent), None, "{silent}");
         }
-        assert_eq!(objection(Ok(None)), None);
-        assert_eq!(objection(Err("is no JSON".to_owned())), None);
     }
 }
