@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Outcomes of the past that are told at the same time.
 pub(super) const MAX_BACKLOG_AT_ONCE: usize = 64;
+/// How often an outcome whose lease is lost is told on one connection without an answer; then it is forgotten.
+const MAX_UNWANTED_ROUNDS: u32 = 20;
 /// Least time between two words of progress.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
 /// Least time between two questions how much of a log has arrived.
@@ -89,13 +91,15 @@ impl Feeder {
     /// Tells an outcome until it is answered (C3).
     async fn settle(&self, frame: FromAgent) -> Result<(), Ended> {
         let mut fates = self.work.fates();
+        let mut rounds = 0;
         loop {
             self.lanes.orderly(frame.clone()).await?;
             if timeout(self.resettle, until(&mut fates, |fate| fate == Fate::Over)).await.is_ok() {
                 return Ok(());
             }
-            if self.work.fate() == Fate::Unwanted {
-                // `drop` allowed to forget it; it was told once more so that the refusal is on record.
+            rounds += 1;
+            if self.work.fate() == Fate::Unwanted && rounds >= MAX_UNWANTED_ROUNDS {
+                // `drop` allowed to forget it; it was told again so that the refusal is on record.
                 self.roster.over(&self.work).await;
                 return Ok(());
             }

@@ -22,6 +22,8 @@ use tokio::time::Instant;
 
 /// How long an earlier attempt of a task may take to end before the next one goes back.
 const MAX_WAIT_FOR_EARLIER: Duration = Duration::from_secs(45);
+/// Pause between two looks at an attempt that is just being made.
+const ARRIVAL_PAUSE: Duration = Duration::from_millis(50);
 /// Stopped attempts that are told again on the next connection.
 const MAX_STOPPED_KEPT: usize = 1_024;
 /// How long a stop is worth being told again: after 30 s the server takes it for unconfirmed (D4).
@@ -184,11 +186,19 @@ impl Roster {
                 Err(AcceptError::Slot(SlotRefusal::Older(earlier))) if Instant::now() < limit => earlier,
                 answer => return answer,
             };
-            let Some(work) = self.known(&earlier) else { continue };
+            let Some(work) = self.known(&earlier) else {
+                // It is just being made.
+                tokio::time::sleep(ARRIVAL_PAUSE).await;
+                continue;
+            };
             work.give_up();
-            // Late or not, the next round sees.
-            let _ = tokio::time::timeout_at(limit, work.ended()).await;
-            self.over(&work).await;
+            match tokio::time::timeout_at(limit, work.ended()).await {
+                // What it did is told all the same, so that the server can put it on record (C3); only its place is
+                // free now.
+                Ok(End::Told(_)) => self.host.slots().forget(&work.key),
+                // Late or not, the next round sees.
+                _ => self.over(&work).await,
+            }
         }
     }
 

@@ -92,6 +92,31 @@ async fn c3_a_stale_outcome_is_refused_and_forgotten() {
     agent.holds_nothing().await;
 }
 
+// C3: a new attempt takes the place of the old one, and not its word.
+#[tokio::test]
+async fn c3_an_outcome_is_told_though_the_next_attempt_came_here() {
+    let mut hub = Hub::start().await;
+    let agent = Agent::start(hub.client()).await;
+    let mut peer = hub.welcome().await;
+    let (first, second) = (lease(1, 1), lease(1, 2));
+    peer.say(assign(first, "echo first")).await;
+    assert_eq!(settle(&mut peer).await.generation, 1);
+    peer.cut().await;
+    let mut peer = hub.welcome().await;
+    peer.say(assign(second, "echo second")).await;
+    let mut told = vec![settle(&mut peer).await, settle(&mut peer).await];
+    told.sort_by_key(|settle| settle.generation);
+    assert_eq!((told[0].generation, told[1].generation), (1, 2));
+    let waiting: Vec<i64> = agent.host.outbox().waiting().iter().map(|told| told.key.generation()).collect();
+    assert_eq!(waiting, [1, 2], "it was forgotten unheard");
+    peer.say(settled(first, "refused")).await;
+    peer.say(settled(second, "accepted")).await;
+    agent.holds_nothing().await;
+    while !agent.host.outbox().waiting().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn c3_a_long_backlog_is_told_in_pieces() {
     const COUNT: u32 = 300;
