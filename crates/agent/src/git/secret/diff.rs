@@ -4,6 +4,9 @@
 use super::rule::{MAX_LINE_BYTES, met_by};
 use super::{Finding, MAX_FINDINGS};
 
+/// How much two pieces of a long line have in common, in bytes: longer than what any rule needs.
+const OVERLAP_BYTES: usize = 2 * 1024;
+
 /// Reads a `git diff`, a `git log -p` or commit messages and collects findings.
 #[derive(Debug)]
 pub struct Scanner {
@@ -66,8 +69,33 @@ impl Scanner {
 
     /// Keeps of a line what is going to be looked at.
     fn hold(&mut self, part: &[u8]) {
-        let room = (MAX_LINE_BYTES + 1).saturating_sub(self.pending.len());
-        self.pending.extend_from_slice(&part[..part.len().min(room)]);
+        let mut rest = part;
+        loop {
+            let room = (MAX_LINE_BYTES + 1).saturating_sub(self.pending.len()).min(rest.len());
+            self.pending.extend_from_slice(&rest[..room]);
+            rest = &rest[room..];
+            if rest.is_empty() {
+                return;
+            }
+            self.look_ahead();
+        }
+    }
+
+    /// A line that is longer than what is examined at once: it is looked at piece by piece, and the pieces overlap, so
+    /// that no secret is cut in two.
+    fn look_ahead(&mut self) {
+        let line = std::mem::take(&mut self.pending);
+        let added = match self.shape {
+            Shape::Diff => line.first() == Some(&b'+') && self.hunk.added > 0,
+            Shape::Messages => line.first() == Some(&b' '),
+        };
+        if added {
+            // The count of lines goes on when the line ends.
+            let at = self.line + u64::from(self.shape == Shape::Messages);
+            self.judge_as(&line[1..], at);
+        }
+        self.pending.extend_from_slice(&line[..1]);
+        self.pending.extend_from_slice(&line[line.len() - OVERLAP_BYTES..]);
     }
 
     fn take(&mut self, line: &[u8]) {
@@ -100,10 +128,16 @@ impl Scanner {
     }
 
     fn judge(&mut self, line: &[u8]) {
+        self.judge_as(line, self.line);
+    }
+
+    fn judge_as(&mut self, line: &[u8], number: u64) {
         let Some(rule) = met_by(line) else { return };
-        if self.findings.len() < MAX_FINDINGS {
-            let (path, commit) = (self.path.clone(), self.commit.clone());
-            self.findings.push(Finding { path, line: self.line, rule: rule.to_owned(), commit });
+        let (path, commit) = (self.path.clone(), self.commit.clone());
+        let finding = Finding { path, line: number, rule: rule.to_owned(), commit };
+        // Pieces of one line overlap.
+        if self.findings.len() < MAX_FINDINGS && self.findings.last() != Some(&finding) {
+            self.findings.push(finding);
         }
     }
 }
@@ -192,6 +226,21 @@ mod tests {
             "+++ b/real\n@@ -0,0 +1,4 @@\n+++ b/other\n+@@ -1,9 +1,9 @@\n+commit x\n+{token}\n\\ No newline\n"
         );
         assert_eq!(scan(&diff), [("real".to_owned(), 4)]);
+    }
+
+    // C24: minified code and files whose line ends are of another kind are one line.
+    #[test]
+    fn c24_a_secret_far_into_a_line_is_found_once() {
+        let token = token();
+        for before in [MAX_LINE_BYTES - 20, MAX_LINE_BYTES + 10, 1_000_000] {
+            let far = format!("{} {token} {}", "x ".repeat(before / 2), "y ".repeat(70_000));
+            let diff = format!("+++ b/min.js\n@@ -0,0 +1,2 @@\n+{far}\n+{token}\n");
+            assert_eq!(scan(&diff), [("min.js".to_owned(), 1), ("min.js".to_owned(), 2)], "{before}");
+            let mut scanner = Scanner::of_messages();
+            scanner.feed(format!("commit abc\n subject\n {far}\n").as_bytes());
+            let found: Vec<u64> = scanner.finish().iter().map(|finding| finding.line).collect();
+            assert_eq!(found, [2], "{before}");
+        }
     }
 
     #[test]
