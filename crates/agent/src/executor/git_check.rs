@@ -33,7 +33,8 @@ impl CheckExecutor {
     async fn perform(&self, job: &mut Job<'_>) -> Result<Performed, Performed> {
         let payload: CheckPayload = payload(job)?;
         let (limits, occupied) = Limits::of(job);
-        let (incoming, _file) = self.0.incoming(&limits, payload.change, &payload.proposal).await?;
+        let (incoming, _file) =
+            self.0.incoming(&limits, &payload.repository, payload.change, &payload.proposal).await?;
         let work = check_job(&payload, incoming);
         let with_bench = OnBench { workshop: &self.0, payload: &payload, limits: &limits };
         let checked = with_bench.run(job, occupied, async |bench| git::check(bench, &work).await).await?;

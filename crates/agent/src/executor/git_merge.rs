@@ -29,8 +29,9 @@ impl MergeExecutor {
     async fn perform(&self, job: &mut Job<'_>) -> Result<Performed, Performed> {
         let payload: MergePayload = payload(job)?;
         let (limits, occupied) = Limits::of(job);
+        let check = &payload.check;
         let (incoming, _file) =
-            self.0.incoming(&limits, payload.check.change, &payload.check.proposal).await?;
+            self.0.incoming(&limits, &check.repository, check.change, &check.proposal).await?;
         let work = merge_job(&payload, incoming);
         let with_bench = OnBench { workshop: &self.0, payload: &payload.check, limits: &limits };
         let merged = with_bench.run(job, occupied, async |bench| git::merge(bench, &work).await).await?;

@@ -5,6 +5,7 @@ mod sweep;
 
 use super::limit::Limits;
 use super::{Job, Performed, answer};
+use crate::git::cleanup::BUNDLE_PREFIX;
 use crate::git::{
     AllowedRoots, Branch, Git, GitError, Identity, Incoming, Key, Mirror, Mirrors, Oid, Refused, RefusedCode,
     Source, WorkClones,
@@ -13,7 +14,7 @@ use crate::outcome::Verdict;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 use tiltyard_client::{Client, Error, Request};
@@ -55,7 +56,8 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Opens the folders. Check clones that an earlier process left go; work clones are left alone.
+    /// Opens the folders. What an earlier process left in them stays: its programs may still be ending. Call
+    /// [`Workshop::clear`] once they have.
     ///
     /// # Errors
     /// [`GitError`] when a folder cannot be used, or another process uses it.
@@ -64,10 +66,19 @@ impl Workshop {
         let mirrors = Mirrors::open(git, &folder.join("mirrors"), roots)?;
         let clones = WorkClones::open(&folder.join("clones"))?;
         let checks = folder.join("checks");
-        WorkClones::sweep_checks(&checks)?;
         // The same on every agent, so that the same work makes the same commit.
         let by = Identity::new("Tiltyard", COMMITTER_ADDRESS).expect("a plain name and address");
         Ok(Self { mirrors, clones, checks, client, by, final_here: Notify::new() })
+    }
+
+    /// Removes check clones and bundles that an earlier process left, when nothing of it runs any more. What cannot be
+    /// removed is told in the log and stays: it is in nobody's way.
+    pub async fn clear(&self) {
+        let checks = self.checks.clone();
+        let swept = tokio::task::spawn_blocking(move || WorkClones::sweep_checks(&checks)).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(target: "agent", %error, "what an earlier process left of its checks stays behind");
+        }
     }
 
     /// The mirror of a repository.
@@ -75,16 +86,28 @@ impl Workshop {
         self.mirrors.mirror(&source(repository)?).await
     }
 
-    /// A proposal with its bundle on this machine, for as long as the file lives.
+    /// A proposal with its bundle on this machine, for as long as the file lives; without one when the mirror has it
+    /// from before.
     pub(super) async fn incoming(
         &self,
         limits: &Limits,
+        repository: &work::Repository,
         change: Id,
         handed: &work::Handed,
-    ) -> Result<(Incoming, NamedTempFile), Performed> {
+    ) -> Result<(Incoming, Option<NamedTempFile>), Performed> {
+        let mut incoming = proposal(change, handed).map_err(|error| answer::failed(&error))?;
+        if limits.hold(self.has(repository, &incoming)).await? {
+            return Ok((incoming, None));
+        }
         let file = self.download(limits, &handed.bundle).await?;
-        let incoming = proposal(change, handed, file.path()).map_err(|error| answer::failed(&error))?;
-        Ok((incoming, file))
+        incoming.file = Some(file.path().to_owned());
+        Ok((incoming, Some(file)))
+    }
+
+    /// Whatever goes wrong here goes wrong again where it is told.
+    async fn has(&self, repository: &work::Repository, incoming: &Incoming) -> bool {
+        let Ok(mirror) = self.mirror(repository).await else { return false };
+        mirror.has_change(incoming).await.unwrap_or(false)
     }
 
     /// Fetches an artifact into a file; its digest is looked at where it is used.
@@ -100,10 +123,10 @@ impl Workshop {
             url: self.client.url().to_owned(),
             reason: format!("the bundle cannot be written: {error}"),
         };
-        let mut file = tempfile::Builder::new().prefix("bundle-").tempfile_in(&self.checks);
+        let mut file = tempfile::Builder::new().prefix(BUNDLE_PREFIX).tempfile_in(&self.checks);
         if file.is_err() {
             std::fs::create_dir_all(&self.checks).map_err(broken)?;
-            file = tempfile::Builder::new().prefix("bundle-").tempfile_in(&self.checks);
+            file = tempfile::Builder::new().prefix(BUNDLE_PREFIX).tempfile_in(&self.checks);
         }
         let mut file = file.map_err(broken)?;
         let mut download = self.client.download(Request::<call::ArtifactGet>::new().place(id)).await?;
@@ -155,13 +178,13 @@ pub(super) fn source(repository: &work::Repository) -> Result<Source, GitError> 
     Ok(Source { name, location: repository.source.as_str().to_owned(), branch })
 }
 
-fn proposal(change: Id, handed: &work::Handed, file: &Path) -> Result<Incoming, GitError> {
+fn proposal(change: Id, handed: &work::Handed) -> Result<Incoming, GitError> {
     let bad = |error: &dyn Display| Refused::new(RefusedCode::BadBundle, error.to_string());
     Ok(Incoming {
         change: Key::try_from(change.to_string()).map_err(|error| bad(&error))?,
         base: Oid::try_from(handed.base.as_str()).map_err(|error| bad(&error))?,
         head: Oid::try_from(handed.head.as_str()).map_err(|error| bad(&error))?,
-        file: Some(file.to_owned()),
+        file: None,
         sha256: Some(handed.bundle.sha256.clone()),
     })
 }

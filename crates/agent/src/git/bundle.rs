@@ -39,7 +39,7 @@ pub(crate) async fn write(
     const WHAT: &str = "write the bundle";
     let call = repo.call(WHAT).args(["bundle", "create", "--quiet"]).args([to]);
     call.args([branch.reference(), format!("^{base}")]).run().await?;
-    let (sha256, bytes) = sha256_of_file(to).map_err(GitError::io(WHAT))?;
+    let (sha256, bytes) = digest(to, WHAT).await?;
     if bytes > MAX_BUNDLE_BYTES {
         let reason = "the change's commits are larger than 512 MiB; keep large files out of it";
         return Err(Refused::new(RefusedCode::TooLarge, reason).into());
@@ -52,13 +52,13 @@ impl Mirror {
     /// does nothing. Refused: another digest, another head, an object that `fsck` refuses, a base nobody knows.
     pub async fn import(&self, incoming: &Incoming) -> Result<(), GitError> {
         let reference = head_ref(&incoming.change);
-        if self.repo().find(&reference).await?.as_ref() == Some(&incoming.head) {
+        if self.has_change(incoming).await? {
             return Ok(());
         }
         let Some(file) = &incoming.file else {
             return Err(bad("the mirror does not have it and no bundle came with it").into());
         };
-        verify_file(file, incoming)?;
+        verify_file(file, incoming).await?;
         self.know_base(&incoming.base).await?;
         let folder = self.quarantine()?;
         let quarantine =
@@ -73,6 +73,11 @@ impl Mirror {
         self.repo().take("take the change into the mirror", take).await.map(drop)
     }
 
+    /// Whether it is here from before: then no bundle is needed.
+    pub(crate) async fn has_change(&self, incoming: &Incoming) -> Result<bool, GitError> {
+        Ok(self.repo().find(&head_ref(&incoming.change)).await?.as_ref() == Some(&incoming.head))
+    }
+
     /// The base may be newer than what was last fetched.
     async fn know_base(&self, base: &Oid) -> Result<(), GitError> {
         if !self.repo().has(base).await? {
@@ -85,12 +90,19 @@ impl Mirror {
     }
 }
 
-fn verify_file(file: &Path, incoming: &Incoming) -> Result<(), GitError> {
+/// Of up to 512 MiB, so on a thread that may take its time.
+async fn digest(file: &Path, what: &'static str) -> Result<(String, u64), GitError> {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || sha256_of_file(&file)).await;
+    read.map_err(std::io::Error::other).flatten().map_err(GitError::io(what))
+}
+
+async fn verify_file(file: &Path, incoming: &Incoming) -> Result<(), GitError> {
     let meta = std::fs::symlink_metadata(file).map_err(GitError::io("read the bundle"))?;
     if !meta.is_file() || meta.len() > MAX_BUNDLE_BYTES {
         return Err(bad("it is not a plain file of at most 512 MiB").into());
     }
-    let (sha256, _) = sha256_of_file(file).map_err(GitError::io("read the bundle"))?;
+    let (sha256, _) = digest(file, "read the bundle").await?;
     if incoming.sha256.as_ref() != Some(&sha256) {
         return Err(bad("its digest is not the one that was announced").into());
     }

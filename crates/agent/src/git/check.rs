@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::bundle::Incoming;
-use super::cleanup::CHECK_PREFIX;
+use super::cleanup::{CHECK_PREFIX, Fleeting};
 use super::clone::CLONE_DEPTH_COMMITS;
 use super::combine::{Combine, Combined, Landing, Method};
 use super::command::{GitError, Refused};
@@ -265,10 +265,7 @@ impl Bench<'_> {
             return Ok(Vec::new());
         }
         std::fs::create_dir_all(self.folder).map_err(GitError::io(WHAT))?;
-        let folder = tempfile::Builder::new()
-            .prefix(CHECK_PREFIX)
-            .tempdir_in(self.folder)
-            .map_err(GitError::io(WHAT))?;
+        let folder = Fleeting::make(self.folder, CHECK_PREFIX)?;
         let repo = self.mirror.repo();
         let candidate = candidate_ref(change);
         repo.set(&candidate, &landing.commit).await?;
@@ -281,7 +278,8 @@ impl Bench<'_> {
         for spec in checks.iter().take(MAX_CHECKS) {
             reports.push(self.run_check(spec, clone.tree()).await?);
         }
-        super::cleanup::remove_folder(folder.path())?;
+        drop(clone);
+        folder.remove().await?;
         Ok(reports)
     }
 

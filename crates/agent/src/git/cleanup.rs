@@ -15,6 +15,8 @@ pub const MAX_KEPT_CLONES: usize = 5;
 
 /// The folders of check clones begin with this.
 pub(crate) const CHECK_PREFIX: &str = "check-";
+/// Bundles that are being fetched begin with this.
+pub(crate) const BUNDLE_PREFIX: &str = "bundle-";
 
 /// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -52,7 +54,7 @@ impl WorkClones {
         Ok(to)
     }
 
-    /// At the agent's start: removes folders that belong to no attempt it still holds. Tells how many went.
+    /// Removes folders that belong to none of these attempts. Tells how many went.
     pub fn sweep(&self, held: &[(Key, u64)]) -> Result<usize, GitError> {
         let mut names: Vec<String> =
             held.iter().map(|(task, generation)| format!("{task}-{generation}")).collect();
@@ -82,12 +84,14 @@ impl WorkClones {
         remove_folder(&self.root.join(format!("{task}-{generation}")))
     }
 
-    /// Removes what a killed agent left of check clones in `folder`; at its start, when none can be in use.
+    /// Removes what a killed agent left of check clones and bundles in `folder`; at the next start, once its programs
+    /// have ended.
     pub fn sweep_checks(folder: &Path) -> Result<(), GitError> {
         if !folder.exists() {
             return Ok(());
         }
-        remove_folders(folder, CHECK_PREFIX)
+        remove_folders(folder, CHECK_PREFIX)?;
+        remove_folders(folder, BUNDLE_PREFIX)
     }
 
     /// A folder that is named from outside must be one of ours.
@@ -133,6 +137,55 @@ pub(crate) fn remove_folders(root: &Path, prefix: &str) -> Result<(), GitError> 
 fn folders_in(root: &Path) -> Result<Vec<PathBuf>, GitError> {
     let entries = fs::read_dir(root).map_err(GitError::io("list the clones"))?;
     Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+/// A folder that goes when this is dropped, also when the work in it is called off: with whatever a program made of
+/// it (see [`remove_folder`]), on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Fleeting(PathBuf);
+
+impl Fleeting {
+    /// Makes a folder in `root` whose name begins so.
+    pub(crate) fn make(root: &Path, prefix: &str) -> Result<Self, GitError> {
+        let made = tempfile::Builder::new().prefix(prefix).tempdir_in(root);
+        Ok(Self(made.map_err(GitError::io("make a folder"))?.keep()))
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Removes it now.
+    pub(crate) async fn remove(self) -> Result<(), GitError> {
+        remove(&self.0).await
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        let folder = std::mem::take(&mut self.0);
+        if !folder.exists() {
+            return;
+        }
+        let going = move || {
+            if let Err(error) = remove_folder(&folder) {
+                tracing::warn!(target: "agent", folder = %folder.display(), %error, "a folder stays behind");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            // Nobody waits for it; should the process end first, the next one sweeps.
+            Ok(runtime) => drop(runtime.spawn_blocking(going)),
+            Err(_) => going(),
+        }
+    }
+}
+
+/// [`remove_folder`] on a thread that may take its time: what a build leaves has many files.
+pub(crate) async fn remove(folder: &Path) -> Result<(), GitError> {
+    let folder = folder.to_owned();
+    let removed = tokio::task::spawn_blocking(move || remove_folder(&folder)).await;
+    removed.map_err(|error| GitError::io("remove a clone")(std::io::Error::other(error)))?
 }
 
 /// Removes a folder and all in it, links themselves and not what they point to. Programs leave folders that may not

@@ -96,7 +96,7 @@ impl WorkClones {
     /// Makes a work clone of the up-to-date base. A folder that an earlier try of the same attempt left is removed.
     pub async fn create(&self, request: CloneRequest<'_>) -> Result<WorkClone, GitError> {
         let folder = self.root.join(format!("{}-{}", request.task, request.generation));
-        super::cleanup::remove_folder(&folder)?;
+        super::cleanup::remove(&folder).await?;
         for part in ["tree", "papers", "out"] {
             std::fs::create_dir_all(folder.join(part)).map_err(GitError::io("make the clone's folder"))?;
         }

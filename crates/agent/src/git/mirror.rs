@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
+use super::cleanup::Fleeting;
 use super::command::{Git, GitError, Refused, RefusedCode};
 use super::private::{Private, Take, Trust, remote_head};
 use super::target::Target;
@@ -78,7 +79,9 @@ impl Mirrors {
         }
         let root = root.canonicalize().map_err(GitError::io(WHAT))?;
         stale::remove_locks(&root);
-        super::cleanup::remove_folders(&root, QUARANTINE_PREFIX)?;
+        if let Err(error) = super::cleanup::remove_folders(&root, QUARANTINE_PREFIX) {
+            tracing::warn!(target: "agent", %error, "what an earlier process left stays behind");
+        }
         Ok(Self { git, root, roots, locks: Mutex::default(), turns: Mutex::default(), _held: held })
     }
 
@@ -121,6 +124,25 @@ impl Mirrors {
         turns.entry((place, branch.clone())).or_default().clone()
     }
 
+    /// Packs what is loose in every mirror and drops what nobody refers to since two weeks. Run it when there is time;
+    /// tells how many could not be tidied.
+    pub async fn tidy(&self) -> Result<usize, GitError> {
+        let mut failed = 0;
+        for dir in std::fs::read_dir(&self.root).map_err(GitError::io("list the mirrors"))?.flatten() {
+            let dir = dir.path();
+            if dir.extension().is_none_or(|end| end != "git") {
+                continue;
+            }
+            let locks = self.locks_of(&dir);
+            let repo = Private::open(&self.git, &dir, format_of(&dir)?).await?;
+            if let Err(error) = tidy(&repo, &locks).await {
+                tracing::warn!(target: "agent", mirror = %dir.display(), %error, "a mirror was not tidied");
+                failed += 1;
+            }
+        }
+        Ok(failed)
+    }
+
     /// Removes a repository's mirror with all that is kept in it.
     pub async fn remove(&self, source: &Source) -> Result<(), GitError> {
         let (dir, locks) = self.place(source);
@@ -139,9 +161,13 @@ impl Mirrors {
     fn place(&self, source: &Source) -> (PathBuf, Arc<Locks>) {
         let digest = super::diff::hex(&Sha256::digest(source.location.as_bytes()));
         let dir = self.root.join(format!("{}-{}.git", source.name, &digest[..12]));
+        let locks = self.locks_of(&dir);
+        (dir, locks)
+    }
+
+    fn locks_of(&self, dir: &Path) -> Arc<Locks> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = locks.entry(dir.clone()).or_default().clone();
-        (dir, mine)
+        locks.entry(dir.to_owned()).or_default().clone()
     }
 
     async fn ask_format(&self, location: &Location, source: &Source) -> Result<&'static str, GitError> {
@@ -219,9 +245,7 @@ impl Mirror {
 
     /// Packs what is loose and drops what nobody refers to since two weeks. Run it when nothing else is to do.
     pub async fn tidy(&self) -> Result<(), GitError> {
-        let _one_at_a_time = self.locks.fetching.pause().await;
-        let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
-        self.repo.call("tidy the mirror").args(args).run().await.map(|_| ())
+        tidy(&self.repo, &self.locks).await
     }
 
     /// Where the repository is.
@@ -250,10 +274,8 @@ impl Mirror {
     }
 
     /// A folder beside the mirrors, where there is room for what may be large; gone when dropped.
-    pub(crate) fn quarantine(&self) -> Result<tempfile::TempDir, GitError> {
-        let beside = self.repo.dir().parent().unwrap_or_else(|| Path::new("/"));
-        let made = tempfile::Builder::new().prefix(QUARANTINE_PREFIX).tempdir_in(beside);
-        made.map_err(GitError::io("make a quarantine"))
+    pub(crate) fn quarantine(&self) -> Result<Fleeting, GitError> {
+        Fleeting::make(self.repo.dir().parent().unwrap_or_else(|| Path::new("/")), QUARANTINE_PREFIX)
     }
 
     /// One merge at a time (C30).
@@ -276,6 +298,12 @@ pub(crate) fn candidate_ref(change: &Key) -> String {
 /// push that was given up may still arrive.
 pub(crate) fn landings_of(change: &Key, head: &Oid) -> String {
     format!("refs/changes/{change}/landing/{head}/")
+}
+
+async fn tidy(repo: &Private, locks: &Locks) -> Result<(), GitError> {
+    let _one_at_a_time = locks.fetching.pause().await;
+    let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
+    repo.call("tidy the mirror").args(args).run().await.map(|_| ())
 }
 
 fn format_of(dir: &Path) -> Result<&'static str, GitError> {

@@ -86,7 +86,7 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
     let repo = harvest.repo();
     let merge_base = repo.merge_base(&clone.base, &head).await?;
     let span = Span { merge_base: &merge_base, head: &head };
-    let out = out_folder(clone)?;
+    let out = out_folder(clone).await?;
     let diff = span.write(repo, &out.join("change.diff")).await?;
     if diff.bytes == 0 || head == clone.start {
         let reason = "nothing was done: the clone holds no change against its base; a task is only done when it changes something";
@@ -112,9 +112,9 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
 }
 
 /// Made anew: the program may have put a link there.
-fn out_folder(clone: &WorkClone) -> Result<PathBuf, GitError> {
+async fn out_folder(clone: &WorkClone) -> Result<PathBuf, GitError> {
     let out = clone.out();
-    super::cleanup::remove_folder(&out)?;
+    super::cleanup::remove(&out).await?;
     std::fs::create_dir(&out).map_err(GitError::io("make the folder for the diff"))?;
     Ok(out)
 }

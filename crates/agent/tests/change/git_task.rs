@@ -126,6 +126,18 @@ async fn c30_a_merge_moves_the_target_and_proves_it_and_clean_forgets() {
     assert!(done.outcome.is_some_and(|told| format!("{:?}", told.verdict).starts_with("Succeeded")));
 }
 
+// C30: a proposal that the mirror has needs no second journey.
+#[tokio::test]
+async fn c30_a_bundle_is_fetched_once() {
+    let rig = Rig::new().await;
+    let proposal = rig.propose("echo louder > README.md").await;
+    let check = rig.check(&proposal, &checks("true"));
+    let payload = merge(&rig, &proposal, "true", &Value::Null);
+    assert!(matches!(rig.answer(CHECK_KIND, &check).await, CheckResult::Checked(_)));
+    rig.shelf.burn();
+    assert!(matches!(rig.answer(MERGE_KIND, &payload).await, MergeResult::Merged(_)));
+}
+
 #[tokio::test]
 async fn c34_what_is_not_proven_is_not_forgotten() {
     let rig = Rig::new().await;

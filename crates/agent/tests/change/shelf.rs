@@ -84,6 +84,11 @@ impl Shelf {
         Stored { id: Some(id_of(place).parse().expect("is an id")), ..told.clone() }
     }
 
+    /// Has nothing any more.
+    pub(crate) fn burn(&self) {
+        self.kept.things.lock().expect("is whole").clear();
+    }
+
     /// Turns the next uploads away, as a server does that is being restarted.
     pub(crate) fn turn_away(&self, count: u32) {
         self.kept.busy.store(count, Ordering::SeqCst);

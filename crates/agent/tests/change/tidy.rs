@@ -40,3 +40,16 @@ async fn c34_without_an_answer_nothing_goes() {
     assert_eq!(workshop.sweep().await, 0);
     assert_eq!(std::fs::read_dir(world.path("agent/clones")).expect("lists").count(), 1);
 }
+
+// C21: what a killed process left of its checks goes, but not before its programs have ended.
+#[tokio::test]
+async fn c21_leftovers_of_checks_go_when_nothing_runs_any_more() {
+    let world = crate::world::World::with_app();
+    world.write("agent/checks/check-left/tree/file", "x");
+    world.write("agent/checks/bundle-left", "half of one");
+    let rig = Rig::of(world, None).await;
+    let count = || std::fs::read_dir(rig.world.path("agent/checks")).expect("lists").count();
+    assert_eq!(count(), 2, "something may still write there");
+    rig.workshop.clear().await;
+    assert_eq!(count(), 0);
+}

@@ -141,8 +141,34 @@ async fn c21_a_check_leaves_nothing_to_the_next_run() {
     assert!(waiting.checked().await.green.is_some());
     assert!(waiting.checked().await.green.is_some(), "the second run met the first one's leftovers");
     std::fs::create_dir_all(world.path("agent/checks/check-left/tree")).unwrap();
+    world.write("agent/checks/bundle-left", "half of one");
     WorkClones::sweep_checks(&world.path("agent/checks")).unwrap();
     assert_eq!(std::fs::read_dir(world.path("agent/checks")).unwrap().count(), 0);
+}
+
+// C21: a check that is called off leaves no clone behind, whatever its program made of it.
+#[tokio::test]
+async fn c21_a_check_that_is_called_off_leaves_no_clone() {
+    let world = World::with_app();
+    let mut waiting = Waiting::readme(&world, "repos/app").await;
+    let begun = world.path("begun");
+    let script =
+        format!("mkdir left && touch left/x && chmod 500 left && touch {} && sleep 600", begun.display());
+    waiting.job.checks = vec![test_that(&script)];
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let until = async |done: &dyn Fn() -> bool| {
+        while !done() {
+            assert!(std::time::Instant::now() < patience, "it takes too long");
+            tokio::task::yield_now().await;
+        }
+    };
+    let (runner, has_begun) = (Plain::new(), || begun.exists());
+    tokio::select! {
+        outcome = waiting.check_with(&runner) => panic!("{outcome:?}"),
+        () = until(&has_begun) => {}
+    }
+    let checks = world.path("agent/checks");
+    until(&|| std::fs::read_dir(&checks).unwrap().count() == 0).await;
 }
 
 // C21: a bundle of lies ends as a refusal and not as an error that is tried for ever.

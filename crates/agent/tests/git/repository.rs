@@ -175,6 +175,9 @@ async fn c19_a_mirror_is_kept_up_to_date_and_held_by_one_process() {
     assert_eq!(again.head().await.unwrap().as_str(), second);
     assert!(!world.path("agent/mirrors/quarantine-left").exists());
     again.tidy().await.unwrap();
+    let mirrors = world.mirrors();
+    assert_eq!(mirrors.tidy().await.unwrap(), 0);
+    drop(mirrors);
     world.git("repos/app", &["checkout", "-q", "--orphan", "new"]);
     let rewritten = world.commit("repos/app", "c", "c", "another history");
     world.git("repos/app", &["branch", "-f", "main", "new"]);

@@ -2,20 +2,30 @@
 //! Asked is the server, so that this works whichever agent merged.
 
 use super::Workshop;
-use crate::git::Key;
+use crate::git::{GitError, Key};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tiltyard_client::{Error, Request};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::model::id::Id;
 use tiltyard_wire::model::task::State;
 use tiltyard_wire::task::View;
 
+/// How often mirrors are packed, so that they do not grow without end.
+const TIDY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Workshop {
-    /// Sweeps every so often, and when a change has become final here; never ends.
+    /// Sweeps every so often and when a change has become final here, and tidies the mirrors once a day; never ends.
     pub async fn keep_tidy(self: Arc<Self>, every: Duration) {
+        let mut tidied = Instant::now();
         loop {
             self.sweep().await;
+            if tidied.elapsed() >= TIDY_EVERY {
+                tidied = Instant::now();
+                if let Err(error) = self.mirrors.tidy().await {
+                    tracing::warn!(target: "agent", %error, "the mirrors were not tidied");
+                }
+            }
             // Either way it is time.
             let _ = tokio::time::timeout(every, self.final_here.notified()).await;
         }
@@ -36,7 +46,13 @@ impl Workshop {
             if self.is_needed(&task, generation).await {
                 continue;
             }
-            match self.clones.remove_attempt(&task, generation) {
+            let (clones, name) = (self.clones.clone(), task.clone());
+            let removing = move || clones.remove_attempt(&name, generation);
+            let removed = tokio::task::spawn_blocking(removing).await;
+            match removed
+                .map_err(|error| GitError::io("remove a clone")(std::io::Error::other(error)))
+                .flatten()
+            {
                 Ok(()) => gone += 1,
                 Err(error) => {
                     tracing::warn!(target: "agent", task_id = %task, %error, "a clone stays behind");

@@ -28,7 +28,7 @@ impl<'a> Harvest<'a> {
         genuine(&tree)?;
         let (stage, merge_head) = stage(request, &tree).await?;
         let dir = request.clone.folder.join("harvest.git");
-        super::super::cleanup::remove_folder(&dir)?;
+        super::super::cleanup::remove(&dir).await?;
         let mirror = request.mirror.repo();
         let repo = Private::open(mirror.git(), &dir, request.clone.base.format()).await?;
         repo.borrow_from(mirror)?;
@@ -37,7 +37,7 @@ impl<'a> Harvest<'a> {
         let (from, reach) = (stage.dir().as_os_str(), Reach::Folder(stage.dir()));
         let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Proposed, depth: None };
         repo.take("read the clone's commits", take).await.map_err(not_readable)?;
-        super::super::cleanup::remove_folder(stage.dir())?;
+        super::super::cleanup::remove(stage.dir()).await?;
         Ok(Self { request, tree, repo, merge_head })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Harvest<'a> {
 async fn stage(request: &ProposeRequest<'_>, tree: &Path) -> Result<(Private, Option<Oid>), GitError> {
     const WHAT: &str = "read the clone";
     let dir = request.clone.folder.join("stage.git");
-    super::super::cleanup::remove_folder(&dir)?;
+    super::super::cleanup::remove(&dir).await?;
     let stage = Private::open(request.mirror.repo().git(), &dir, request.clone.base.format()).await?;
     let (tree, objects) = (tree.to_owned(), dir.join("objects"));
     let reading = tokio::task::spawn_blocking(move || -> Result<(Oid, Option<Oid>), GitError> {

@@ -125,6 +125,10 @@ pub async fn start(plan: Plan) -> Result<Machine, Failure> {
     let host = host(&plan, executors(workshop.as_ref()))?;
     let recovered = host.recover(RECOVER_LIMIT).await?;
     tell_recovered(&recovered);
+    // Not before: programs of an earlier process may write there until they have ended.
+    if let Some(workshop) = &workshop {
+        workshop.clear().await;
+    }
     let agent = plan.settings.agent;
     let identity = Identity {
         name: name.clone(),
