@@ -278,7 +278,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     act.memory.forget_agent(key);
     act.memory.offline(key);
     act.memory.forget_processes(key);
-    act.memory.hints().served.remove(&key);
+    act.memory.serve(key, None);
     crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))

@@ -136,7 +136,8 @@ impl Memory {
         self.undo.extend(self.parts.apply(step));
     }
 
-    /// What cannot be got wrong by a rollback: hints, rings, caches.
+    /// What cannot be got wrong by a rollback and is no other server's business: hints, rings, caches. All else is changed
+    /// by steps; what was not would be there on one server only.
     pub fn hints(&mut self) -> &mut Parts {
         &mut self.parts
     }

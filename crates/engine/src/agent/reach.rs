@@ -15,7 +15,7 @@ pub(super) fn spoken(act: &mut Act<'_>, agent: i64) {
         return;
     }
     let served = before.cloned().map_or_else(|| reach.clone(), |before| before.and(reach));
-    act.memory.hints().served.insert(agent, served);
+    act.memory.serve(agent, Some(&served));
 }
 
 /// The scopes that an agent serves: those of its own tokens; where it has none, those of who spoke for it last and of

@@ -5,6 +5,7 @@ use super::{Memory, Parts};
 use crate::clock::Now;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tiltyard_model::role::Reach;
 use tiltyard_model::time::{DurationMs, TimeMs};
 
 /// A step of an agent's presence.
@@ -52,6 +53,13 @@ pub enum Step {
         /// The connection's number; `None` when there was none.
         number: Option<u64>,
     },
+    /// Whoever spoke for it since it was last silent reaches these scopes.
+    Serves {
+        /// Its key.
+        agent: i64,
+        /// The scopes, `*` for all; `None` when nobody has spoken.
+        scopes: Option<Vec<String>>,
+    },
 }
 
 impl Parts {
@@ -69,7 +77,16 @@ impl Parts {
             Step::Process { agent, instance } => Some(self.apply_process(agent, instance)),
             Step::Processes { agent, known } => Some(self.apply_processes(agent, known)),
             Step::Connection { agent, number } => Some(self.apply_connection(agent, number)),
+            Step::Serves { agent, scopes } => Some(self.apply_serves(agent, scopes)),
         }
+    }
+
+    fn apply_serves(&mut self, agent: i64, scopes: Option<Vec<String>>) -> Step {
+        let before = match scopes {
+            Some(scopes) => self.served.insert(agent, Reach::from_list(&scopes)),
+            None => self.served.remove(&agent),
+        };
+        Step::Serves { agent, scopes: before.map(|reach| reach.to_list()) }
     }
 
     /// Nobody could be heard until `steady`: whoever is connected has spoken just now, as far as silence goes. Gives
@@ -98,6 +115,11 @@ impl Memory {
     pub fn hear(&mut self, agent: i64, now: Now) {
         self.hints().presence.insert(agent, (now.wall, now.steady));
         self.spoke(agent);
+    }
+
+    /// Whoever spoke for an agent reaches these scopes; `None` to forget it.
+    pub fn serve(&mut self, agent: i64, reach: Option<&Reach>) {
+        self.step(Step::Serves { agent, scopes: reach.map(Reach::to_list) });
     }
 
     /// An agent connected.

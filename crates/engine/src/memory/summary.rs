@@ -59,6 +59,9 @@ impl Parts {
         for (agent, number) in &self.connections {
             all.insert(format!("connection {agent}"), number.to_string());
         }
+        for (agent, reach) in &self.served {
+            all.insert(format!("served {agent}"), format!("{reach:?}"));
+        }
         for agent in &self.online {
             all.insert(format!("online {agent}"), String::new());
         }
