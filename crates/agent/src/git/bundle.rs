@@ -70,7 +70,8 @@ impl Mirror {
         let refspecs = [format!("+refs/incoming:{reference}")];
         let (from, reach) = (quarantine.dir().as_os_str(), Reach::Folder(quarantine.dir()));
         let take = Take { from, reach, refspecs: &refspecs, trust: Trust::Proposed, depth: None };
-        self.repo().take("take the change into the mirror", take).await.map(drop)
+        self.repo().take("take the change into the mirror", take).await?;
+        folder.remove().await
     }
 
     /// Whether it is here from before: then no bundle is needed.

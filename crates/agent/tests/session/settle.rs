@@ -104,7 +104,7 @@ async fn c3_an_outcome_is_told_though_the_next_attempt_came_here() {
     peer.cut().await;
     let mut peer = hub.welcome().await;
     peer.say(assign(second, "echo second")).await;
-    let mut told = vec![settle(&mut peer).await, settle(&mut peer).await];
+    let mut told = [settle(&mut peer).await, settle(&mut peer).await];
     told.sort_by_key(|settle| settle.generation);
     assert_eq!((told[0].generation, told[1].generation), (1, 2));
     let waiting: Vec<i64> = agent.host.outbox().waiting().iter().map(|told| told.key.generation()).collect();
