@@ -61,8 +61,6 @@ pub struct CheckSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum RulesPin {
-    /// The server's setting, which wins over the repository's file.
-    Setting,
     /// The text of `.tiltyard.toml` with this SHA-256; `None` when there was no such file.
     File {
         /// The digest, as [`rules_digest`] makes it.
@@ -232,10 +230,8 @@ async fn checking(bench: &Bench<'_>, job: &CheckJob) -> Result<CheckOutcome, Git
 impl RulesPin {
     /// Whether the base still has the rules that the task was made by.
     pub(crate) fn allows(&self, rules: Option<&str>) -> bool {
-        match self {
-            Self::Setting => true,
-            Self::File { sha256 } => *sha256 == rules.map(rules_digest),
-        }
+        let Self::File { sha256 } = self;
+        *sha256 == rules.map(rules_digest)
     }
 }
 

@@ -54,22 +54,6 @@ impl WorkClones {
         Ok(to)
     }
 
-    /// Removes folders that belong to none of these attempts. Tells how many went.
-    pub fn sweep(&self, held: &[(Key, u64)]) -> Result<usize, GitError> {
-        let mut names: Vec<String> =
-            held.iter().map(|(task, generation)| format!("{task}-{generation}")).collect();
-        names.push("kept".to_owned());
-        let abandoned = |path: &PathBuf| {
-            !path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| names.iter().any(|held| held == name))
-        };
-        let gone: Vec<PathBuf> = folders_in(&self.root)?.into_iter().filter(abandoned).collect();
-        gone.iter().try_for_each(|path| remove_folder(path))?;
-        Ok(gone.len())
-    }
-
     /// Every attempt that has a clone, kept ones apart: its task and generation.
     pub fn attempts(&self) -> Result<Vec<(Key, u64)>, GitError> {
         let attempt = |path: PathBuf| {

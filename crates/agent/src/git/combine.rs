@@ -1,7 +1,7 @@
 //! A change on top of a base, computed in the mirror without a work tree: what would land.
 //!
-//! One change lands as one commit (and a merge commit around it, by that method), whatever its program committed on
-//! the way: only the last tree is checked, and the target's `git log` must never show an untested one (C30).
+//! One change lands as one commit, whatever its program committed on the way: only the last tree is checked, and the
+//! target's `git log` must never show an untested one (C30).
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,6 @@ pub const MAX_CONFLICTS_TOLD: usize = 200;
 pub enum Method {
     /// Its own commit, moved onto the newest base when that has moved; several are folded into one.
     FastForward,
-    /// The same, and a merge commit that says where it came from.
-    Merge,
     /// One commit of ours with the change's title.
     Squash,
 }
@@ -69,7 +67,6 @@ impl Combine<'_> {
         let commit = match self.method {
             Method::Squash => self.squashed(&tree).await?,
             Method::FastForward => self.moved(&tree).await?,
-            Method::Merge => self.joined(&tree).await?,
         };
         Ok(Combined::Landing(Landing { commit, tree }))
     }
@@ -110,13 +107,6 @@ impl Combine<'_> {
         }
         let author = own.first().map(|commit| &commit.author);
         self.commit(Commit { tree, parents: &[self.base], message: &self.told(self.message), author }).await
-    }
-
-    async fn joined(&self, tree: &Oid) -> Result<Oid, GitError> {
-        let side = self.moved(tree).await?;
-        let title = self.message.lines().next().unwrap_or_default();
-        let message = self.told(&format!("Merge: {title}"));
-        self.commit(Commit { tree, parents: &[self.base, &side], message: &message, author: None }).await
     }
 
     /// The message with the change's name, so that a reader of `git log` finds it.

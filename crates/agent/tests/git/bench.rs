@@ -87,7 +87,7 @@ impl Waiting {
             method: Method::Squash,
             message: "Fix the README\n\nAs asked.".to_owned(),
             checks: vec![test_that("test -f README.md && ! grep -q broken README.md")],
-            rules: RulesPin::Setting,
+            rules: RulesPin::File { sha256: None },
             subject_sha256: Some(proposal.diff.sha256.clone()),
             green: None,
         };

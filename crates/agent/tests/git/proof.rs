@@ -10,7 +10,7 @@ use crate::world::{World, head, key};
 // C34: asked again, it is told from the target; nothing lands twice, also when everything of ours is lost.
 #[tokio::test]
 async fn c34_asked_again_after_a_crash_it_is_merged_once() {
-    for method in [Method::Squash, Method::FastForward, Method::Merge] {
+    for method in [Method::Squash, Method::FastForward] {
         let world = World::with_bare();
         let mut waiting = Waiting::readme(&world, "repos/app.git").await;
         waiting.job.method = method;
