@@ -137,7 +137,8 @@ impl Host {
         let workspace = Workspace::open(&folder.join("work"))?;
         let outbox_folder = folder.join("outbox");
         let (outbox, damage) = Outbox::open(&outbox_folder)?;
-        // Programs see neither each other's folders nor mirrors nor what is told about them.
+        // Programs can read neither each other's folders nor mirrors nor what is told about them. Where only Landlock
+        // hides them, names can be listed and files made and removed there (docs/guide/security.md).
         hide.extend([workspace.root().to_owned(), outbox_folder, folder]);
         let (slots, most_stop_ms) = (Slots::new(slots), graces.stop_ms);
         let surroundings = Mutex::new(Surroundings { launcher, hide, user, graces });

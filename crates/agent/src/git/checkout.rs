@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::command::{Call, Git, GitError, Refused, RefusedCode};
+use super::mirror::Mirror;
 use super::name::Oid;
 use super::private::Private;
 
@@ -60,6 +61,18 @@ impl Checkout {
             }
         }
         Ok(checkout)
+    }
+
+    /// Refused: the commit keeps files in Git LFS. Their pointers would be written into the owner's work tree as text.
+    pub(crate) async fn takes(&self, mirror: &Mirror, commit: &Oid) -> Result<(), GitError> {
+        if !mirror.keeps_files_elsewhere(commit).await? {
+            return Ok(());
+        }
+        let reason = format!(
+            "`{}` has the branch checked out, and its `.gitattributes` keeps files in Git LFS, whose pointers would be written there as text; register a bare repository, or check another branch out there",
+            self.tree.display()
+        );
+        Err(Refused::new(RefusedCode::UnsupportedCheckout, reason).into())
     }
 
     /// The git folder of this work tree.

@@ -115,7 +115,10 @@ impl Span<'_> {
         let call = repo.call(WHAT).attributes_of(self.head.empty_tree()).args(PLAIN);
         let call =
             call.args(["--raw", "--numstat", "-z", "--no-abbrev", "--end-of-options"]).args(self.ends());
-        let answer = call.run().await.map_err(too_large)?;
+        let answer = call.run().await.map_err(|error| match error {
+            GitError::TooMuch { .. } => large("a list of files of more than 8 MiB").into(),
+            other => other,
+        })?;
         let files = parse(&answer.stdout).ok_or_else(|| GitError::unexpected(WHAT, &answer.text()))?;
         if files.len() > MAX_CHANGED_FILES {
             return Err(large("more than 10,000 files").into());

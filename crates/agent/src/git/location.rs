@@ -78,7 +78,7 @@ impl AllowedRoots {
             return Ok(real);
         }
         let reason = format!(
-            "`{}` is outside the folders where this agent may work with repositories; add its parent to the agent's `git.roots`, or move it",
+            "`{}` is outside the folders where this agent may work with repositories; add its parent to the agent's setting `agent.roots`, or move it",
             real.display()
         );
         Err(Refused::new(RefusedCode::OutsideRoots, reason))
@@ -93,7 +93,10 @@ fn remote(text: &str) -> Result<Location, Refused> {
     let host = text[scheme.len()..].split(['/', '?', '#']).next().unwrap_or_default();
     let (user, host) = host.rsplit_once('@').unwrap_or(("", host));
     if user.contains(':') {
-        return Err(bad(text, "it holds a password; leave that to a credential helper"));
+        return Err(bad(
+            text,
+            "it holds a password; put that into `~/.netrc` of the agent's user, or use ssh",
+        ));
     }
     if host.is_empty() || host.starts_with('-') || user.starts_with('-') || text.contains(char::is_whitespace)
     {

@@ -183,6 +183,7 @@ impl Merging<'_> {
     /// moved.
     async fn dirt(&self, base: &Oid, landing: &Landing) -> Result<Option<Vec<String>>, GitError> {
         let Target::CheckedOut(checkout) = self.bench.mirror.target().await? else { return Ok(None) };
+        checkout.takes(self.bench.mirror, &landing.commit).await?;
         if let Standing::Dirty(files) = checkout.standing(base).await? {
             let own_half_done_move = checkout.holds(&landing.commit).await?;
             return Ok((!own_half_done_move).then_some(files));

@@ -143,20 +143,6 @@ impl Mirrors {
         Ok(failed)
     }
 
-    /// Removes a repository's mirror with all that is kept in it.
-    pub async fn remove(&self, source: &Source) -> Result<(), GitError> {
-        let (dir, locks) = self.place(source);
-        let mut opened = locks.opened.lock().await;
-        let _nobody_fetches = locks.fetching.pause().await;
-        *opened = None;
-        match std::fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(GitError::io("remove a mirror")(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// A repository registered anew at another place gets another folder.
     fn place(&self, source: &Source) -> (PathBuf, Arc<Locks>) {
         let digest = super::diff::hex(&Sha256::digest(source.location.as_bytes()));
@@ -246,6 +232,14 @@ impl Mirror {
     /// Packs what is loose and drops what nobody refers to since two weeks. Run it when nothing else is to do.
     pub async fn tidy(&self) -> Result<(), GitError> {
         tidy(&self.repo, &self.locks).await
+    }
+
+    /// Whether a commit keeps files in Git LFS. What is committed of those is a pointer, which only a filter turns into
+    /// the file, and no filter of a repository's is ever run here.
+    pub(crate) async fn keeps_files_elsewhere(&self, commit: &Oid) -> Result<bool, GitError> {
+        let args = ["grep", "--quiet", "-e", "filter=lfs", commit.as_str(), "--", ".gitattributes"];
+        let call = self.repo.call("look for Git LFS").attributes_of(commit.empty_tree()).args(args);
+        Ok(call.accept(&[0, 1]).run().await?.code == 0)
     }
 
     /// Where the repository is.

@@ -34,10 +34,13 @@ impl Mirrors {
         let target =
             Target::look(mirror.repo().git(), self.roots(), mirror.location(), mirror.branch()).await?;
         let dirty = match &target {
-            Target::CheckedOut(checkout) => match checkout.standing(&head).await? {
-                Standing::Clean => Vec::new(),
-                Standing::Dirty(paths) => paths,
-            },
+            Target::CheckedOut(checkout) => {
+                checkout.takes(&mirror, &head).await?;
+                match checkout.standing(&head).await? {
+                    Standing::Clean => Vec::new(),
+                    Standing::Dirty(paths) => paths,
+                }
+            }
             _ => Vec::new(),
         };
         Ok(Probe { head, tree, kind: target.kind(), rules, dirty })

@@ -267,6 +267,21 @@ async fn c31_odd_files_land_as_they_are() {
     assert_eq!(std::fs::metadata(world.path("repos/app/binary.dat")).unwrap().len(), 400_000);
 }
 
+// C31: Git LFS needs a filter, and none is ever run: where files are moved too, that is refused with a sentence.
+#[tokio::test]
+async fn c31_a_checkout_with_git_lfs_is_refused() {
+    const LFS: &str = "*.bin filter=lfs diff=lfs merge=lfs -text\n";
+    let world = World::with_app();
+    let waiting = Waiting::new(&world, "repos/app", |attempt| attempt.write(".gitattributes", LFS)).await;
+    let (code, reason) = waiting.refused().await;
+    assert!(code == RefusedCode::UnsupportedCheckout && reason.contains("Git LFS"), "{reason}");
+    world.commit("repos/app", ".gitattributes", LFS, "large files elsewhere");
+    let error = world.mirrors().probe(&world.source("repos/app")).await.unwrap_err();
+    assert_eq!(error.refused().expect("is refused").code, RefusedCode::UnsupportedCheckout);
+    world.git("repos/app", &["checkout", "-q", "-b", "desk"]);
+    world.mirrors().probe(&world.source("repos/app")).await.expect("no files are moved there");
+}
+
 // C31: sha256 all the way.
 #[tokio::test]
 async fn c31_a_sha256_repository_is_merged_into() {

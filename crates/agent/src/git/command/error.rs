@@ -70,7 +70,7 @@ impl Refused {
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// There is no such program.
-    #[error("git was not found as `{}`: install git 2.41 or newer, or name it in the agent's settings", program.display())]
+    #[error("git was not found as `{}`: install git 2.41 or newer where the agent's PATH leads", program.display())]
     Missing {
         /// What was looked for.
         program: PathBuf,
