@@ -143,6 +143,28 @@ impl Tx {
         }
     }
 
+    /// The rows that a statement gives for each of many sets of parameters: one after the other in an embedded store, at
+    /// once and in any order in a shared one, where each parameter of the statement is a list.
+    pub(crate) fn all_many<'a, const N: usize>(
+        &self,
+        statement: &'static Statement,
+        many: impl Iterator<Item = [Value<'a>; N]>,
+        mut each: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match &self.rows.base {
+            Base::Sqlite(_) => {
+                for parameters in many {
+                    self.rows.all(statement, &parameters, &mut each)?;
+                }
+                Ok(())
+            }
+            Base::Postgres(session) => {
+                let found = session.query_many(statement, many)?;
+                found.iter().try_for_each(|row| each(&of_postgres(row, statement)))
+            }
+        }
+    }
+
     /// Sends what waits to be written, so that its errors show now. Nothing waits in an embedded store.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::backend::{Value, sql};
 use crate::error::Result;
 use crate::name::json;
 use crate::rows::{Rows, Tx};
+use std::collections::HashMap;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::task::attempt::{Attempt, Outcome, Stop};
 use tiltyard_model::task::{Spec, State, Task};
@@ -157,6 +158,43 @@ pub fn claim(tx: &Tx, claim: &Claim<'_>, names: Names<'_>) -> Result<Option<Foun
         claim.now.into(),
     ];
     tx.one(sql!("task/claim"), &parameters, |row| row::claimed(tx, row, names))
+}
+
+/// Gives several ready tasks to agents, in one way there and back; the names belong to the claim at the same place, and so
+/// do the answers. No task may be among them twice.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn claim_many(tx: &Tx, claims: &[Claim<'_>], names: &[Names<'_>]) -> Result<Vec<Option<Found>>> {
+    claims.iter().try_for_each(|claim| keep_attempt(tx, claim.key))?;
+    let parameters = claims.iter().map(|claim| {
+        [
+            claim.key.into(),
+            claim.agent.into(),
+            claim.instance.into(),
+            claim.claim.into(),
+            claim.lease_ms.into(),
+            claim.now.into(),
+        ]
+    });
+    let places: HashMap<i64, usize> =
+        claims.iter().enumerate().map(|(place, claim)| (claim.key, place)).collect();
+    let mut found: Vec<Option<Found>> = claims.iter().map(|_| None).collect();
+    tx.all_many(sql!("task/claim"), parameters, |row| {
+        let place = places.get(&row.int(0)?).copied();
+        let place = place.ok_or_else(|| row.unreadable("a task that nobody asked for"))?;
+        found[place] = Some(row::claimed(tx, row, names[place])?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Several tasks by key, in one way there and back; those that are not there are left out, and they come in any order.
+///
+/// # Errors
+/// When the store is broken.
+pub fn by_keys(rows: &Rows, keys: &[i64]) -> Result<Vec<Found>> {
+    rows.all(sql!("task/get_many"), &[(&list_of(keys)).into()], |row| row::found(rows, row))
 }
 
 /// Moves the finished attempt out of the task's row, before another takes its place.

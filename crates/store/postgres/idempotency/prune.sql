@@ -1,3 +1,3 @@
 -- A part of a past window at a time: a busy day's answers are many.
 DELETE FROM idempotency
-WHERE (day, key) IN (SELECT day, key FROM idempotency WHERE day < $1 LIMIT $2)
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE day < $1 ORDER BY day, key LIMIT $2))

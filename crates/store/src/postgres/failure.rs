@@ -42,7 +42,8 @@ pub(crate) fn failure(statement: &'static str, error: &tokio_postgres::Error) ->
         _ if SESSION_OVER.contains(&code) => Error::Busy(reason),
         code if code.starts_with("08") => Error::Lost(reason),
         code if code.starts_with("53") => Error::Busy(reason),
-        code if code.starts_with("23") => Error::Constraint { statement, reason },
+        // 22: a value that the database cannot take, which is a fault of ours, not of its disk.
+        code if code.starts_with("22") || code.starts_with("23") => Error::Constraint { statement, reason },
         _ => Error::Broken { statement, reason },
     }
 }

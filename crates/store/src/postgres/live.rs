@@ -1,6 +1,6 @@
 //! One connection with what it has prepared, and how a row of statements goes out on it at once.
 
-use super::failure::failure;
+use super::failure::{ends_session, failure};
 use super::prepared::Prepared;
 use super::queue::{Control, Part, Queue, What};
 use super::value::Column;
@@ -31,7 +31,22 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) statement: &'static Statement,
-    pub(crate) parameters: &'a [Value<'a>],
+    pub(crate) parameters: Parameters<'a>,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parameters<'a> {
+    /// A value a place.
+    Values(&'a [Value<'a>]),
+    /// A list a place.
+    Lists(&'a [Column<'a>]),
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn of(statement: &'static Statement, values: &'a [Value<'a>]) -> Self {
+        Self { statement, parameters: Parameters::Values(values) }
+    }
 }
 
 /// How each statement ended, in order.
@@ -132,7 +147,11 @@ impl Live {
         let ends = in_turn(&mut coming).await;
         drop(coming);
         for (own, end) in lacking.into_iter().zip(ends) {
-            let statement = end.map_err(|error| failure(own.name, &error))?;
+            // Told as lost, so that whoever may begins anew on another connection.
+            let statement = end.map_err(|error| match failure(own.name, &error) {
+                Error::Busy(reason) if ends_session(&error) => Error::Lost(reason),
+                other => other,
+            })?;
             self.prepared.insert(own.name, Prepared::new(own, statement));
         }
         Ok(())
@@ -169,7 +188,10 @@ impl Live {
     fn ask<'a>(&'a self, ask: Ask<'a>) -> Coming<'a> {
         Box::pin(async move {
             let own = &self.prepared(ask.statement).statement;
-            let parameters: Vec<&(dyn ToSql + Sync)> = ask.parameters.iter().map(|own| own as _).collect();
+            let parameters: Vec<&(dyn ToSql + Sync)> = match ask.parameters {
+                Parameters::Values(values) => values.iter().map(|own| own as _).collect(),
+                Parameters::Lists(columns) => columns.iter().map(|own| own as _).collect(),
+            };
             if own.columns().is_empty() {
                 return self.client.execute(own, &parameters).await.map(Answer::Touched);
             }

@@ -1,8 +1,9 @@
 //! A connection as [`crate::rows`] uses it: blocking, with a queue of writes before it, and made anew when it was lost.
 
 use super::failure::{ends_session, failure};
-use super::live::{Answer, Ask, Ends, Live};
+use super::live::{Answer, Ask, Ends, Live, Parameters};
 use super::queue::{Control, Expect, Part, Queue, What};
+use super::value::Column;
 use super::{Role, Shared};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
@@ -98,6 +99,35 @@ impl Session {
 
     /// The rows of a question, behind everything that waits.
     pub(crate) fn query(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>> {
+        if holds_nul(parameters) && !statement.postgres.contains("RETURNING") {
+            // No text here holds it, so nothing is like it.
+            return Ok(Vec::new());
+        }
+        refuse_nul(statement, parameters)?;
+        match self.ask(&[Ask::of(statement, parameters)])?.pop() {
+            Some(Answer::Rows(rows)) => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The rows of a statement whose parameters are lists, for many sets of them at once.
+    pub(crate) fn query_many<'a, const N: usize>(
+        &self,
+        statement: &'static Statement,
+        many: impl Iterator<Item = [Value<'a>; N]>,
+    ) -> Result<Vec<Row>> {
+        let mut lists = Queue::default();
+        for parameters in many {
+            refuse_nul(statement, &parameters)?;
+            lists.write(statement, &parameters, Expect::Any);
+        }
+        if lists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries: Vec<usize> = (0..lists.len()).collect();
+        let columns: Vec<Column<'_>> =
+            (0..N).map(|place| Column { queue: &lists, entries: &entries, place }).collect();
+        let parameters = Parameters::Lists(&columns);
         match self.ask(&[Ask { statement, parameters }])?.pop() {
             Some(Answer::Rows(rows)) => Ok(rows),
             _ => Ok(Vec::new()),
@@ -106,7 +136,8 @@ impl Session {
 
     /// Writes now, and says how many rows that touched.
     pub(crate) fn run(&self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<usize> {
-        match self.ask(&[Ask { statement, parameters }])?.pop() {
+        refuse_nul(statement, parameters)?;
+        match self.ask(&[Ask::of(statement, parameters)])?.pop() {
             Some(Answer::Touched(count)) => Ok(count as usize),
             Some(Answer::Rows(rows)) => Ok(rows.len()),
             _ => Ok(0),
@@ -121,7 +152,7 @@ impl Session {
     /// The rows of several questions in one way there and back.
     pub(crate) fn ask_rows(&self, asks: &[(&'static Statement, &[Value<'_>])]) -> Result<Vec<Vec<Row>>> {
         let asks: Vec<Ask<'_>> =
-            asks.iter().map(|(statement, parameters)| Ask { statement, parameters }).collect();
+            asks.iter().map(|(statement, parameters)| Ask::of(statement, parameters)).collect();
         let rows = |answer| match answer {
             Answer::Rows(rows) => rows,
             _ => Vec::new(),
@@ -145,6 +176,7 @@ impl Session {
         parameters: &[Value<'_>],
         expect: Expect,
     ) -> Result<()> {
+        refuse_nul(statement, parameters)?;
         let state = &mut *self.state.borrow_mut();
         if let Some(error) = &state.failed {
             return Err(error.clone());
@@ -269,7 +301,8 @@ impl Session {
         let queue = std::mem::take(&mut state.queue);
         let mut told = self.once(state, &queue, asks);
         // A connection that died while it was idle: nothing but the beginning was on its way.
-        if told.is_err() && state.live.is_none() && state.open && queue.len() == 1 && !asks.is_empty() {
+        let fresh = queue.len() == 1 && matches!(queue.first(), Some(What::Control(Control::Begin)));
+        if told.is_err() && state.live.is_none() && fresh {
             state.failed = None;
             told = match self.connect(state) {
                 Ok(()) => self.once(state, &queue, asks),
@@ -320,6 +353,16 @@ impl Session {
         }
         Ok(answers)
     }
+}
+
+/// PostgreSQL keeps no U+0000 in texts. Found out before it is sent, it costs the deed and not the transaction.
+fn refuse_nul(statement: &'static Statement, parameters: &[Value<'_>]) -> Result<()> {
+    let reason = "a text holds U+0000, which the database cannot keep".to_owned();
+    if holds_nul(parameters) { Err(Error::Constraint { statement: statement.name, reason }) } else { Ok(()) }
+}
+
+fn holds_nul(parameters: &[Value<'_>]) -> bool {
+    parameters.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0')))
 }
 
 fn name_of(part: &Part) -> &'static str {

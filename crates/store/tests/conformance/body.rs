@@ -65,6 +65,11 @@ impl Body {
         refused
     }
 
+    /// The writing connection itself.
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
     /// Reads what was committed.
     pub(crate) fn rows(&self) -> &Rows {
         self.writer.tx()

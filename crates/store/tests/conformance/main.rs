@@ -12,5 +12,6 @@ mod gate;
 mod idempotency;
 mod repository;
 mod sign_in;
+mod task;
 mod template;
 mod token;

@@ -1,0 +1,155 @@
+use crate::rig::{database, entry, psql, write, writer};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tiltyard_model::task::State;
+use tiltyard_store::postgres::{Options, Patience, Store};
+use tiltyard_store::task::{Move, shift};
+use tiltyard_store::{Error, meta};
+use tiltyard_testkit::Proxy;
+use tiltyard_testkit::postgres::{Cluster, Database};
+
+const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND application_name = 'tiltyard'";
+
+// O16: sessions that somebody ends are made anew by themselves; what they were doing did not happen.
+#[test]
+fn o16_a_session_that_was_ended_is_made_anew() {
+    let database = database();
+    let (store, writer) = Store::open(&Options::new(&database.url, [7; 16])).expect("opens");
+    let reader = store.reader().expect("opens");
+    for round in 0..5 {
+        psql(&database, KILL);
+        write(&writer, "a", &format!("idle{round}"));
+        reader.read(|rows| meta::get(rows, "idle0")).expect("reads");
+    }
+    writer.begin_after(0).expect("begins");
+    meta::put(writer.tx(), "lost", "x").expect("waits");
+    psql(&database, KILL);
+    let lost = meta::get(writer.tx(), "lost").expect_err("is lost");
+    assert!(matches!(lost, Error::Busy(_) | Error::Lost(_)), "{lost}");
+    writer.rollback().expect("there is nothing to take back");
+    assert_eq!(meta::get(writer.tx(), "lost").expect("reads"), None);
+    write(&writer, "a", "after");
+}
+
+/// A store behind a network that can be cut.
+struct Far {
+    runtime: tokio::runtime::Runtime,
+    proxy: Proxy,
+    server: SocketAddr,
+    url: String,
+}
+
+fn far(database: &Database) -> Far {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let proxy = runtime.block_on(Proxy::start()).expect("starts");
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, Cluster::shared().port()));
+    proxy.open(server);
+    let own = format!(":{}/", Cluster::shared().port());
+    let url = database.tcp_url().replace(&own, &format!(":{}/", proxy.address().port()));
+    Far { runtime, proxy, server, url }
+}
+
+// E2: an answer that got lost while it committed: nobody is told before the mark of the transaction was looked for.
+#[test]
+fn e2_a_commit_whose_answer_is_lost_is_found_out() {
+    let database = database();
+    let far = far(&database);
+    let (_store, writer) = Store::open(&Options::new(&far.url, [7; 16])).expect("opens");
+    let near = crate::rig::writer(&database.url);
+    // What is prepared needs no answer.
+    write(&writer, "a", "warm");
+    for happened in [true, false] {
+        let begun = writer.begin_after(0).expect("begins");
+        let (own, key) = (entry(&begun, "a"), format!("happened {happened}"));
+        meta::put(writer.tx(), &key, "x").expect("waits");
+        if happened {
+            far.proxy.deafen();
+        } else {
+            far.proxy.cut();
+        }
+        let lost = std::thread::scope(|scope| {
+            let (proxy, database, key) = (&far.proxy, &database, &key);
+            // The words arrive and their answer does not, until the connection breaks.
+            scope.spawn(move || {
+                let asked = format!("SELECT count(*) FROM meta WHERE key = '{key}'");
+                while happened && psql(database, &asked) == "0" {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                proxy.cut();
+            });
+            writer.commit_with(&own).expect_err("is lost")
+        });
+        assert!(matches!(lost, Error::Unknown(_)), "{lost}");
+        assert!(writer.resolve(&own).is_err(), "as long as nobody gets through, nobody knows");
+        far.proxy.open(far.server);
+        assert_eq!(writer.resolve(&own).expect("is known now"), happened);
+        assert_eq!(meta::get(near.tx(), &key).expect("reads").is_some(), happened);
+    }
+    drop(far.runtime);
+}
+
+// A write that finds another number of rows than the memory promised takes the whole transaction back.
+#[test]
+fn memory_that_disagrees_with_rows_commits_nothing() {
+    let database = database();
+    let writer = writer(&database.url);
+    let begun = writer.begin_after(0).expect("begins");
+    meta::put(writer.tx(), "with it", "x").expect("waits");
+    let step = Move {
+        key: 1,
+        from: State::Ready,
+        generation: 0,
+        to: State::Cancelled,
+        run_at: None,
+        waits_for: 0,
+        now: 1,
+        reason: None,
+    };
+    assert!(shift(writer.tx(), &step).expect("waits"), "it is believed until it is sent");
+    let refused = writer.commit_with(&entry(&begun, "a")).expect_err("is refused");
+    assert!(matches!(refused, Error::Unreadable { .. }), "{refused}");
+    writer.rollback().expect("is taken back");
+    assert_eq!(psql(&database, "SELECT count(*) FROM journal"), "0");
+    assert_eq!(meta::get(writer.tx(), "with it").expect("reads"), None);
+}
+
+// E6: a read that takes too long is ended, by its time-out and from another thread.
+#[test]
+fn e6_a_read_that_never_ends_is_ended() {
+    let database = database();
+    let patience = Patience { read_ms: 60_000, ..Patience::default() };
+    let (store, _writer) =
+        Store::open(&Options { patience, ..Options::new(&database.url, [7; 16]) }).expect("opens");
+    let reader = store.reader().expect("opens");
+    psql(&database, "ALTER TABLE meta RENAME TO kept");
+    psql(&database, "CREATE VIEW meta AS SELECT key, value FROM kept, pg_sleep(50)");
+    let interrupter = reader.interrupter();
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+            while psql(&database, asked) == "0" {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            interrupter.interrupt();
+        });
+        reader.read(|rows| meta::get(rows, "salt")).expect_err("is ended")
+    });
+    assert!(matches!(ended, Error::Busy(_)), "{ended}");
+}
+
+// PostgreSQL keeps no U+0000: a word that holds it costs its deed, and is not found.
+#[test]
+fn a_nul_costs_its_deed_only() {
+    let database = database();
+    let writer = writer(&database.url);
+    let begun = writer.begin_after(0).expect("begins");
+    writer.save().expect("marks");
+    assert!(matches!(meta::put(writer.tx(), "nul", "a\0b"), Err(Error::Constraint { .. })));
+    writer.undo().expect("takes back");
+    meta::put(writer.tx(), "whole", r#""a\u0000b""#).expect("waits");
+    writer.commit_with(&entry(&begun, "a")).expect("commits");
+    assert_eq!(meta::get(writer.tx(), "a\0b").expect("reads"), None);
+    assert!(meta::get(writer.tx(), "whole").expect("reads").is_some());
+}

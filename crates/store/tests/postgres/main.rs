@@ -1,0 +1,8 @@
+//! What only a shared store has: the lock, the journal, connections that are lost.
+
+mod face;
+mod line;
+mod loss;
+mod plan;
+mod rig;
+mod schema;

@@ -1,0 +1,74 @@
+use crate::rig::{database, psql};
+use std::sync::Barrier;
+use tiltyard_store::Error;
+use tiltyard_store::postgres::{Options, Store, migrate_down, migrations};
+
+// O10: servers that start at once migrate once, and agree about the ids of the store.
+#[test]
+fn o10_servers_that_start_at_once_migrate_once() {
+    let database = database();
+    let start = Barrier::new(6);
+    let salts: Vec<String> = std::thread::scope(|scope| {
+        let open = |n: u8| {
+            let (start, url) = (&start, &database.url);
+            move || {
+                start.wait();
+                let (_store, writer) = Store::open(&Options::new(url, [n; 16])).expect("opens");
+                tiltyard_store::meta::get(writer.tx(), "salt").expect("reads").expect("is there")
+            }
+        };
+        let threads: Vec<_> = (0..6).map(|n| scope.spawn(open(n))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("ends")).collect()
+    });
+    assert!(salts.iter().all(|salt| *salt == salts[0]), "{salts:?}");
+    assert_eq!(psql(&database, "SELECT count(*) FROM migration WHERE version = 1"), "1");
+}
+
+// O10: down and up again leaves nothing behind.
+#[test]
+fn o10_every_step_goes_up_and_down() {
+    let database = database();
+    let options = Options::new(&database.url, [7; 16]);
+    let things = || {
+        let text = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class c \
+                    WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'migration%'";
+        psql(&database, text)
+    };
+    assert!(migrations(&options).expect("reads").iter().all(|step| step.applied_at.is_none()));
+    drop(Store::open(&options).expect("opens"));
+    let made = things();
+    assert!(made.contains("journal") && made.contains("task_named"), "{made}");
+    assert!(migrations(&options).expect("reads").iter().all(|step| step.applied_at.is_some()));
+    migrate_down(&options, 0).expect("goes down");
+    assert_eq!(things(), "");
+    drop(Store::open(&options).expect("opens"));
+    assert_eq!(things(), made);
+}
+
+// O10: a newer store is refused, and nothing is written to it.
+#[test]
+fn o10_a_newer_store_is_refused_unwritten() {
+    let database = database();
+    let options = Options::new(&database.url, [7; 16]);
+    drop(Store::open(&options).expect("opens"));
+    psql(&database, "INSERT INTO migration VALUES (99, 'later', 1); DELETE FROM meta");
+    assert!(matches!(Store::open(&options), Err(Error::Newer { found: 99, .. })));
+    assert!(matches!(migrations(&options), Err(Error::Newer { found: 99, .. })));
+    assert!(matches!(migrate_down(&options, 0), Err(Error::Newer { found: 99, .. })));
+    assert_eq!(psql(&database, "SELECT count(*) FROM meta"), "0");
+}
+
+// O16: what will not do is said before anything is written.
+#[test]
+fn o16_a_database_that_will_not_do_is_refused() {
+    let database = database();
+    let nobody = Options::new("postgres://nobody@127.0.0.1:1/none", [7; 16]);
+    assert!(matches!(Store::open(&nobody), Err(Error::Lost(_))));
+    assert!(matches!(Store::open(&Options::new("sqlite:x", [7; 16])), Err(Error::Locked(_))));
+    psql(&database, "CREATE DATABASE latin_of_a_test ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    let name = database.url.rsplit('/').next().unwrap_or_default();
+    let latin = Options::new(database.url.replace(name, "latin_of_a_test"), [7; 16]);
+    let refused = Store::open(&latin).err();
+    psql(&database, "DROP DATABASE latin_of_a_test");
+    assert!(matches!(refused, Some(Error::Locked(_))), "{refused:?}");
+}
