@@ -28,7 +28,7 @@ pub struct View {
     /// How many of its tasks are in each state, by the state's number.
     pub counts: [i64; State::ALL.len()],
     /// How long its next task has been ready, while there is one.
-    pub oldest_ready_ms: Option<DurationMs>,
+    pub next_ready_ms: Option<DurationMs>,
 }
 
 impl View {
@@ -99,7 +99,7 @@ fn view(act: &Act<'_>, queue: &Queue) -> Result<View, Refusal> {
         name: queue.name.to_string(),
         settings: queue.settings.clone(),
         counts: act.memory.counts.of(queue.key),
-        oldest_ready_ms: ready_at.map(|at| (act.now.wall - at).max(0)),
+        next_ready_ms: ready_at.map(|at| (act.now.wall - at).max(0)),
     })
 }
 

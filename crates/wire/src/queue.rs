@@ -26,8 +26,8 @@ pub struct View {
     pub dead_letters: bool,
     /// How many of its tasks are in each state.
     pub counts: Counts,
-    /// How long the oldest ready task has been ready.
-    pub oldest_ready_ms: Option<i64>,
+    /// How long the task that starts next has been ready; one of lower priority may have waited longer.
+    pub next_ready_ms: Option<i64>,
 }
 
 /// How many tasks are in each state.

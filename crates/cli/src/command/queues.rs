@@ -133,7 +133,7 @@ fn print(context: &Context, queue: View) -> Result<(), Failure> {
 
 fn table(queues: &[View]) -> Table {
     let heading =
-        ["scope", "queue", "flow", "ready", "running", "waiting", "later", "dead", "oldest", "limits"];
+        ["scope", "queue", "flow", "ready", "running", "waiting", "later", "dead", "next", "limits"];
     let mut table = Table::new(&heading, "No queues.");
     for queue in queues {
         let counts = &queue.counts;
@@ -147,7 +147,7 @@ fn table(queues: &[View]) -> Table {
             count(counts.waiting),
             count(counts.pending + counts.scheduled),
             count(counts.dead),
-            Cell::new(queue.oldest_ready_ms.map_or_else(|| "-".to_owned(), duration)),
+            Cell::new(queue.next_ready_ms.map_or_else(|| "-".to_owned(), duration)),
             Cell::new(limits(queue)),
         ]);
     }

@@ -80,7 +80,7 @@ pub(crate) fn repository() -> Value {
 pub(crate) fn queue(name: &str, paused: bool) -> Value {
     json!({
         "scope": "default", "name": name, "paused": paused, "draining": false, "concurrency_limit": 4,
-        "rate_per_minute": null, "assignment": "fair", "dead_letters": true, "oldest_ready_ms": 200_000,
+        "rate_per_minute": null, "assignment": "fair", "dead_letters": true, "next_ready_ms": 200_000,
         "counts": {"pending": 1, "scheduled": 2, "ready": 3, "running": 4, "waiting": 5, "succeeded": 6, "dead": 7, "cancelled": 8},
     })
 }

@@ -195,8 +195,7 @@ impl Ready {
         lanes.map(|state| state.places.range(..place).take(limit).count()).sum::<usize>().min(limit)
     }
 
-    /// When the oldest ready task of a queue became ready: its sort key tells, given the priority steps; the smallest
-    /// key stands for it.
+    /// The ready task of a queue that starts next, while nothing holds the queue back.
     pub fn head_of(&self, queue: i64) -> Option<Place> {
         self.queues.get(&queue).and_then(|queue| queue.heads.first()).map(|(place, _)| *place)
     }

@@ -54,7 +54,7 @@ async fn a_view_counts_and_tells_how_long_the_next_has_waited() {
     rig.clock.advance(5_000);
     rig.submit(spec("two")).await;
     let view = queues(&rig, admin(), None).await.remove(0);
-    assert_eq!((view.count(State::Ready), view.oldest_ready_ms), (2, Some(5_000)));
+    assert_eq!((view.count(State::Ready), view.next_ready_ms), (2, Some(5_000)));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(crate) fn view(queue: &View) -> wire::View {
         assignment: settings.assignment,
         dead_letters: settings.dead_letters,
         counts: counts(|state| queue.count(state)),
-        oldest_ready_ms: queue.oldest_ready_ms,
+        next_ready_ms: queue.next_ready_ms,
     }
 }
 

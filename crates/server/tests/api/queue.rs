@@ -46,7 +46,7 @@ async fn d5_a_paused_queue_starts_nothing() {
     assert_eq!(why(&client, &waiting).await, "queue_paused");
     let all = queues(&client).await;
     assert_eq!((all.len(), &*all[0].scope, &*all[0].name), (1, "default", "default"));
-    assert_eq!((all[0].counts.ready, all[0].oldest_ready_ms.is_some()), (1, true));
+    assert_eq!((all[0].counts.ready, all[0].next_ready_ms.is_some()), (1, true));
     let open = patch(&client, Patch { paused: Some(false), ..Patch::default() }).await;
     assert!(!open.paused);
     assert_eq!(claim(&client, "me", 5).await.len(), 1);
