@@ -57,7 +57,9 @@ pub fn append(tx: &Tx, entry: &Entry) -> Result<()> {
         (&entry.prev_hash).into(),
         (&entry.hash).into(),
     ];
-    tx.put(sql!("audit/append"), &parameters)
+    tx.put(sql!("audit/append"), &parameters)?;
+    let time = parse_rfc3339(&entry.time).unwrap_or_default();
+    tx.put(sql!("audit/tally"), &[(&entry.scope).into(), (&entry.action).into(), time.into()])
 }
 
 /// The end of every chain.

@@ -14,6 +14,7 @@ DROP TABLE template;
 DROP TABLE idempotency;
 DROP TABLE sign_in;
 DROP TABLE token;
+DROP TABLE audit_count;
 DROP TABLE audit;
 DROP TABLE event;
 DROP TABLE rate_start;

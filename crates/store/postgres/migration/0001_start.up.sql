@@ -189,6 +189,16 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_time ON audit (time);
 
+-- How many entries there are, kept with each: counting them would read the whole record.
+CREATE TABLE audit_count (
+    chain    text COLLATE "C" NOT NULL,
+    action   text COLLATE "C" NOT NULL,
+    entries  bigint NOT NULL,
+    first_at bigint NOT NULL,
+    last_at  bigint NOT NULL,
+    PRIMARY KEY (chain, action)
+);
+
 -- `ended_at` is when its end was recorded, whatever the end: revoked, rotated, expired.
 CREATE TABLE token (
     id        bigint PRIMARY KEY,

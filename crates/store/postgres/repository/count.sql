@@ -1,7 +1,9 @@
+-- By scope, so that the repositories of others are not counted.
 SELECT count(*) FROM (
     SELECT 1
-    FROM repository r
-    JOIN scope s ON s.id = r.scope
-    WHERE $1::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))
+    FROM scope s
+    CROSS JOIN repository r
+    WHERE r.scope = s.id
+      AND ($1::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
     LIMIT $2
 ) AS found

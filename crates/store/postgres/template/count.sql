@@ -1,4 +1,6 @@
+-- By scope, so that the templates of others are not counted.
 SELECT count(*) FROM (
-SELECT 1 FROM template t JOIN scope s ON s.id = t.scope
-WHERE s.deleted_at IS NULL AND ($1::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
+SELECT 1 FROM scope s CROSS JOIN template t
+WHERE t.scope = s.id AND s.deleted_at IS NULL
+  AND ($1::text IS NULL OR s.name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
 LIMIT $2) AS found

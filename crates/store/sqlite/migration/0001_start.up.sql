@@ -185,6 +185,16 @@ CREATE TABLE audit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_by_time ON audit (time);
 
+-- How many entries there are, kept with each: counting them would read the whole record.
+CREATE TABLE audit_count (
+    chain    TEXT    NOT NULL,
+    action   TEXT    NOT NULL,
+    entries  INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL,
+    PRIMARY KEY (chain, action)
+) STRICT, WITHOUT ROWID;
+
 -- `ended_at` is when its end was recorded, whatever the end: revoked, rotated, expired.
 CREATE TABLE token (
     id        INTEGER PRIMARY KEY,
