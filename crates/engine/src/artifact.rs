@@ -1,12 +1,13 @@
 //! Artifacts: an attempt names the bytes that it has stored (D21). The bytes are on disk before: the server writes
 //! them through `Engine::blobs`.
 
+use crate::Engine;
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Lease;
 use crate::task::access::may_answer;
 use tiltyard_model::event::ArtifactStored;
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::refusal::Refusal;
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::task::lease::stale;
 use tiltyard_store::Rows;
@@ -130,4 +131,20 @@ pub fn by_digest(rows: &Rows, caller: &Caller, sha256: &str) -> Result<Artifact,
     };
     let found = artifact::by_digest(rows, sha256, scopes).map_err(refusal_of)?;
     found.ok_or_else(|| Refusal::missing("artifact", sha256))
+}
+
+/// Removes stored bytes that no row names: those of an upload that was refused, or that a crash came upon. Bytes that
+/// somebody is about to name are held, and stay.
+///
+/// # Errors
+/// When the store or the disk is broken.
+pub async fn sweep(engine: &Engine, sha256: &str) -> Result<(), Refusal> {
+    let Some(doubt) = engine.blobs().doubt(sha256) else { return Ok(()) };
+    let digest = sha256.to_owned();
+    let named = engine.read(move |rows| artifact::is_named(rows, &digest).map_err(refusal_of)).await?;
+    if named {
+        return Ok(());
+    }
+    let removed = tokio::task::spawn_blocking(move || doubt.remove()).await;
+    removed.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(refusal_of)
 }

@@ -8,6 +8,7 @@ mod presence;
 mod prune;
 mod rescue;
 mod retire;
+mod sweep;
 mod tally;
 
 use crate::Engine;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),
+        Box::new(sweep::Sweep::default()),
         Box::new(tally::Tally),
         Box::new(disk::Disk),
         Box::new(move_log::MoveLog::default()),

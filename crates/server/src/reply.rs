@@ -167,8 +167,16 @@ impl Precondition {
     /// # Errors
     /// 412 `precondition_failed`.
     pub(crate) fn check(&self, body: impl FnOnce() -> Option<Vec<u8>>) -> Result<(), Refusal> {
+        self.check_tag(|| body().map(|body| tag_of(&body)))
+    }
+
+    /// The same for a thing whose entity tag is not that of its view.
+    ///
+    /// # Errors
+    /// As [`Precondition::check`].
+    pub(crate) fn check_tag(&self, tag: impl FnOnce() -> Option<HeaderValue>) -> Result<(), Refusal> {
         let Some(demanded) = &self.0 else { return Ok(()) };
-        let tag = body().map(|body| tag_of(&body));
+        let tag = tag();
         if tag.as_ref().is_some_and(|tag| names(demanded, &IF_MATCH, tag)) {
             return Ok(());
         }

@@ -74,6 +74,14 @@ pub fn of_attempt(rows: &Rows, task: i64, generation: i64, sha256: &str) -> Resu
     rows.one(sql!("artifact/of_attempt"), &parameters, |row| artifact(rows, row))
 }
 
+/// Whether a row names these bytes.
+///
+/// # Errors
+/// When the store is broken.
+pub fn is_named(rows: &Rows, sha256: &str) -> Result<bool> {
+    Ok(rows.number(sql!("artifact/is_named"), &[sha256.into()])? == 1)
+}
+
 /// How many rows an attempt has stored.
 ///
 /// # Errors

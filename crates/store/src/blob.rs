@@ -1,7 +1,10 @@
 //! Blobs: bytes in files, by their digest (`artifacts/aa/<sha256>`). A blob is whole and on disk, file and folder,
 //! before anybody names it; it never changes afterwards (D21).
 
+mod hold;
+
 use crate::error::Error;
+use hold::{Hold, Holds};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -46,16 +49,26 @@ pub enum BlobError {
 pub struct Blobs {
     root: Arc<Path>,
     next: Arc<AtomicU64>,
+    holds: Holds,
 }
 
-/// A blob that is whole and on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A blob that is whole and on disk. It stays there for as long as this lives, and after that if a row names it.
+#[derive(Debug, Clone)]
 pub struct Kept {
     /// The SHA-256 of its bytes, 64 hex digits in lower case.
     pub sha256: String,
     /// How many bytes.
     pub size: u64,
+    _hold: Arc<Hold>,
 }
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.sha256, self.size) == (&other.sha256, other.size)
+    }
+}
+
+impl Eq for Kept {}
 
 impl Blobs {
     /// Opens the blobs of a data folder, and forgets what was being written when the program last ended. The caller
@@ -72,7 +85,7 @@ impl Blobs {
         for left in std::fs::read_dir(&incoming).map_err(broken)? {
             std::fs::remove_file(left.map_err(broken)?.path()).map_err(broken)?;
         }
-        Ok(Self { root: root.into(), next: Arc::default() })
+        Ok(Self { root: root.into(), next: Arc::default(), holds: Holds::default() })
     }
 
     /// Begins to write a blob of at most `limit` bytes.
@@ -84,7 +97,8 @@ impl Blobs {
         let path = self.root.join(INCOMING).join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path);
         let file = file.map_err(|error| Error::io("begin an artifact", &error))?;
-        Ok(Writer { root: Arc::clone(&self.root), path, file, digest: Sha256::new(), size: 0, limit })
+        let (root, holds) = (Arc::clone(&self.root), self.holds.clone());
+        Ok(Writer { root, holds, path, file, digest: Sha256::new(), size: 0, limit })
     }
 
     /// A blob to read, and its size; `None` when there is none, also for what is no digest.
@@ -104,14 +118,48 @@ impl Blobs {
         }
     }
 
-    /// Forgets a blob that nothing names any more; it may be gone already.
+    /// Doubts that anything names a blob. Whoever is about to name it is faster: then there is nothing to doubt, or the
+    /// doubt comes to nothing.
+    pub fn doubt(&self, sha256: &str) -> Option<Doubt> {
+        let path = path_of(&self.root, sha256)?;
+        let doubt = self.holds.doubt(sha256)?;
+        Some(Doubt { path, doubt })
+    }
+
+    /// The blobs of one of the 256 folders, at most `limit`.
     ///
     /// # Errors
     /// When the disk is broken.
-    pub fn remove(&self, sha256: &str) -> Result<(), Error> {
-        let Some(path) = path_of(&self.root, sha256) else { return Ok(()) };
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+    pub fn in_folder(&self, folder: u8, limit: usize) -> Result<Vec<String>, Error> {
+        let broken = |error: io::Error| Error::io("look for artifacts", &error);
+        let entries = match std::fs::read_dir(self.root.join(format!("{folder:02x}"))) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(broken(error)),
+        };
+        let name = |entry: io::Result<std::fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).map_err(broken)
+        };
+        entries.take(limit).map(name).collect()
+    }
+}
+
+/// A doubt that anything names a blob: while the rows are asked, somebody may come to hold it.
+#[derive(Debug)]
+pub struct Doubt {
+    path: PathBuf,
+    doubt: hold::Doubt,
+}
+
+impl Doubt {
+    /// Removes the blob, unless somebody holds it by now; it may be gone already.
+    ///
+    /// # Errors
+    /// When the disk is broken.
+    pub fn remove(self) -> Result<(), Error> {
+        let Self { path, doubt } = self;
+        match doubt.settle(|| std::fs::remove_file(path)) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io("remove an artifact", &error))
             }
             _ => Ok(()),
@@ -123,6 +171,7 @@ impl Blobs {
 #[derive(Debug)]
 pub struct Writer {
     root: Arc<Path>,
+    holds: Holds,
     path: PathBuf,
     file: File,
     digest: Sha256,
@@ -154,8 +203,10 @@ impl Writer {
         if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&sha256)) {
             return Err(BlobError::Digest { found: sha256 });
         }
+        // Held before it is there, so that nobody removes it in between.
+        let hold = Arc::new(self.holds.hold(&sha256));
         self.place(&sha256).map_err(|error| Error::io("keep an artifact", &error))?;
-        Ok(Kept { sha256, size: self.size })
+        Ok(Kept { sha256, size: self.size, _hold: hold })
     }
 
     fn place(&self, sha256: &str) -> io::Result<()> {

@@ -7,13 +7,12 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Role};
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_store::artifact::Artifact;
-use tiltyard_store::blob::Kept;
 
-fn wanted(taken: &Claimed) -> Put {
+fn wanted(yard: &Yard, taken: &Claimed) -> Put {
     Put {
         task: taken.found.task.id,
         generation: taken.found.task.generation,
-        kept: Kept { sha256: sha256("bytes"), size: 5 },
+        kept: yard.kept("bytes"),
         media_type: Some("text/plain".into()),
         name: Some("out.txt".into()),
     }
@@ -31,16 +30,16 @@ async fn d1_only_the_live_generation_stores_artifacts() {
     let yard = Yard::new().await;
     yard.idea("one").await;
     let taken = yard.take("default").await.expect("an idea waits");
-    let first = yard.keep(&agent(SMITH), wanted(&taken)).await.expect("is kept");
-    let again = yard.keep(&agent(SMITH), wanted(&taken)).await.expect("is the same");
+    let first = yard.keep(&agent(SMITH), wanted(&yard, &taken)).await.expect("is kept");
+    let again = yard.keep(&agent(SMITH), wanted(&yard, &taken)).await.expect("is the same");
     assert_eq!((first.id, first.size), (again.id, 5));
-    let other = yard.keep(&agent("other"), wanted(&taken)).await.expect_err("is not its attempt");
+    let other = yard.keep(&agent("other"), wanted(&yard, &taken)).await.expect_err("is not its attempt");
     assert_eq!(other.code, Code::NotFound);
-    let wrong = Put { generation: 2, ..wanted(&taken) };
+    let wrong = Put { generation: 2, ..wanted(&yard, &taken) };
     assert_eq!(yard.keep(&agent(SMITH), wrong).await.expect_err("is stale").code, Code::StaleGeneration);
     yard.settle(&taken, Outcome::Released, None).await.expect("is given back");
     assert_eq!(
-        yard.keep(&agent(SMITH), wanted(&taken)).await.expect_err("is over").code,
+        yard.keep(&agent(SMITH), wanted(&yard, &taken)).await.expect_err("is over").code,
         Code::StaleGeneration
     );
     let (task, generation) = (taken.found.task.id, taken.found.task.generation);
@@ -56,7 +55,7 @@ async fn sec4_artifacts_are_read_in_ones_own_scopes() {
     let yard = Yard::new().await;
     yard.idea("one").await;
     let taken = yard.take("default").await.expect("an idea waits");
-    let kept = yard.keep(&agent(SMITH), wanted(&taken)).await.expect("is kept");
+    let kept = yard.keep(&agent(SMITH), wanted(&yard, &taken)).await.expect("is kept");
     let id = kept.id;
     assert_eq!(yard.rig.read(move |rows| get(rows, &operator("ada"), id)).await, Ok(kept.clone()));
     assert_eq!(yard.rig.read(|rows| by_digest(rows, &operator("ada"), &sha256("bytes"))).await, Ok(kept));
@@ -75,12 +74,12 @@ async fn sec16_a_name_has_no_folder() {
     yard.idea("one").await;
     let taken = yard.take("default").await.expect("an idea waits");
     for name in ["", "..", "a/b", "a\\b", "a\nb", &"x".repeat(256)] {
-        let bad = Put { name: Some(name.to_owned()), ..wanted(&taken) };
+        let bad = Put { name: Some(name.to_owned()), ..wanted(&yard, &taken) };
         let refusal = yard.keep(&agent(SMITH), bad).await.expect_err(name);
         assert_eq!(refusal.faults[0].field, "/name");
     }
     for media_type in ["", "text", "text/\u{e9}", "a/b\n"] {
-        let bad = Put { media_type: Some(media_type.to_owned()), ..wanted(&taken) };
+        let bad = Put { media_type: Some(media_type.to_owned()), ..wanted(&yard, &taken) };
         let refusal = yard.keep(&agent(SMITH), bad).await.expect_err(media_type);
         assert_eq!(refusal.faults[0].field, "/media_type");
     }

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::File;
 use tiltyard_engine::act::refusal_of;
-use tiltyard_engine::artifact::{self as artifacts, Artifact, Put};
+use tiltyard_engine::artifact::{self as artifacts, Artifact, Put, sweep};
 use tiltyard_engine::blob::{BlobError, Kept, Writer};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::{Id, Noun};
@@ -39,16 +39,35 @@ pub(crate) async fn put(mut ask: Ask) -> Answer {
     let media_type =
         ask.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     // Asked before the bytes are taken, so that nobody sends them in vain.
-    let may = move |act: &mut Act<'_>| artifacts::may_write(act, task, generation).map(drop);
+    let (demanded, wanted) = (ask.precondition(), sha256.clone());
+    let may = move |act: &mut Act<'_>| {
+        artifacts::may_write(act, task, generation)?;
+        let there = || artifacts::by_digest(act.tx, &act.pass.caller, &wanted).ok();
+        demanded.check_tag(|| there().and_then(|stored| tag(&stored)))
+    };
     ask.app.engine.enter(ask.pass(), Urgency::Urgent, may).await?;
     let writer = ask.app.engine.blobs().writer(ask.app.artifact_bytes).map_err(refusal_of)?;
-    let kept = keep(ask.take_body()?, writer, sha256).await?;
+    let kept = keep(ask.take_body()?, writer, sha256.clone()).await?;
     let put = Put { task, generation, kept, media_type, name: asked.name };
-    let show = |stored: Artifact| {
+    // The bytes are held until the row that names them is on disk: what is handed out of the door is.
+    let deed = move |act: &mut Act<'_>| artifacts::put(act, &put).map(|stored| (stored, put));
+    let show = |(stored, _put): (Artifact, Put)| {
         let at = format!("{BASE_PATH}/artifacts/{}", stored.id);
         Reply::json(StatusCode::CREATED, &view(stored)).at(at)
     };
-    ask.act(Urgency::Urgent, move |act| artifacts::put(act, &put), show).await
+    let answer = ask.act(Urgency::Urgent, deed, show).await;
+    if answer.is_err()
+        && let Err(refusal) = sweep(&ask.app.engine, &sha256).await
+    {
+        // The service comes by here too.
+        tracing::warn!(target: "store", "bytes that nothing names stay for now: {refusal}");
+    }
+    answer
+}
+
+/// The entity tag of stored bytes is their digest.
+fn tag(stored: &Artifact) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("\"{}\"", stored.sha256)).ok()
 }
 
 fn digest(ask: &Ask) -> Result<String, Refusal> {
@@ -124,7 +143,7 @@ pub(crate) async fn send(ask: &Ask, stored: &Artifact) -> Answer {
     let (blobs, sha256) = (ask.app.engine.blobs().clone(), stored.sha256.clone());
     let opened = apart(move || Ok(blobs.open_read(&sha256)?)).await?;
     let (file, size) = opened.ok_or_else(|| Refusal::missing("artifact", stored.id))?;
-    let tag = HeaderValue::try_from(format!("\"{}\"", stored.sha256)).map_err(|_| no_header())?;
+    let tag = tag(stored).ok_or_else(no_header)?;
     let headers = &ask.parts.headers;
     if crate::reply::names(headers, &IF_NONE_MATCH, &tag) {
         return Ok(unchanged(tag));

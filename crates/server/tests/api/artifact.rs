@@ -88,3 +88,36 @@ async fn sec12_an_artifact_is_an_attachment_and_has_parts() {
     let known = format!("If-None-Match: \"{}\"", stored.sha256);
     assert_eq!(raw(&server, &path, &[&known], "").await.status, 304);
 }
+
+// D21: bytes whose row was refused are removed, and so are those that a crash left; bytes that a row names stay.
+#[tokio::test]
+async fn d21_bytes_that_no_row_names_are_removed() {
+    let server = server().await;
+    let client = server.client();
+    submit(&client, task("makes something")).await;
+    let held = claim(&client, "me", 1).await.remove(0);
+    let digest = digest_of(b"this");
+    let file = server.folder().join("artifacts").join(&digest[..2]).join(&digest);
+    let odd = || {
+        let query = PutQuery { task: Some(held.id), generation: Some(held.generation), name: None };
+        let request = Request::<call::ArtifactPut>::new().place(&digest).query(query);
+        client.call(request.bytes(b"this".to_vec(), "no media type"))
+    };
+    assert_eq!(refusal(odd().await), (422, "invalid".into()));
+    assert!(!file.exists());
+    let (stored, refused) = tokio::join!(put(&client, &held, &digest, b"this"), odd());
+    assert_eq!(refusal(refused), (422, "invalid".into()));
+    assert!(file.exists(), "one of two uploads at once was named");
+    assert_eq!(refusal(odd().await), (422, "invalid".into()));
+    assert!(file.exists());
+    client.download(Request::<call::ArtifactGet>::new().place(stored.unwrap().id)).await.unwrap();
+
+    let engine = server.running().engine();
+    let mut writer = engine.blobs().writer(10).unwrap();
+    writer.write(b"left").unwrap();
+    drop(writer.finish(None).unwrap());
+    let left = digest_of(b"left");
+    tiltyard_engine::artifact::sweep(engine, &left).await.unwrap();
+    tiltyard_engine::artifact::sweep(engine, &digest).await.unwrap();
+    assert!(file.exists() && engine.blobs().open_read(&left).unwrap().is_none());
+}

@@ -26,15 +26,17 @@ fn files_below(folder: &Path) -> usize {
 fn d21_bytes_are_found_by_their_digest() {
     let (folder, blobs) = open();
     let kept = keep(&blobs, b"hello", Some(HELLO)).unwrap();
-    assert_eq!(kept, Kept { sha256: HELLO.to_owned(), size: 5 });
+    assert_eq!((kept.sha256.as_str(), kept.size), (HELLO, 5));
     let (mut file, size) = blobs.open_read(HELLO).unwrap().expect("is there");
     let mut text = String::new();
     file.read_to_string(&mut text).unwrap();
     assert_eq!((text.as_str(), size), ("hello", 5));
     assert_eq!(keep(&blobs, b"hello", None).unwrap(), kept);
     assert_eq!(files_below(folder.path()), 1);
-    blobs.remove(HELLO).unwrap();
-    blobs.remove(HELLO).unwrap();
+    assert!(blobs.doubt(HELLO).is_none(), "it is held until a row names it");
+    drop(kept);
+    blobs.doubt(HELLO).expect("nobody holds it").remove().unwrap();
+    blobs.doubt(HELLO).expect("it may be gone").remove().unwrap();
     assert!(blobs.open_read(HELLO).unwrap().is_none());
 }
 
@@ -72,4 +74,22 @@ fn sec16_only_a_digest_names_a_blob() {
     let root = folder.path().join(FOLDER_NAME);
     assert_eq!(mode(root.clone()), 0o700);
     assert_eq!(mode(root.join("2c").join(HELLO)), 0o600);
+}
+
+// D21: bytes that somebody is about to name are not removed, however long the rows are asked.
+#[test]
+fn d21_a_blob_that_is_stored_again_meanwhile_stays() {
+    let (_folder, blobs) = open();
+    drop(keep(&blobs, b"hello", None).unwrap());
+    let (first, second) = (blobs.doubt(HELLO).unwrap(), blobs.doubt(HELLO).unwrap());
+    first.remove().unwrap();
+    assert!(blobs.open_read(HELLO).unwrap().is_some(), "a later doubt took its place");
+    let again = keep(&blobs, b"hello", None).unwrap();
+    drop(again);
+    second.remove().unwrap();
+    assert!(blobs.open_read(HELLO).unwrap().is_some(), "somebody held it, and a row may name it by now");
+    assert_eq!(blobs.in_folder(0x2c, 10).unwrap(), [HELLO]);
+    assert_eq!(blobs.in_folder(0x2d, 10).unwrap(), [""; 0]);
+    blobs.doubt(HELLO).unwrap().remove().unwrap();
+    assert_eq!(blobs.in_folder(0x2c, 10).unwrap(), [""; 0]);
 }
