@@ -186,7 +186,10 @@ fn record_made(act: &mut Act<'_>, token: &Token) -> Result<(), Refusal> {
 }
 
 /// A token that the caller may manage: one all of whose scopes are its own.
-fn managed(act: &Act<'_>, id: Id) -> Result<Token, Refusal> {
+///
+/// # Errors
+/// 404.
+pub fn managed(act: &Act<'_>, id: Id) -> Result<Token, Refusal> {
     let found = match act.tx.key(id) {
         Some(key) => token::get(act.tx, key).map_err(refusal_of)?,
         None => None,

@@ -213,3 +213,9 @@ fn no_lane() -> Refusal {
     use tiltyard_model::refusal::Code;
     Refusal::new(Code::Internal, "a ready task has a lane that nobody knows: nothing was done")
 }
+
+/// What is left of a live lease, in milliseconds; `None` for one that has ended.
+pub fn lease_left(act: &Act<'_>, task: i64, generation: i64) -> Option<DurationMs> {
+    let lease = act.memory.leases.live(task, generation)?;
+    Some((lease.expires - act.now.steady).max(0))
+}

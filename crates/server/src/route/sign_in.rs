@@ -8,6 +8,7 @@ use tiltyard_engine::sign_in::{self as sign_ins, Made, Proof};
 use tiltyard_engine::{Act, Urgency, token};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
+use tiltyard_model::time::MAX_TIME_MS;
 use tiltyard_wire::sign_in as wire;
 use tiltyard_wire::time::Time;
 
@@ -22,14 +23,20 @@ pub(crate) async fn sign_in(mut ask: Ask) -> Answer {
     let deed = move |act: &mut Act<'_>| sign_ins::sign_in(act, &proof, &random);
     let made = ask.app.engine.enter(pass, Urgency::Normal, deed).await?;
     let cookie = ask.app.cookie.set(made.text.expose(), made.expires - now);
-    let mut response = Reply::json(StatusCode::CREATED, &view(&made)).into_response();
+    let mut response = Reply::json(StatusCode::CREATED, &view(&made.caller)).one().into_response();
     response.headers_mut().insert(SET_COOKIE, cookie);
     Ok(response)
 }
 
 /// `DELETE /auth/session`.
 pub(crate) async fn sign_out(ask: Ask) -> Answer {
-    let mut response = ask.act(Urgency::Urgent, sign_ins::sign_out, |()| Reply::empty()).await?;
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        let caller = &act.pass.caller;
+        demanded.check(|| caller.sign_in.map(|_| Reply::ok(&view(caller)).body))?;
+        sign_ins::sign_out(act)
+    };
+    let mut response = ask.act(Urgency::Urgent, deed, |()| Reply::empty()).await?;
     response.headers_mut().insert(SET_COOKIE, ask.app.cookie.clear());
     Ok(response)
 }
@@ -53,14 +60,14 @@ fn proof(asked: wire::With) -> Result<Proof, Refusal> {
     }
 }
 
-fn view(made: &Made) -> wire::View {
-    let caller = &made.caller;
+/// The one who is signed in: a sign-in says itself when it ends.
+fn view(caller: &Caller) -> wire::View {
     wire::View {
         token: caller.token,
         owner: caller.owner.clone(),
         groups: caller.groups.clone(),
         role: caller.role,
         scopes: caller.reach.to_list(),
-        expires: Time(made.expires),
+        expires: Time(caller.expires.unwrap_or(MAX_TIME_MS)),
     }
 }

@@ -15,10 +15,13 @@ use crate::view::task::Beside;
 use http::StatusCode;
 use tiltyard_engine::task::list::Page;
 use tiltyard_engine::task::why::Why;
-use tiltyard_engine::task::{Found, cancel as called_off, edit, list as lists, retry as again, why as whys};
+use tiltyard_engine::task::{
+    Found, cancel as called_off, claim, edit, list as lists, retry as again, why as whys,
+};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Kind, Refusal};
+use tiltyard_model::task::State;
 use tiltyard_wire::page;
 use tiltyard_wire::task as wire;
 
@@ -31,7 +34,23 @@ fn shown(found: &Found) -> Reply {
 pub(crate) async fn get(ask: Ask) -> Answer {
     let id = ask.id(Noun::Task)?;
     let found = ask.read(move |rows, caller| lists::get(rows, caller, id)).await?;
-    Ok(shown(&found).unless_known(&ask.parts.headers))
+    let lease_expires_in_ms = match found.task.state {
+        State::Running => lease_left(&ask, &found).await?,
+        _ => None,
+    };
+    // What is left of a lease is no change of the task: the entity tag is that of the rest.
+    let essence = view::task::text(&found.task);
+    let beside = Beside { lease_expires_in_ms, why: None };
+    let mut shown = Vec::with_capacity(essence.len());
+    view::task::write(&mut shown, &found.task, beside);
+    Ok(Reply::text(StatusCode::OK, shown).one_as(&essence).unless_known(&ask.parts.headers))
+}
+
+/// What is left of the lease of a task, as the door knows it; `None` where it has ended meanwhile.
+async fn lease_left(ask: &Ask, found: &Found) -> Result<Option<i64>, Refusal> {
+    let (task, generation) = (found.task.id.key(), found.task.generation);
+    let deed = move |act: &mut Act<'_>| Ok(claim::lease_left(act, task, generation));
+    ask.app.engine.enter(ask.pass(), Urgency::Normal, deed).await
 }
 
 /// `GET /tasks`.

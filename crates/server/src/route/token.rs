@@ -31,12 +31,18 @@ fn view(token: Token) -> wire::View {
     }
 }
 
+/// What people change of a token: all but when it was used.
+fn essence(token: &Token) -> Vec<u8> {
+    let mut out = Vec::new();
+    crate::pen::value(&mut out, &view(Token { last_used: None, ..token.clone() }));
+    out
+}
+
 fn shown(minted: Minted) -> Reply {
-    let id = minted.token.id;
+    let (id, essence) = (minted.token.id, essence(&minted.token));
     let sentence = wire::Minted { view: view(minted.token), token: minted.text };
-    Reply::json(StatusCode::CREATED, &sentence)
-        .at(format!("{BASE_PATH}/auth/tokens/{id}"))
-        .shown_once(id.to_string())
+    let made = Reply::json(StatusCode::CREATED, &sentence).one_as(&essence);
+    made.at(format!("{BASE_PATH}/auth/tokens/{id}")).shown_once(id.to_string())
 }
 
 /// `POST /auth/tokens`.
@@ -71,7 +77,13 @@ pub(crate) async fn list(ask: Ask) -> Answer {
 /// `DELETE /auth/tokens/{id}`.
 pub(crate) async fn revoke(ask: Ask) -> Answer {
     let id = ask.id(Noun::Token)?;
-    ask.act(Urgency::Urgent, move |act: &mut Act<'_>| tokens::revoke(act, id), |()| Reply::empty()).await
+    let demanded = ask.precondition();
+    let deed = move |act: &mut Act<'_>| {
+        let now = tokens::managed(act, id)?;
+        demanded.check(|| Some(essence(&now)))?;
+        tokens::revoke(act, id)
+    };
+    ask.act(Urgency::Urgent, deed, |()| Reply::empty()).await
 }
 
 /// `POST /auth/tokens/{id}/rotate`.

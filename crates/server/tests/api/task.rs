@@ -1,6 +1,6 @@
 //! The life of tasks.
 
-use crate::support::{claim, claim_of, complete, get, refusal, server, submit, task};
+use crate::support::{claim, claim_of, complete, get, raw, refusal, server, submit, task};
 use serde_json::json;
 use tiltyard_client::Request;
 use tiltyard_model::task::State;
@@ -137,4 +137,26 @@ async fn api1_a_token_is_needed() {
     assert_eq!(refusal(server.stranger().call(list()).await), (401, "unauthenticated".into()));
     let wrong = server.client_of("not-the-token-of-anybody");
     assert_eq!(refusal(wrong.call(list()).await), (401, "unauthenticated".into()));
+}
+
+// API8, D3: a running task tells what is left of its lease; that is no change of it, so its tag stays.
+#[tokio::test]
+async fn d3_a_running_task_tells_what_is_left_of_its_lease() {
+    let server = server().await;
+    let client = server.client();
+    let one = submit(&client, task("one")).await;
+    assert_eq!(get(&client, &one).await.lease_expires_in_ms, None);
+    let held = claim(&client, "me", 1).await.remove(0);
+    let left = get(&client, &one).await.lease_expires_in_ms.expect("it runs");
+    assert!((1..=30_000).contains(&left), "{left}");
+    let line = format!("GET /api/v1/tasks/{}", one.id);
+    let first = raw(&server, &line, &[], "").await;
+    let tag = first.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("has a tag").to_owned();
+    let again = raw(&server, &line, &[&format!("If-None-Match: {tag}")], "").await;
+    assert_eq!(again.status, 304);
+    let (line, demand) = (format!("PATCH /api/v1/tasks/{}", one.id), format!("If-Match: {tag}"));
+    let patched = raw(&server, &line, &[&demand], r#"{"title":"two"}"#).await;
+    assert_eq!(patched.status, 200, "the tag of a look is the one that a change demands");
+    complete(&client, &held, json!(1)).await;
+    assert_eq!(get(&client, &one).await.lease_expires_in_ms, None);
 }
