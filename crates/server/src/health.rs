@@ -4,6 +4,7 @@ use crate::app::App;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use tiltyard_engine::dead_letter::list::over;
+use tiltyard_engine::event::tail::MAX_RING_EVENTS;
 use tiltyard_engine::reserve::Reserve;
 use tiltyard_engine::{Pass, Urgency};
 use tiltyard_model::time::{HOUR_MS, TimeMs};
@@ -12,6 +13,9 @@ use tiltyard_wire::time::Time;
 
 /// More invalid messages of agents than this in an hour are looked at (C2).
 const MAX_VIOLATIONS_AN_HOUR: usize = 50;
+
+/// Events that followers may be behind before somebody should know: what is kept in memory for them.
+const MAX_EVENTS_BEHIND: i64 = MAX_RING_EVENTS as i64;
 
 /// When each part came to be as it is.
 #[derive(Debug, Default)]
@@ -39,7 +43,7 @@ pub(crate) async fn look(app: &App) -> Health {
         ("store", store(app).await),
         ("queue", queue(app).await),
         ("agents", agents(app, now)),
-        ("streams", None),
+        ("streams", streams(app.engine.tail().behind())),
         ("security", security(app)),
         ("disk", disk(app)),
     ];
@@ -101,6 +105,14 @@ fn agents(app: &App, now: TimeMs) -> Complaint {
         .then(|| (Status::Degraded, format!("{count} invalid messages came from agents within an hour")))
 }
 
+/// Whether those who follow the log hear of events about when they happen.
+fn streams(behind: i64) -> Complaint {
+    (behind > MAX_EVENTS_BEHIND).then(|| {
+        let said = format!("{behind} events are committed that no stream has told yet");
+        (Status::Degraded, said)
+    })
+}
+
 fn security(app: &App) -> Complaint {
     let broken = app.engine.broken_chains().len();
     if broken > 0 {
@@ -126,6 +138,14 @@ fn disk(app: &App) -> Complaint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // O23: streams that fall behind are told of.
+    #[test]
+    fn o23_streams_that_fall_behind_are_degraded() {
+        assert_eq!(streams(MAX_EVENTS_BEHIND), None);
+        let (status, reason) = streams(MAX_EVENTS_BEHIND + 1).expect("is behind");
+        assert!(status == Status::Degraded && reason.contains("4097 events"), "{reason}");
+    }
 
     // O23: a part tells since when it is as it is.
     #[test]

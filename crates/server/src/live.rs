@@ -51,6 +51,38 @@ pub(crate) struct Live {
     stop: Stop,
     /// The logs that are followed.
     pub(crate) growth: Growth,
+    /// What is counted of sockets.
+    pub(crate) figures: Figures,
+}
+
+/// What is counted of sockets (O21).
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Connections of agents that said hello.
+    pub(crate) came: AtomicU64,
+    /// Of those, the ones that have ended.
+    pub(crate) ended: AtomicU64,
+    /// Sockets of readers that are open.
+    pub(crate) readers: AtomicU64,
+    /// How often a reader was told that it is too slow.
+    pub(crate) lagged: AtomicU64,
+}
+
+/// A reader's socket, counted for as long as it is open.
+pub(crate) struct Open(Arc<Live>);
+
+impl Open {
+    /// One more.
+    pub(crate) fn count(live: &Arc<Live>) -> Self {
+        live.figures.readers.fetch_add(1, Relaxed);
+        Self(Arc::clone(live))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.figures.readers.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Live {
@@ -64,6 +96,7 @@ impl Live {
             tokens,
             stop,
             growth: Growth::default(),
+            figures: Figures::default(),
         }
     }
 
@@ -71,6 +104,7 @@ impl Live {
     pub(crate) fn come(&self, agent: &str) -> Seat {
         let mut agents = self.agents.lock();
         let number = self.numbers.fetch_add(1, Relaxed);
+        self.figures.came.fetch_add(1, Relaxed);
         if agents.len() >= MAX_RECORDS && !agents.contains_key(agent) {
             agents.retain(|_, known| !known.links.is_empty());
         }
@@ -87,6 +121,7 @@ impl Live {
 
     /// Leaves a seat, where it is still held.
     pub(crate) fn leave(&self, agent: &str, number: u64) {
+        self.figures.ended.fetch_add(1, Relaxed);
         if let Some(known) = self.agents.lock().get_mut(agent) {
             known.links.leave(number);
         }

@@ -4,6 +4,8 @@
 use crate::app::App;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use tiltyard_engine::metric::{Histogram, Metrics};
 use tiltyard_engine::reserve::Reserve;
 use tiltyard_engine::{Act, Pass, Urgency, agent};
@@ -113,6 +115,7 @@ pub(crate) async fn measure(app: &App, pass: Pass) -> Result<Vec<Family>, Refusa
     families.extend(of_engine(app.engine.door().metrics()));
     families.extend(of_store(app));
     families.extend(of_server(app));
+    families.extend(of_sockets(app));
     Ok(families)
 }
 
@@ -216,13 +219,32 @@ fn of_server(app: &App) -> Vec<Family> {
             MICROSECOND,
         ),
         Family::only(Kind::Gauge, "tiltyard_queued_intents", "Deeds that wait for the disk.", waiting),
-        Family::only(Kind::Gauge, "tiltyard_agent_sockets", "Agents connected.", app.live.connected() as f64),
         Family::only(
             Kind::Gauge,
             "tiltyard_start_time_seconds",
             "When the server started, in seconds since 1970.",
             app.started_at as f64 / 1_000.0,
         ),
+    ]
+}
+
+fn of_sockets(app: &App) -> Vec<Family> {
+    let (figures, tail) = (&app.live.figures, app.engine.tail());
+    let count = |name, help, counter: &AtomicU64| {
+        Family::only(Kind::Counter, name, help, counter.load(Relaxed) as f64)
+    };
+    let gauge = |name, help, value: f64| Family::only(Kind::Gauge, name, help, value);
+    let followers = "Streams, followed logs and sockets that follow the event log.";
+    let behind = "Events that are committed and not handed to followers yet.";
+    vec![
+        Family::new(Kind::Gauge, "tiltyard_sockets", "Open sockets, by who holds them.")
+            .with(&[("of", "agents")], app.live.connected() as f64)
+            .with(&[("of", "readers")], figures.readers.load(Relaxed) as f64),
+        gauge("tiltyard_followers", followers, tail.followers() as f64),
+        gauge("tiltyard_followers_behind_events", behind, tail.behind() as f64),
+        count("tiltyard_agent_connections_total", "Connections of agents that said hello.", &figures.came),
+        count("tiltyard_agent_disconnections_total", "Connections of agents ended.", &figures.ended),
+        count("tiltyard_readers_lagged_total", "Readers told that they are too slow.", &figures.lagged),
     ]
 }
 

@@ -124,6 +124,11 @@ impl Tail {
         self.shared.ring.read().upto
     }
 
+    /// How many committed events its followers have not been handed; nobody is behind where nobody follows.
+    pub fn behind(&self) -> i64 {
+        if self.followers() == 0 { 0 } else { (self.last_seq() - self.seen()).max(0) }
+    }
+
     /// Somebody follows from now on; gives its number.
     pub(super) fn join(&self, watch: Arc<Watch>) -> u64 {
         let mut watches = self.shared.watches.lock();

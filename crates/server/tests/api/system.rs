@@ -4,8 +4,10 @@ use crate::support::{STRANGER, claim, complete, raw, refusal, server, submit, ta
 use serde_json::{Value, json};
 use tiltyard_client::Request;
 use tiltyard_server::Door;
-use tiltyard_testkit::TestServer;
+use tiltyard_testkit::agent::hello;
+use tiltyard_testkit::{FakeAgent, TestServer};
 use tiltyard_wire::endpoint::{Endpoint, call};
+use tiltyard_wire::event::Query;
 use tiltyard_wire::health::Status;
 use tiltyard_wire::system::LogLevel;
 
@@ -143,4 +145,38 @@ async fn api8_entity_tags_guard_single_things() {
     let stale = patch(&tag, "again").await;
     assert_eq!(stale.status, 412);
     assert!(stale.body.contains("precondition_failed"));
+}
+
+// O21: sockets and connections of agents, readers of events, and how far they are behind.
+#[tokio::test]
+async fn o21_sockets_and_connections_are_counted() {
+    let server = server().await;
+    let client = server.client();
+    let figures = || async { client.call(Request::<call::MetricsGet>::new()).await.unwrap().metrics };
+    let before = figures().await;
+    let agents = "tiltyard_sockets{of=\"agents\"}";
+    let readers = "tiltyard_sockets{of=\"readers\"}";
+    assert_eq!((before[agents], before[readers], before["tiltyard_followers"]), (0.0, 0.0, 0.0));
+    let (agent, _) = FakeAgent::welcome(&client, hello("ant", 1)).await.unwrap();
+    let (_sender, _receiver) = client.connect_events(&Query::default()).await.unwrap();
+    let _stream = client.download(Request::<call::EventStream>::new()).await.unwrap();
+    // A reader's socket answers before it follows.
+    let open = loop {
+        let open = figures().await;
+        if open["tiltyard_followers"] >= 2.0 {
+            break open;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((open[agents], open[readers]), (1.0, 1.0));
+    assert_eq!(
+        (open["tiltyard_agent_connections_total"], open["tiltyard_agent_disconnections_total"]),
+        (1.0, 0.0)
+    );
+    assert!(open["tiltyard_followers_behind_events"] >= 0.0 && open["tiltyard_readers_lagged_total"] == 0.0);
+    drop(agent);
+    while figures().await["tiltyard_agent_disconnections_total"] < 1.0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(figures().await[agents], 0.0);
 }

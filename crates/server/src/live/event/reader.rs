@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::ask::Ask;
 use crate::edge::query;
 use crate::edge::request_id::RequestId;
+use crate::live::Open;
 use crate::live::leash::Leash;
 use crate::live::pace::Pace;
 use crate::live::record::{Patience, Verdict};
@@ -18,6 +19,7 @@ use futures_util::StreamExt;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tiltyard_engine::event::{Event, Follower, Slow, Start, Step};
 use tiltyard_engine::{Pass, Urgency, scope};
@@ -73,6 +75,7 @@ impl Reader {
     async fn serve(mut self, socket: WebSocket, start: Start) {
         let line = Line { max_messages: MAX_WAITING_EVENTS, send: Duration::from_millis(READ_MS) };
         let (mouth, mut ear) = session::open(socket, line);
+        let _open = Open::count(&self.talk.app.live);
         let close = tokio::select! {
             biased;
             pull = self.leash.pulled() => Close::from(pull),
@@ -155,6 +158,7 @@ impl Talk {
             Step::Lagged(cursor) => {
                 self.follower = None;
                 self.lagged = Some(Instant::now());
+                self.app.live.figures.lagged.fetch_add(1, Relaxed);
                 say(mouth, &ToReader::Lagged { cursor })
             }
         }
