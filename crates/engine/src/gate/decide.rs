@@ -4,7 +4,7 @@ use super::{about_of, end, visible};
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::change;
-use tiltyard_model::audit::{ActResult, Action};
+use tiltyard_model::audit::Action;
 use tiltyard_model::event::{GateApproved, GateRejected, GateVoted};
 use tiltyard_model::gate::quorum::Voter;
 use tiltyard_model::gate::vote::{Ballot, Strength, Verdict, Waits, vote, waiting_for};
@@ -50,7 +50,7 @@ pub struct Decided {
 /// # Errors
 /// 404; 422 `subject_required`, `invalid`, `confirm_required`; 403 `not_a_decider`, `self_approval`; 409
 /// `already_decided`, `already_voted`, `subject_changed`, `checks_failed`, `wrong_state`. Nothing is counted then; the
-/// refusal is for the record all the same ([`refused`]).
+/// edge puts the refusal on record all the same (SEC21).
 pub fn decide(act: &mut Act<'_>, decide: &Decide) -> Result<Decided, Refusal> {
     let mut found = gate_of(act, decide.on)?;
     let ballot = ballot(act, decide)?;
@@ -149,39 +149,4 @@ fn announce(act: &mut Act<'_>, found: &Found, ballot: &Ballot, how: End) -> Resu
     let quorum = found.about.reduced.then(|| REDUCED.to_owned());
     let event = GateApproved { about, subject_sha256: found.gate.subject_sha256.clone(), by, quorum };
     act.event(found.scope, &subject, None, &event)
-}
-
-/// A decision that was refused, for the record (SEC21): a deed of its own, because the refusal took the first back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedDecision {
-    /// The gate or the change.
-    pub on: Id,
-    /// `approve`, `reject` or `send_back`.
-    pub what: &'static str,
-    /// The code of the refusal.
-    pub code: Code,
-    /// How many of the kind this entry stands for.
-    pub count: u32,
-}
-
-/// Writes a refused decision into the chain of its scope, or of the store where the caller may not know the scope.
-///
-/// # Errors
-/// 503 `audit_unavailable`.
-pub fn refused(act: &mut Act<'_>, refused: &RefusedDecision) -> Result<(), Refusal> {
-    let scope = match gate_of(act, refused.on) {
-        Ok(found) => found.scope_name,
-        Err(_) => match change::visible(act, refused.on) {
-            Ok(found) => found.change.scope,
-            Err(_) => tiltyard_model::role::SYSTEM_SCOPE.to_owned(),
-        },
-    };
-    let mut told = Told::done(&scope, Action::Refused, refused.on)
-        .with("what", refused.what)
-        .with("code", refused.code.as_str());
-    if refused.count > 1 {
-        told = told.with("count", refused.count);
-    }
-    told.result = ActResult::Refused;
-    act.audit(told)
 }

@@ -2,7 +2,6 @@
 
 use crate::yard::{Yard, decision, green, green_of, landed, oid, operator, person, sha256};
 use tiltyard_engine::change::send_back::{SendBack, send_back};
-use tiltyard_engine::gate::decide::{RefusedDecision, refused};
 use tiltyard_model::change::comment::Comment;
 use tiltyard_model::change::work::{CheckResult, Feedback, Start};
 use tiltyard_model::change::{State, Tier};
@@ -219,20 +218,14 @@ async fn sec4_a_change_of_another_scope_is_not_there() {
     );
 }
 
-// SEC21: a refused decision is on the record, although the refusal took the deed back.
+// D24: a refused decision leaves nothing behind; the refused call is put on record by the edge.
 #[tokio::test]
-async fn sec21_a_refused_decision_is_recorded_in_a_deed_of_its_own() {
+async fn d24_a_refused_decision_leaves_nothing() {
     let yard = Yard::new().await;
     let change = yard.in_review("one").await.change;
     let before = yard.rig.acts_of("default").await.len();
     yard.decide(&operator("zoe"), change.id, Side::Approve, &sha256("x")).await.expect_err("is refused");
     assert_eq!(yard.rig.acts_of("default").await.len(), before);
-    let told = RefusedDecision { on: change.id, what: "approve", code: Code::SubjectChanged, count: 1 };
-    yard.act_as(&operator("zoe"), move |act| refused(act, &told)).await.expect("is written");
-    let entry = yard.rig.chain("default").await.pop().expect("has entries");
-    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("zoe", "call.refused"));
-    assert_eq!(entry.detail["code"], "subject_changed");
-    assert_eq!(entry.result.as_str(), "refused");
 }
 
 // A decision while nobody is asked changes nothing and says where the change stands.

@@ -165,6 +165,9 @@ async fn d26_an_approval_binds_what_was_seen_and_merges() {
     };
     assert_eq!(refusal(approve(None).await), (422, "subject_required".into()));
     assert_eq!(refusal(approve(Some(&sha256("another"))).await), (409, "subject_changed".into()));
+    // SEC21: a refused decision is on record.
+    let told = crate::record::refused(&server.client(), 1).await.remove(0);
+    assert_eq!((&*told.target, &told.detail["code"]), ("ChangeApprove", &json!("subject_changed")));
     let seen = change.subject_sha256.clone().unwrap();
     let text = client.text(Request::<call::ChangeDiff>::new().place(change.id)).await.unwrap();
     assert_eq!((&*text, sha256(&text)), (DIFF, seen.clone()));
