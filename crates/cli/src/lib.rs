@@ -1,5 +1,6 @@
 //! Floor 5: the human face. One file a command under `command/`; settings, logs and output beside it. A
-//! library only so that `xtask` can write the reference from it; the binary `tiltyard` is its one caller.
+//! library so that its tests reach it; the binary `tiltyard` is its one caller. The reference of commands is what the
+//! binary itself says: `--help`, `tiltyard man FOLDER`, `tiltyard completions SHELL`.
 
 pub mod argument;
 pub mod child;

@@ -13,7 +13,7 @@ use tiltyard_client::connection::Destination;
 
 /// Bounds a failure only: nothing is waited for this long when all is well.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
-/// The pause of a loop that looks for a signal.
+/// The pause of a loop that looks at what tells nobody when it changes: another process, a file.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Lines of one stream that may wait to be read.
 const MAX_WAITING_LINES: usize = 100_000;
@@ -65,7 +65,7 @@ impl Home {
 
 /// A process that runs.
 pub(crate) struct Live {
-    child: Child,
+    child: Option<Child>,
     stdout: Lines,
     stderr: Lines,
 }
@@ -133,11 +133,12 @@ impl Live {
         let mut child = piped.spawn().expect("the binary runs");
         let stdout = Lines::of(child.stdout.take().expect("is piped"));
         let stderr = Lines::of(child.stderr.take().expect("is piped"));
-        Self { child, stdout, stderr }
+        Self { child: Some(child), stdout, stderr }
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).expect("a process id is small")
+        let child = self.child.as_ref().expect("it runs until its end is waited for");
+        i32::try_from(child.id()).expect("a process id is small")
     }
 
     /// The next line of standard output that is wanted; those before it are passed over.
@@ -155,15 +156,18 @@ impl Live {
     }
 
     /// Waits for its end.
+    #[expect(clippy::panic, reason = "that is how a test fails")]
     pub(crate) fn ended(mut self) -> Ended {
-        let begin = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("can be waited for") {
-                break status;
-            }
-            assert!(begin.elapsed() < DEADLINE, "the process does not end");
-            std::thread::sleep(LOOK_EVERY);
+        let pid = self.pid();
+        let mut child = self.child.take().expect("it runs until its end is waited for");
+        let (over, heard) = sync_channel(1);
+        let waiting = std::thread::spawn(move || over.send(child.wait()));
+        let Ok(status) = heard.recv_timeout(DEADLINE) else {
+            send(pid, Signal::KILL);
+            drop(waiting.join());
+            panic!("the process does not end");
         };
+        let status = status.expect("can be waited for");
         Ended { status, stdout: self.stdout.rest(), stderr: self.stderr.rest() }
     }
 }
@@ -171,8 +175,10 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         // It has ended already, or the test has failed and nobody may be left behind.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        if let Some(child) = &mut self.child {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 
