@@ -8,7 +8,7 @@ use crate::memory::Memory;
 use serde::{Deserialize, Serialize};
 use tiltyard_model::event::Type;
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::role::Caller;
 use tiltyard_store::{Error, Tx};
 
@@ -156,6 +156,27 @@ impl Act<'_> {
             // There is nothing left to go back to: the part's own refusal says why, where the store is not at fault.
             Err(_) if matches!(refusal.code, Code::StorageLow | Code::Overloaded) => Err(refusal),
             Err(error) => Err(refusal_of(error)),
+        }
+    }
+
+    /// Does one of many things that have nothing to do with each other, as a part: one that fails is logged and left as
+    /// it is, so that it does not keep the others from being done. Says whether it was done.
+    ///
+    /// # Errors
+    /// What every one of them would meet: a full disk, a record that cannot be written; as [`Act::part`].
+    pub(crate) fn one_of_many(
+        &mut self,
+        what: &'static str,
+        key: i64,
+        thing: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<bool, Refusal> {
+        match self.part(thing)? {
+            Ok(()) => Ok(true),
+            Err(refusal) if refusal.kind() == Kind::Overloaded => Err(refusal),
+            Err(refusal) => {
+                tracing::error!(target: "scheduler", what, key, "left as it is: {refusal}");
+                Ok(false)
+            }
         }
     }
 

@@ -21,12 +21,13 @@ impl Service for Expire {
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
             // A task past its deadline must not start just because its time had come too.
-            let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await?;
-            let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await?;
-            let gates = engine.enter(Pass::system(), Urgency::Urgent, expire_due).await?;
-            match more(gates, expire::MAX_DUE as usize) {
+            let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await;
+            let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await;
+            let gates = engine.enter(Pass::system(), Urgency::Urgent, expire_due).await;
+            // Each for itself: what is wrong with one is told once the others have had their turn.
+            match more(gates?, expire::MAX_DUE as usize) {
                 Ran::More => Ok(Ran::More),
-                Ran::Done => Ok(more(overdue.max(due), MAX_DUE as usize)),
+                Ran::Done => Ok(more(overdue?.max(due?), MAX_DUE as usize)),
             }
         })
     }

@@ -4,40 +4,54 @@ use super::{cancel, dependent};
 use crate::act::{Act, refusal_of};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
-use tiltyard_store::task::{by_key, list};
+use tiltyard_store::task::{Found, by_key, list};
 
 /// Most tasks of one deed; the rest are next.
 pub const MAX_DUE: u32 = 500;
 
-/// Moves scheduled tasks whose time has come; says how many.
+/// Moves scheduled tasks whose time has come; says how many it looked at, 0 when it could move none. One that cannot
+/// be moved is left as it is.
 ///
 /// # Errors
 /// When the store cannot write it.
 pub fn start_scheduled(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let keys = list::due(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
-    for key in &keys {
-        let found = by_key(act.tx, *key).map_err(refusal_of)?;
-        if let Some(found) = found.filter(|found| found.task.state == State::Scheduled) {
-            dependent::go(act, &found, State::Ready, "time")?;
+    each(act, "a scheduled task", &keys, |act, found| {
+        if found.task.state == State::Scheduled {
+            dependent::go(act, found, State::Ready, "time")
+        } else {
+            Ok(())
         }
-    }
-    Ok(keys.len())
+    })
 }
 
-/// Cancels unfinished tasks past their deadline; says how many.
+/// Cancels unfinished tasks past their deadline; says how many it looked at, 0 when it could cancel none. One that
+/// cannot be cancelled is left as it is.
 ///
 /// # Errors
 /// When the store cannot write it.
 pub fn end_overdue(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let keys = list::overdue(act.tx, act.now.wall, MAX_DUE).map_err(refusal_of)?;
-    for key in &keys {
+    each(act, "a task past its deadline", &keys, |act, found| {
         // One that was cancelled takes its dependents along, and they may be on the same list.
-        let found = by_key(act.tx, *key).map_err(refusal_of)?;
-        if let Some(found) = found.filter(|found| !found.task.state.is_final()) {
-            cancel::call_off(act, &found, "deadline")?;
-        }
+        if found.task.state.is_final() { Ok(()) } else { cancel::call_off(act, found, "deadline") }
+    })
+}
+
+fn each(
+    act: &mut Act<'_>,
+    what: &'static str,
+    keys: &[i64],
+    mut deed: impl FnMut(&mut Act<'_>, &Found) -> Result<(), Refusal>,
+) -> Result<usize, Refusal> {
+    let mut any = false;
+    for key in keys {
+        any |= act.one_of_many(what, *key, |act| match by_key(act.tx, *key).map_err(refusal_of)? {
+            Some(found) => deed(act, &found),
+            None => Ok(()),
+        })?;
     }
-    Ok(keys.len())
+    Ok(if any { keys.len() } else { 0 })
 }
 
 /// Ends timed holds of unique keys and forgets what is older than its window; says how much of either.

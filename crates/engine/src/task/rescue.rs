@@ -1,6 +1,6 @@
 //! Rescue: what silent agents leave behind (D3, D4, D9, E4).
 
-use super::{cancel, end, settle};
+use super::{cancel, end as ends, settle};
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
 use tiltyard_model::id::Noun;
@@ -13,22 +13,28 @@ use tiltyard_store::task::by_key;
 pub const MAX_RESCUED: usize = 200;
 
 /// Ends what was over at `over_at` on the steady clock and has not been prolonged since: leases that ran out, attempts
-/// whose time is up, stops that nobody confirmed. Says how many.
+/// whose time is up, stops that nobody confirmed. Says how many it looked at, 0 when it could end none; one that cannot
+/// be ended is left as it is.
 ///
 /// # Errors
 /// When the store cannot write it.
 pub fn rescue(act: &mut Act<'_>, over_at: DurationMs) -> Result<usize, Refusal> {
     let due = act.memory.leases.due(over_at, MAX_RESCUED);
+    let mut any = false;
     for lease in &due {
-        if lease.stop.is_some() {
-            unconfirmed(act, lease)?;
-        } else if lease.expires <= over_at {
-            lose(act, lease, "expired")?;
-        } else {
-            time_out(act, lease)?;
-        }
+        any |= act.one_of_many("a lease that is over", lease.task, |act| end(act, lease, over_at))?;
     }
-    Ok(due.len())
+    Ok(if any { due.len() } else { 0 })
+}
+
+fn end(act: &mut Act<'_>, lease: &Lease, over_at: DurationMs) -> Result<(), Refusal> {
+    if lease.stop.is_some() {
+        unconfirmed(act, lease)
+    } else if lease.expires <= over_at {
+        lose(act, lease, "expired")
+    } else {
+        time_out(act, lease)
+    }
 }
 
 fn unconfirmed(act: &mut Act<'_>, lease: &Lease) -> Result<(), Refusal> {
@@ -52,7 +58,7 @@ pub(crate) fn lose(act: &mut Act<'_>, lease: &Lease, reason: &str) -> Result<(),
 }
 
 fn time_out(act: &mut Act<'_>, lease: &Lease) -> Result<(), Refusal> {
-    give_up(act, lease, Outcome::TimedOut, end::TIMED_OUT_BY_SERVER, "timed_out")?;
+    give_up(act, lease, Outcome::TimedOut, ends::TIMED_OUT_BY_SERVER, "timed_out")?;
     let effect = Effect::StopAttempt {
         agent: act.memory.names.agent_name(lease.agent).to_owned(),
         task: act.id(Noun::Task, lease.task),
@@ -72,6 +78,6 @@ fn give_up(
 ) -> Result<(), Refusal> {
     let found = settle::running(act, lease)?;
     let next = after(outcome, settle::facts(act, &found, true));
-    let ended = end::Ended { outcome, result: None, error: Some(error), reason };
-    end::attempt(act, lease, &found, &ended, next).map(drop)
+    let ended = ends::Ended { outcome, result: None, error: Some(error), reason };
+    ends::attempt(act, lease, &found, &ended, next).map(drop)
 }

@@ -13,8 +13,8 @@ use tiltyard_engine::{Act, Engine, Options, Pass, Urgency};
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::Type;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::task::State;
 use tiltyard_model::task::attempt::Outcome;
+use tiltyard_model::task::{Spec, State};
 use tokio::time::timeout;
 
 /// Bounds the failure of an answer that never comes.
@@ -143,6 +143,28 @@ async fn sec21_a_record_that_cannot_be_written_refuses_its_act() {
     damage(folder.path(), "DROP TRIGGER no");
     enter(&engine, told).await.expect("is written");
     assert_eq!(broken.load(Ordering::SeqCst), 0);
+}
+
+// E4, D3: one row that cannot be read keeps neither leases nor schedules nor deadlines of others from ending.
+#[tokio::test]
+async fn e4_one_thing_that_fails_holds_up_no_other() {
+    let rig = Rig::new().await;
+    let [lost, lost_too] = [rig.submit(spec("one")).await, rig.submit(spec("two")).await];
+    assert_eq!(rig.claim_as(Request { max: 2, ..request("a") }).await.len(), 2);
+    let soon = crate::rig::START + 30_000;
+    let due = |title: &str| Spec { run_at: Some(soon), ..spec(title) };
+    let [due, due_too] = [rig.submit(due("three")).await, rig.submit(due("four")).await];
+    let overdue = |title: &str| Spec { deadline: Some(soon), run_at: Some(soon - 1), ..spec(title) };
+    let [over, over_too] = [rig.submit(overdue("five")).await, rig.submit(overdue("six")).await];
+    let unread = "UPDATE task SET extras = 'nonsense' WHERE title IN ('one', 'three', 'five')";
+    damage(rig.folder.path(), unread);
+    rig.pass_ms(30_000).await;
+    let states = [rig.state(lost_too).await, rig.state(due_too).await, rig.state(over_too).await];
+    assert_eq!(states, [State::Ready, State::Ready, State::Cancelled]);
+    damage(rig.folder.path(), "UPDATE task SET extras = NULL WHERE extras = 'nonsense'");
+    rig.pass_ms(0).await;
+    let states = [rig.state(lost).await, rig.state(due).await, rig.state(over).await];
+    assert_eq!(states, [State::Ready, State::Ready, State::Cancelled], "they are tried again");
 }
 
 /// Panics where the door drops it.
