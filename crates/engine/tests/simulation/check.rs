@@ -1,5 +1,6 @@
 //! What must hold in every world.
 
+use crate::step::DB_LIMIT;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiltyard_engine::memory::Memory;
@@ -9,7 +10,8 @@ use tiltyard_model::event::Type;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::State;
-use tiltyard_store::event;
+use tiltyard_model::task::attempt::{Attempt, Outcome, Stop};
+use tiltyard_store::{event, task};
 
 /// Memory is what a fresh rebuild of the store makes: no undo, no move and no restart may leave them apart.
 pub(crate) async fn memory(world: &World) {
@@ -21,6 +23,28 @@ pub(crate) async fn memory(world: &World) {
     let (kept, fresh) = world.act(deed).await.expect("rebuilds");
     let differs = differences(&kept, &fresh);
     assert!(differs.is_empty(), "memory and what the store makes of it: {differs:#?}");
+}
+
+/// D4: of the programs that run on some machine, no more than the limit of their key are ones that the server has not
+/// given up: it let them start, and has not heard that they ended, nor waited long enough for it.
+pub(crate) async fn limits(world: &World) {
+    let programs = world.programs.clone();
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        let mut counted = Vec::new();
+        for (id, generation, _) in programs {
+            let Some(key) = act.tx.key(id) else { continue };
+            let attempt = task::attempt(act.tx, key, generation).map_err(tiltyard_engine::act::refusal_of)?;
+            let open = |attempt: &Attempt| match attempt.outcome {
+                None => true,
+                Some(Outcome::Cancelled) => attempt.stop.is_some_and(Stop::is_open),
+                Some(_) => false,
+            };
+            counted.extend(attempt.filter(open).map(|_| (id, generation)));
+        }
+        Ok(counted)
+    };
+    let counted = world.act(deed).await.expect("reads");
+    assert!(counted.len() <= DB_LIMIT as usize, "more run than may: {counted:?}");
 }
 
 /// The memory of a server that knows only the journal is that of the one that did it all.

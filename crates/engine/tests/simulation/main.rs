@@ -43,6 +43,7 @@ async fn live(seed: u64) {
     let mut world = World::new(seed).await;
     for step in 0..STEPS {
         step::take(&mut world).await;
+        check::limits(&world).await;
         if step % 5 == 4 || std::env::var_os("SIMULATE_TELL").is_some() {
             check::memory(&world).await;
             check::other(&mut world).await;

@@ -4,9 +4,10 @@
 
 use crate::desk::{self, THINGS};
 use crate::world::World;
+use std::collections::HashSet;
 use tiltyard_engine::agent::{Hello, hello, supersede};
 use tiltyard_engine::memory::ready::Want;
-use tiltyard_engine::task::claim::{Request, claim};
+use tiltyard_engine::task::claim::{Claimed, Request, claim};
 use tiltyard_engine::task::edit::{Patch, add_dependency, edit, remove_dependency};
 use tiltyard_engine::task::heartbeat::{Held, renew_all};
 use tiltyard_engine::task::retry::{Edit, retry};
@@ -14,6 +15,7 @@ use tiltyard_engine::task::settle::{Report, settle};
 use tiltyard_engine::task::submit::{submit, submit_batch};
 use tiltyard_engine::task::{cancel, due, rescue};
 use tiltyard_model::agent::Profile;
+use tiltyard_model::id::Id;
 use tiltyard_model::queue::{Flow, Settings};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Reach;
@@ -22,6 +24,11 @@ use tiltyard_model::task::{Concurrency, Extras, OnDependencyFailure, Rate, Spec,
 
 pub(crate) const QUEUES: [&str; 3] = ["default", "builds", "docs"];
 pub(crate) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+
+/// Most programs at once that use the database.
+pub(crate) const DB_LIMIT: u32 = 2;
+/// Lengths of leases.
+const LENGTHS_MS: [i64; 3] = [5_000, 30_000, 90_000];
 
 /// One step, whatever chance says.
 pub(crate) async fn take(world: &mut World) {
@@ -43,7 +50,8 @@ pub(crate) async fn take(world: &mut World) {
         20 => reconnects(world).await,
         21 => taken_back(world).await,
         22 => passes(world).await,
-        23 if world.restarts => world.restart().await,
+        23 if world.restarts && world.chance.once_in(2) => world.restart().await,
+        23 if world.restarts => world.kill().await,
         23 => {}
         _ => desk::sit(world, what - 24).await,
     }
@@ -52,7 +60,7 @@ pub(crate) async fn take(world: &mut World) {
 fn spec(world: &mut World) -> Spec {
     let now = world.now();
     let chance = &mut world.chance;
-    let concurrency = chance.once_in(4).then(|| Concurrency { key: "db".into(), limit: 1 });
+    let concurrency = chance.once_in(4).then(|| Concurrency { key: "db".into(), limit: DB_LIMIT });
     let rate = chance.once_in(6).then(|| Rate { key: "api".into(), per_minute: 2 });
     let rule = if chance.once_in(3) { OnDependencyFailure::Run } else { OnDependencyFailure::Cancel };
     let for_ms = chance.once_in(2).then_some(20_000);
@@ -90,11 +98,11 @@ async fn one(world: &mut World) {
 
 /// The id of a task that is new.
 trait FilterNew {
-    fn filter_new(self) -> Result<tiltyard_model::id::Id, ()>;
+    fn filter_new(self) -> Result<Id, ()>;
 }
 
 impl FilterNew for Result<tiltyard_engine::task::submit::Submitted, Code> {
-    fn filter_new(self) -> Result<tiltyard_model::id::Id, ()> {
+    fn filter_new(self) -> Result<Id, ()> {
         match self {
             Ok(submitted) if submitted.first.is_none() => Ok(submitted.id),
             _ => Err(()),
@@ -127,17 +135,27 @@ async fn claims(world: &mut World) {
             allowed: None,
         },
         instance: Some(format!("i{instance}")),
-        claim_id: None,
+        claim_id: world.chance.once_in(3).then(|| format!("c{}", world.chance.next())),
         max: 1 + world.chance.below(3),
-        lease_ms: 30_000,
+        lease_ms: world.chance.of(&LENGTHS_MS).expect("one of three"),
     };
     let lost = world.chance.once_in(8);
-    for claimed in world.act(move |act| claim(act, &request)).await.expect("claims") {
+    let again = request.clone();
+    let taken = world.act(move |act| claim(act, &request)).await.expect("claims");
+    if again.claim_id.is_some() && !taken.is_empty() {
+        let replayed = world.act(move |act| claim(act, &again)).await.expect("claims");
+        let held = |of: &[Claimed]| of.iter().map(Claimed::held).collect::<HashSet<_>>();
+        assert_eq!(held(&replayed), held(&taken), "D3: asked again, the same tasks come back");
+    }
+    for claimed in taken {
         let (id, generation) = (claimed.found.task.id, claimed.found.task.generation);
         let before = world.generations.insert(id, generation);
         assert!(before.is_none_or(|before| generation > before), "E3: generations only rise");
         if !lost {
             world.held.push((id, generation, agent, instance));
+            if claimed.found.task.spec.extras.concurrency.is_some() {
+                world.programs.push((id, generation, agent));
+            }
         }
     }
 }
@@ -145,6 +163,7 @@ async fn claims(world: &mut World) {
 async fn settles(world: &mut World) {
     let place = world.chance.below(world.held.len());
     let Some((id, generation, _, _)) = world.held.get(place).copied() else { return };
+    world.over(id, generation);
     let outcome =
         world.chance.of(&[Outcome::Succeeded, Outcome::Succeeded, Outcome::Failed, Outcome::Released]);
     let outcome = outcome.expect("one of four");
@@ -175,6 +194,12 @@ async fn settles(world: &mut World) {
 
 async fn beats(world: &mut World) {
     let agent = world.chance.below(3);
+    let lease_ms = world.chance.of(&[None, Some(LENGTHS_MS[0]), Some(LENGTHS_MS[2])]).expect("one of three");
+    renews(world, agent, lease_ms).await;
+}
+
+/// The present process of an agent renews what it holds; says whether it had anything to say.
+async fn renews(world: &mut World, agent: usize, lease_ms: Option<i64>) -> bool {
     let instance = world.instances[agent];
     let held: Vec<Held> = world
         .held
@@ -183,22 +208,36 @@ async fn beats(world: &mut World) {
         .map(|(id, generation, _, _)| Held { id: *id, generation: *generation })
         .collect();
     if held.is_empty() {
-        return;
+        return false;
     }
     let name = format!("i{instance}");
-    let standing =
-        world.act(move |act| renew_all(act, AGENTS[agent], Some(&name), None, &held)).await.expect("renews");
-    let dropped: Vec<_> = standing.drop.iter().map(|(held, _)| (held.id, held.generation)).collect();
-    world.held.retain(|(id, generation, _, _)| !dropped.contains(&(*id, *generation)));
+    let standing = world
+        .act(move |act| renew_all(act, AGENTS[agent], Some(&name), lease_ms, &held))
+        .await
+        .expect("renews");
+    world.drops(&standing);
+    true
 }
 
 async fn cancels(world: &mut World) {
-    let Some(id) = world.any_task() else { return };
+    // Mostly one that runs.
+    let running = world.chance.of(&world.held).map(|(id, ..)| id).filter(|_| !world.chance.once_in(3));
+    let Some(id) = running.or_else(|| world.any_task()) else { return };
     let _ = world.act(move |act| cancel::cancel(act, id, "requested")).await;
     let generation = world.generations.get(&id).copied().unwrap_or_default();
     let stop = world.chance.of(&[Stop::Acknowledged, Stop::Stopped]).expect("one of two");
     if world.chance.once_in(2) {
-        world.act(move |act| cancel::report_stop(act, id, generation, stop)).await.expect("is taken");
+        let taken = world.act(move |act| cancel::report_stop(act, id, generation, stop)).await;
+        let deleted = !world.tasks.contains(&id) && taken == Err(Code::NotFound);
+        assert!(taken.is_ok() || deleted, "{id}: {taken:?}");
+        if stop == Stop::Stopped {
+            world.over(id, generation);
+        }
+    }
+    // Somebody thinks better of it at once.
+    if world.chance.once_in(3) {
+        let _ = world.act(move |act| retry(act, id, &Edit::default())).await;
+        claims(world).await;
     }
 }
 
@@ -238,16 +277,25 @@ async fn switches(world: &mut World) {
     world.act(deed).await.expect("is set");
 }
 
-/// An agent connects again: the same process, or a new one that holds nothing.
+/// An agent connects again: the same process, or a new one, which may have found what the old one left.
 async fn reconnects(world: &mut World) {
     let agent = world.chance.below(3);
+    let before = world.instances[agent];
+    let spoke = renews(world, agent, None).await;
     if world.chance.once_in(2) {
         world.instances[agent] += 1;
-        world.held.retain(|(_, _, of, _)| *of != agent);
+        if world.chance.once_in(2) {
+            world.held.retain(|(_, _, of, _)| *of != agent);
+            world.programs.retain(|(_, _, of)| *of != agent);
+        }
     }
     let instance = world.instances[agent];
-    let holds = world.held.iter().filter(|(_, _, of, _)| *of == agent);
-    let holds = holds.map(|(id, generation, _, _)| Held { id: *id, generation: *generation }).collect();
+    let of_agent = world.held.iter_mut().filter(|(_, _, of, _)| *of == agent);
+    let names = |(id, generation, _, of): &mut (Id, i64, usize, usize)| {
+        *of = instance;
+        Held { id: *id, generation: *generation }
+    };
+    let holds = of_agent.map(names).collect();
     let name = AGENTS[agent].to_owned();
     let word = Hello { name, instance: format!("i{instance}"), profile: Profile::default(), holds };
     let number = 1 + world.chance.below(9) as u64;
@@ -255,7 +303,20 @@ async fn reconnects(world: &mut World) {
         supersede(act, &word.name, number)?;
         hello(act, &word)
     };
-    world.act(deed).await.expect("is welcome");
+    let standing = world.act(deed).await.expect("is welcome");
+    world.drops(&standing);
+    // A late word of the old process, where the server has heard of it, and one of the new that has nothing to add.
+    for says_nothing in spoke.then_some(before).into_iter().chain([instance]) {
+        let name = format!("i{says_nothing}");
+        let word =
+            move |act: &mut tiltyard_engine::Act<'_>| renew_all(act, AGENTS[agent], Some(&name), None, &[]);
+        world.act(word).await.expect("is taken");
+    }
+    let lives = move |act: &mut tiltyard_engine::Act<'_>| {
+        let kept = standing.keep.iter().filter_map(|held| act.tx.key(held.id).zip(Some(held.generation)));
+        Ok(kept.filter(|(key, generation)| act.memory.leases.live(*key, *generation).is_none()).count())
+    };
+    assert_eq!(world.act(lives).await, Ok(0), "D31: what an agent was told to keep lives on");
 }
 
 /// A deed that does much and is taken back.

@@ -11,6 +11,7 @@ use tiltyard_engine::door::Witness;
 use tiltyard_engine::journal::{self, Page};
 use tiltyard_engine::memory::Memory;
 use tiltyard_engine::memory::boot::rebuild;
+use tiltyard_engine::task::heartbeat::Standing;
 use tiltyard_engine::{Engine, Options, Pass, Urgency};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) tasks: Vec<Id>,
     /// Leases that agents believe to hold: task, generation, agent, instance.
     pub(crate) held: Vec<(Id, i64, usize, usize)>,
+    /// Programs that run on some machine with the key that lets few run at once: task, generation, agent.
+    pub(crate) programs: Vec<(Id, i64, usize)>,
     /// The present process of each agent.
     pub(crate) instances: [usize; 3],
     /// Settles that were accepted, not replayed.
@@ -55,6 +58,7 @@ impl World {
             folder,
             tasks: Vec::new(),
             held: Vec::new(),
+            programs: Vec::new(),
             instances: [0; 3],
             accepted: HashSet::new(),
             generations: HashMap::new(),
@@ -109,7 +113,34 @@ impl World {
         Clock::Virtual(Arc::clone(&self.clock)).now().wall
     }
 
-    /// The server dies and comes back: its memory is gone, the store is not.
+    /// The server is killed in the middle of its life and comes back: it has what is on disk, and closed nothing.
+    pub(crate) async fn kill(&mut self) {
+        let left = TempDir::new().expect("a folder");
+        for name in ["tiltyard.db", "tiltyard.db-wal"] {
+            std::fs::copy(self.folder.path().join(name), left.path().join(name)).expect("is copied");
+        }
+        let killed = self.engine.take().expect("an engine");
+        killed.close().await.expect("what it does now is of another world");
+        drop(killed);
+        self.folder = left;
+        self.open().await;
+        self.join().await;
+    }
+
+    /// A program has ended.
+    pub(crate) fn over(&mut self, id: Id, generation: i64) {
+        self.programs.retain(|(of, number, _)| (*of, *number) != (id, generation));
+    }
+
+    /// An agent ends what it was told to drop.
+    pub(crate) fn drops(&mut self, standing: &Standing) {
+        for (dropped, _) in &standing.drop {
+            self.held.retain(|(id, generation, _, _)| (*id, *generation) != (dropped.id, dropped.generation));
+            self.over(dropped.id, dropped.generation);
+        }
+    }
+
+    /// The server ends and comes back: its memory is gone, the store is not.
     pub(crate) async fn restart(&mut self) {
         let engine = self.engine.take().expect("an engine");
         engine.close().await.expect("closes");
