@@ -54,6 +54,9 @@ pub struct Parts {
     pub last_key: i64,
     /// When each agent last said something: on the wall clock, and on the steady one.
     pub presence: HashMap<i64, (i64, i64)>,
+    /// What each agent could do when it asked for work last. A hint: nothing is decided by it, and other servers do not
+    /// know it.
+    pub claimed_with: HashMap<i64, Vec<String>>,
     /// Which process of each agent is the newest.
     pub processes: process::Processes,
     /// The newest connection of each agent that has said hello on one.

@@ -61,6 +61,9 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
         // Who comes to take work says nothing of what it holds, but it is there from now on.
         act.memory.hear_process(agent, instance);
     }
+    if act.memory.claimed_with.get(&agent) != Some(&request.want.capabilities) {
+        act.memory.hints().claimed_with.insert(agent, request.want.capabilities.clone());
+    }
     let claim = request.claim_id.as_ref().map(|id| hash_of(agent, id));
     let again = replay(act, agent, claim)?;
     let draining = act.memory.names.agent(agent).is_some_and(|known| known.draining);

@@ -202,11 +202,14 @@ fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
             None,
         ));
     }
+    // A worker over HTTP says what it can do with each claim, and nowhere else.
     let able = |agent: &i64| {
-        act.memory
-            .names
-            .agent(*agent)
-            .is_some_and(|known| fits(lane, &known.name, &known.profile.capabilities))
+        let known = act.memory.names.agent(*agent);
+        let said = act.memory.claimed_with.get(agent);
+        known.is_some_and(|known| {
+            fits(lane, &known.name, &known.profile.capabilities)
+                || said.is_some_and(|said| fits(lane, &known.name, said))
+        })
     };
     if lane.capabilities.is_empty() || here.iter().any(able) {
         return None;

@@ -1,6 +1,7 @@
 //! Who gets what, and in which order.
 
 use crate::rig::{Rig, request, spec};
+use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::Request;
 use tiltyard_engine::task::edit::{Patch, edit};
 use tiltyard_engine::task::why::why;
@@ -197,4 +198,22 @@ async fn d6_a_queue_chooses_among_the_agents_that_wait() {
         assert_eq!((a, b), (first == "a", first == "b"), "{assignment:?}");
         rig.settle(id, 1, Outcome::Succeeded).await.expect("is taken");
     }
+}
+
+// D8: a worker that says what it can do with its claims only can do it.
+#[tokio::test]
+async fn d8_why_knows_what_a_worker_said_with_its_claim() {
+    let rig = Rig::new().await;
+    let needs = Extras { capabilities: vec!["gpu".into()], ..Extras::default() };
+    let id = rig.submit(Spec { extras: needs, ..spec("x") }).await;
+    let codes = async || {
+        let reasons = rig.act(move |act| why(act, id)).await.expect("says why").reasons;
+        reasons.iter().map(|reason| reason.code).collect::<Vec<_>>()
+    };
+    rig.claim("plain").await;
+    assert_eq!(codes().await, ["capability"]);
+    let other =
+        Want { capabilities: vec!["gpu".into()], queues: vec!["other".into()], ..request("gpu-1").want };
+    rig.claim_as(Request { want: other, ..request("gpu-1") }).await;
+    assert_eq!(codes().await, ["agents_busy"]);
 }
