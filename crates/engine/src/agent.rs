@@ -7,6 +7,7 @@ use crate::memory::lease::Lease;
 use crate::task::access::{reaches, speaks_for};
 use crate::task::heartbeat::{Held, Standing, id_of, renew_all};
 use crate::task::{end, rescue, settle};
+use std::collections::BTreeSet;
 use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, State, admit, state};
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{AgentDeleted, AgentDraining, AgentOffline, AgentOnline, AgentResumed, Subject};
@@ -97,7 +98,8 @@ pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     act.save_agent(Agent {
         instance: Some(hello.instance.clone()),
         profile: profile.clone(),
-        last_seen: Some(act.now.wall),
+        // None while it is connected: so a restart knows who was, and tells when they do not come back.
+        last_seen: None,
         ..known
     })?;
     if fresh {
@@ -154,17 +156,22 @@ pub fn unclaim(act: &mut Act<'_>, tasks: &[Held]) -> Result<Vec<Held>, Refusal> 
     Ok(given)
 }
 
-/// Notices agents that have fallen silent; says how many.
+/// Notices agents that have fallen silent, also those that were connected to the server before this one and have not
+/// come back; says how many. Who works over HTTP alone comes and goes untold: it connects to nothing.
 ///
 /// # Errors
 /// When the store cannot write it.
 pub fn notice_silence(act: &mut Act<'_>) -> Result<usize, Refusal> {
-    let silent: Vec<i64> = act.memory.online.iter().copied().filter(|agent| is_silent(act, *agent)).collect();
+    let connected = |(key, agent): (i64, &Agent)| agent.is_connected().then_some(key);
+    let there: BTreeSet<i64> = act.memory.names.agents().filter_map(connected).collect();
+    let there = there.union(&act.memory.online.iter().copied().collect()).copied().collect::<Vec<_>>();
+    let silent: Vec<i64> = there.into_iter().filter(|agent| is_silent(act, *agent)).collect();
     for agent in &silent {
         act.memory.offline(*agent);
         let Ok(known) = known(act, *agent) else { continue };
         let leases = act.memory.leases.load(*agent) as u64;
-        let last_seen = act.memory.presence.get(agent).map(|(wall, _)| *wall);
+        // Never none: it is not connected any more.
+        let last_seen = Some(act.memory.presence.get(agent).map_or(act.now.wall, |(wall, _)| *wall));
         let name = known.name.clone();
         act.save_agent(Agent { last_seen, ..known })?;
         agent_event(act, &name, &AgentOffline { leases })?;
@@ -279,6 +286,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     act.memory.offline(key);
     act.memory.forget_processes(key);
     act.memory.serve(key, None);
+    act.memory.hints().claimed_with.remove(&key);
     crate::token::end_of_agent(act, name)?;
     agent_event(act, name, &AgentDeleted {})?;
     act.audit(crate::act::record::Told::done(SYSTEM_SCOPE, Action::AgentDeleted, name))

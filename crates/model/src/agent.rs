@@ -68,8 +68,15 @@ pub struct Agent {
     pub draining: bool,
     /// When it was first seen.
     pub created_at: TimeMs,
-    /// When it last said anything.
+    /// When it last said anything; `None` while it is connected, and for one that never was.
     pub last_seen: Option<TimeMs>,
+}
+
+impl Agent {
+    /// Whether it has said hello, and has not been found silent since.
+    pub fn is_connected(&self) -> bool {
+        self.instance.is_some() && self.last_seen.is_none()
+    }
 }
 
 /// The presence of an agent (D30): `silence_ms` since it last said anything (`None`: never), `leases` it holds.

@@ -6,6 +6,8 @@ use super::name::Queue;
 use super::ready::SECONDS_OF_A_RATE;
 use super::{Memory, Parts};
 use crate::clock::Now;
+use crate::task::cancel::NEVER;
+use crate::task::claim::TIMEOUT_GRACE_MS;
 use std::sync::Arc;
 use tiltyard_model::task::lease::STOP_CONFIRM_MS;
 use tiltyard_model::task::{State, sort_key};
@@ -19,7 +21,7 @@ use tiltyard_store::{Result, Rows, audit, dead_letter, event, name, unique};
 /// When the store is broken.
 pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     let mut parts = Parts::default();
-    names(rows, &mut parts)?;
+    names(rows, &mut parts, now)?;
     counts(rows, &mut parts)?;
     boot::ready(rows, |task| {
         parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
@@ -48,7 +50,7 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     Ok(Memory::new(parts))
 }
 
-fn names(rows: &Rows, parts: &mut Parts) -> Result<()> {
+fn names(rows: &Rows, parts: &mut Parts, now: Now) -> Result<()> {
     for row in name::scopes(rows)? {
         parts.put_scope(row.key, row.scope, row.last_seq);
     }
@@ -61,6 +63,10 @@ fn names(rows: &Rows, parts: &mut Parts) -> Result<()> {
     }
     for (key, agent) in tiltyard_store::agent::all(rows)? {
         agent.instance.iter().for_each(|instance| parts.processes.greet(key, Arc::from(&**instance)));
+        // Who was connected has had no chance to say anything: its silence begins now, and is told when it lasts (D30).
+        if agent.is_connected() {
+            parts.presence.insert(key, (now.wall, now.steady));
+        }
         parts.put_agent(key, agent);
     }
     for (key, actor) in name::actors(rows)? {
@@ -93,7 +99,8 @@ fn lease(held: Held, now: Now) -> Lease {
         claim: held.claim,
         lease_ms: held.lease_ms,
         expires: now.steady + length,
-        times_out: now.steady + left,
+        // A stop has no time of its own to run out; an attempt's agent has its grace to report by itself.
+        times_out: if held.stop.is_some() { NEVER } else { now.steady + left + TIMEOUT_GRACE_MS },
         used: held.used,
         sort: Sort::of(&held.kind),
         stop: held.stop,

@@ -18,7 +18,7 @@ use tiltyard_store::task::Found;
 /// Longest reason in characters.
 pub const MAX_REASON_CHARS: usize = 1_000;
 /// A stop has no time of its own to run out.
-const NEVER: DurationMs = DurationMs::MAX;
+pub(crate) const NEVER: DurationMs = DurationMs::MAX;
 
 /// Calls a task off, because somebody asks for it (SEC21); a cancelled one stays so.
 ///

@@ -2,13 +2,14 @@
 //! after a restart each has its full length again (E4).
 
 use super::access::{may_answer, reaches, speaks_for};
+use super::end::TIMED_OUT_BY_SERVER;
 use super::{cancel, rescue};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::Lease;
 use std::sync::Arc;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::task::attempt::{Outcome, Stop};
+use tiltyard_model::task::attempt::{Attempt, Outcome, Stop};
 use tiltyard_model::task::lease::{admit, stale};
 use tiltyard_model::time::DurationMs;
 use tiltyard_store::task;
@@ -112,7 +113,10 @@ fn prolong(
 fn gone(act: &mut Act<'_>, id: Id, generation: i64) -> Result<Refusal, Refusal> {
     let found = act.task(id)?;
     let attempt = task::attempt(act.tx, found.key, generation).map_err(refusal_of)?;
-    Ok(match attempt.and_then(|attempt| attempt.outcome) {
+    let ended_by_us = |attempt: &Attempt| {
+        attempt.outcome == Some(Outcome::TimedOut) && attempt.error.as_deref() == Some(TIMED_OUT_BY_SERVER)
+    };
+    Ok(match attempt.filter(|attempt| !ended_by_us(attempt)).and_then(|attempt| attempt.outcome) {
         Some(Outcome::Succeeded | Outcome::Failed | Outcome::TimedOut | Outcome::Released) => Refusal::new(
             Code::AlreadySettled,
             format!("generation {generation} has been settled: there is nothing to prolong"),

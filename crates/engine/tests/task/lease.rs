@@ -171,3 +171,36 @@ async fn e4_a_length_that_a_heartbeat_gave_outlives_a_restart() {
     rig.pass_ms(1).await;
     assert_eq!((rig.state(one).await, rig.state(all).await), (State::Ready, State::Ready));
 }
+
+// E4: after a restart, too, an agent that ends its program in time has a moment to say so; and who comes later than
+// that hears the same from a heartbeat as from a settle.
+#[tokio::test]
+async fn e4_an_attempt_has_its_whole_time_after_a_restart() {
+    let mut rig = Rig::new().await;
+    let id = rig.submit(Spec { timeout_ms: 5_000, ..spec("x") }).await;
+    rig.claim("a").await.expect("is ready");
+    rig.restart().await;
+    rig.pass_ms(6_999).await;
+    assert_eq!(rig.state(id).await, State::Running);
+    rig.pass_ms(1).await;
+    assert_eq!(rig.state(id).await, State::Scheduled);
+    let word = Beat { id, generation: 1, lease_ms: None, progress: None, message: None };
+    let late = rig.act(move |act| beat(act, &word)).await.expect_err("is over");
+    assert_eq!(late.code, Code::StaleGeneration);
+    assert_eq!(rig.settle(id, 1, Outcome::TimedOut).await, Err(Code::StaleGeneration));
+}
+
+// D4: nor does a restart shorten the time in which a stop may be confirmed.
+#[tokio::test]
+async fn d4_a_stop_has_its_time_after_a_restart() {
+    let mut rig = Rig::new().await;
+    let id = rig.submit(Spec { timeout_ms: 5_000, ..spec("x") }).await;
+    rig.claim("a").await.expect("is ready");
+    rig.act(move |act| tiltyard_engine::task::cancel::cancel(act, id, "requested"))
+        .await
+        .expect("is cancelled");
+    rig.restart().await;
+    rig.pass_ms(29_999).await;
+    let stop = rig.get(id).await.task.attempt.and_then(|attempt| attempt.stop);
+    assert_eq!(stop, Some(tiltyard_model::task::attempt::Stop::Requested));
+}

@@ -1,17 +1,19 @@
 //! Processes of one agent: which of them holds a lease, which of them has been replaced, and who may speak for either.
 
 use crate::rig::{Rig, request, spec};
-use tiltyard_engine::agent::{Hello, hello};
+use tiltyard_engine::agent::{Hello, hello, notice_silence};
 use tiltyard_engine::task::cancel::{cancel, report_stop};
 use tiltyard_engine::task::claim::Request;
 use tiltyard_engine::task::heartbeat::{Held, Standing, acknowledge_if_cancelled, renew_all};
 use tiltyard_engine::{Act, Pass, Urgency};
 use tiltyard_model::agent::Profile;
+use tiltyard_model::event::Type;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, Role};
 use tiltyard_model::task::attempt::Stop;
 use tiltyard_model::task::{Spec, State};
+use tiltyard_store::event;
 
 fn of(instance: &str) -> Request {
     Request { instance: Some(instance.into()), ..request("a") }
@@ -130,4 +132,35 @@ async fn sec3_another_agent_does_not_say_that_an_attempt_has_stopped() {
     assert_eq!(stop(&rig).await, Some(Stop::Acknowledged));
     assert_eq!(code(act_as(&rig, "a", "default", stopped).await), Ok(()));
     assert_eq!(stop(&rig).await, Some(Stop::Stopped));
+}
+
+// D30: who follows the events knows who is there: an agent that comes back is told of, also the same process, and one
+// that died with the server too.
+#[tokio::test]
+async fn d30_silence_and_return_are_told_also_across_a_restart() {
+    let mut rig = Rig::new().await;
+    let told = async |rig: &Rig| {
+        let read = |rows: &tiltyard_store::Rows| {
+            event::after(rows, 0, &event::Filter::default(), 1_000).map_err(tiltyard_engine::act::refusal_of)
+        };
+        let events = rig.engine.read(read).await.expect("reads");
+        let kinds = events.into_iter().map(|event| event.kind);
+        kinds.filter(|kind| matches!(kind, Type::AgentOnline | Type::AgentOffline)).collect::<Vec<_>>()
+    };
+    let passes = async |rig: &Rig, by_ms: i64| {
+        rig.clock.advance(by_ms);
+        rig.act(notice_silence).await.expect("is noticed")
+    };
+    says_hello(&rig, "i1", &[]).await;
+    says_hello(&rig, "i1", &[]).await;
+    assert_eq!(told(&rig).await, [Type::AgentOnline]);
+    assert_eq!(passes(&rig, 30_000).await, 1);
+    says_hello(&rig, "i1", &[]).await;
+    assert_eq!(told(&rig).await[1..], [Type::AgentOffline, Type::AgentOnline]);
+    rig.restart().await;
+    assert_eq!(passes(&rig, 29_999).await, 0, "it may yet come back");
+    assert_eq!(passes(&rig, 1).await, 1);
+    rig.restart().await;
+    assert_eq!(passes(&rig, 30_000).await, 0, "that is told once");
+    assert_eq!(told(&rig).await[3..], [Type::AgentOffline]);
 }
