@@ -6,6 +6,7 @@ use crate::act::record::Told;
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::{Lease, Sort};
 use tiltyard_model::audit::Action;
+use tiltyard_model::change::work::{CLEAN_KIND, PROBE_KIND};
 use tiltyard_model::event::{TaskCancelled, TaskStopped};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
@@ -23,7 +24,8 @@ pub(crate) const NEVER: DurationMs = DurationMs::MAX;
 /// Calls a task off, because somebody asks for it (SEC21); a cancelled one stays so.
 ///
 /// # Errors
-/// 404; 409 `already_final` for one that succeeded or died.
+/// 404; 409 `already_final` for one that succeeded or died; 409 `wrong_state` for an internal one at work for a change or
+/// a repository.
 pub fn cancel(act: &mut Act<'_>, id: Id, reason: &str) -> Result<Found, Refusal> {
     if reason.chars().count() > MAX_REASON_CHARS {
         return Err(Refusal::field("/reason", "must be at most 1,000 characters"));
@@ -32,6 +34,7 @@ pub fn cancel(act: &mut Act<'_>, id: Id, reason: &str) -> Result<Found, Refusal>
     match found.task.state {
         State::Cancelled => return Ok(found),
         State::Succeeded | State::Dead => return Err(already_final(&found.task)),
+        _ if is_needed(&found.task) => return Err(needed(&found.task)),
         _ => call_off(act, &found, reason)?,
     }
     let told = Told::done(&found.task.spec.scope, Action::TaskCancelled, id);
@@ -42,6 +45,24 @@ pub fn cancel(act: &mut Act<'_>, id: Id, reason: &str) -> Result<Found, Refusal>
 fn already_final(task: &Task) -> Refusal {
     let text = format!("{} is {} already: there is nothing to cancel", task.id, task.state.as_str());
     Refusal::new(Code::AlreadyFinal, text).with("state", task.state.as_str())
+}
+
+/// Whether something waits for an internal task: called off by itself, it would leave nobody who knows what its agent
+/// has done (C34). A clean-up is waited for by nothing.
+fn is_needed(task: &Task) -> bool {
+    Sort::of(&task.spec.kind) == Sort::Git && task.spec.kind != CLEAN_KIND
+}
+
+fn needed(task: &Task) -> Refusal {
+    let (id, kind, state) = (task.id, &task.spec.kind, task.state.as_str());
+    let instead = if kind == PROBE_KIND {
+        "register the repository once more, or remove it".to_owned()
+    } else {
+        let change = task.spec.extras.labels.first().map(|change| format!(" {change}")).unwrap_or_default();
+        format!("cancel the task of its change{change}: what its agent has done by then is told truly")
+    };
+    let text = format!("{id} is an internal task ({kind}), which is not cancelled by itself: {instead}");
+    Refusal::new(Code::WrongState, text).with("state", state)
 }
 
 /// Calls an unfinished task off, for whatever reason.

@@ -47,6 +47,7 @@ pub fn edit(act: &mut Act<'_>, id: Id, change: &Patch) -> Result<Found, Refusal>
     let mut fresh = found.clone();
     let fields = apply(&mut fresh, change);
     internal_stays(&found, fields.iter().any(|field| field == "assign_to"))?;
+    internal_ends(&found, fields.iter().any(|field| field == "deadline"))?;
     if fields.is_empty() {
         return Ok(found);
     }
@@ -67,6 +68,17 @@ pub fn edit(act: &mut Act<'_>, id: Id, change: &Patch) -> Result<Found, Refusal>
 pub(crate) fn internal_stays(found: &Found, moved: bool) -> Result<(), Refusal> {
     if moved && Sort::of(&found.task.spec.kind) == Sort::Git {
         return Err(Refusal::field("/assign_to", "an internal task stays with the agent of its repository"));
+    }
+    Ok(())
+}
+
+/// A deadline would cancel it, and an internal task is not cancelled by itself (C34).
+fn internal_ends(found: &Found, limited: bool) -> Result<(), Refusal> {
+    if limited && Sort::of(&found.task.spec.kind) == Sort::Git {
+        return Err(Refusal::field(
+            "/deadline",
+            "an internal task ends with its change, and has no deadline",
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::yard::{Yard, agent, found, green, landed, operator, sha256};
 use tiltyard_engine::act::Act;
 use tiltyard_engine::change::send_back::{SendBack, send_back};
 use tiltyard_engine::task::cancel::cancel;
-use tiltyard_engine::task::edit::add_dependency;
+use tiltyard_engine::task::edit::{Patch, add_dependency, edit};
 use tiltyard_engine::task::retry::{Edit, retry};
 use tiltyard_engine::task::settle::{Report, settle};
 use tiltyard_model::change::State;
@@ -21,6 +21,17 @@ impl Yard {
     async fn cancel(&self, task: Id) {
         let deed = move |act: &mut Act<'_>| cancel(act, task, "no longer wanted").map(drop);
         self.act_as(&operator("ada"), deed).await.expect("is cancelled");
+    }
+
+    /// A person cannot call an internal task off, at once or by a deadline.
+    async fn internal_stays(&self, task: Id) {
+        let refused = self.act_as(&operator("ada"), move |act| cancel(act, task, "stuck").map(drop)).await;
+        let refused = refused.expect_err("is refused");
+        assert_eq!(refused.code, Code::WrongState);
+        assert!(refused.message.contains("cancel the task of its change chg_"), "{}", refused.message);
+        let limit = Patch { deadline: Some(Some(i64::MAX / 2)), ..Patch::default() };
+        let refused = self.act_as(&operator("ada"), move |act| edit(act, task, &limit).map(drop)).await;
+        assert_eq!(refused.expect_err("is refused").faults[0].field, "/deadline");
     }
 
     async fn retry(&self, task: Id) -> Result<(), Code> {
@@ -199,16 +210,24 @@ async fn a_merge_that_cannot_run_waits_for_a_person_who_approves_again() {
     assert_eq!(yard.state(id).await, State::Merged);
 }
 
-// A merge that a person calls off goes back before people.
+// C34: nobody would know what the agent of a merge that was called off has done, so a person cancels the change's own
+// task; checks and looks at a repository are waited for as well.
 #[tokio::test]
-async fn a_merge_that_is_called_off_is_asked_about_again() {
+async fn c34_an_internal_task_is_not_called_off_by_itself() {
     let yard = Yard::new().await;
-    let id = yard.in_review("one").await.change.id;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    yard.internal_stays(change.change.record.git.expect("is checked")).await;
+    assert_eq!(yard.state(id).await, State::Checking);
+    yard.check(|asked| green(asked, &["src/main.rs"])).await;
     yard.approve("zoe", id).await.expect("is counted");
-    let git = yard.change(id).await.change.record.git.expect("is queued");
-    yard.cancel(git).await;
-    assert_eq!(yard.state(id).await, State::Review);
-    assert!(yard.gate(id).await.about.reasons[0].contains("called off"));
+    yard.internal_stays(yard.change(id).await.change.record.git.expect("is queued")).await;
+    let taken = yard.take_git("git.merge").await;
+    yard.internal_stays(taken.found.task.id).await;
+    assert_eq!(yard.state(id).await, State::Merging);
+    yard.cancel(change.change.task).await;
+    assert_eq!(yard.state(id).await, State::Merging, "until its agent has told");
 }
 
 // D3, D52: the agent of a merge is lost in the middle: the merge is done again, each try with its intent and outcome.
