@@ -2,6 +2,7 @@
 //! there, `file` reads `.tiltyard.toml`, `rules` puts both together.
 
 pub mod builtin;
+mod executed;
 pub mod file;
 pub mod pattern;
 pub mod rules;

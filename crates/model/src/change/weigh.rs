@@ -3,7 +3,7 @@
 
 use super::Tier;
 use super::diff::{Content, FileDiff, Mode, Status};
-use crate::repository::builtin::{is_prose, is_test};
+use crate::repository::builtin::{BUILD, CHECK_PROGRAM, is_prose, is_test};
 use crate::repository::pattern::Patterns;
 use crate::repository::rules::{PathRule, Prose, Rules};
 use crate::repository::settings::AutoMerge;
@@ -218,7 +218,9 @@ fn proof(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {
         let text = "the repository lists no checks, so nothing has tried the code";
         reasons.push(whole(Tier::Review, "no_checks", text));
     }
-    if let Some(test) = files.iter().find(|file| file.added > 0 && is_test(&file.path)) {
+    let runners = runners(evidence.rules);
+    let is_proof = |file: &&FileDiff| file.added > 0 && is_test(&file.path) && !runners.fit(&file.path);
+    if let Some(test) = files.iter().find(is_proof) {
         reasons.push(of_file(Tier::Safe, "tested", &test.path, "a test changes with it"));
         return;
     }
@@ -233,6 +235,13 @@ fn proof(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {
             reasons.push(of_file(Tier::Review, "untested", &file.path, text));
         }
     }
+}
+
+/// What decides which tests run, and is no test for that: it proves nothing of the change that it comes with.
+fn runners(rules: &Rules) -> Patterns {
+    let executed = rules.paths.iter().filter(|rule| [CHECK_PROGRAM, BUILD].contains(&rule.id.as_str()));
+    let patterns: Vec<&String> = executed.flat_map(|rule| &rule.paths).collect();
+    Patterns::compile(&patterns).unwrap_or_else(|_| Patterns::all())
 }
 
 fn checks(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 /// The rule of files that a check names in its command.
 pub const CHECK_PROGRAM: &str = "check_program";
+/// The rule of files that builds and checks execute in most repositories.
+pub const BUILD: &str = "build";
 
 struct Row {
     id: &'static str,
@@ -236,7 +238,7 @@ const ROWS: [Row; 12] = [
         ],
     },
     Row {
-        id: "build",
+        id: BUILD,
         tier: Tier::Review,
         prose: Prose::Covered,
         reason: "is executed by builds and checks",
@@ -282,6 +284,11 @@ const ROWS: [Row; 12] = [
             "/scripts",
             "/bin",
             "/tools",
+            "run_test*",
+            "run-test*",
+            "runtest*",
+            "test_all.*",
+            "all_tests.*",
             "/build.sh",
             "/test.sh",
             "/check.sh",
@@ -423,7 +430,7 @@ pub fn is_test(path: &str) -> bool {
     is_named_as_test(path) || TEST_PLACE_PATTERNS.fit(path) && !is_prose(path)
 }
 
-/// Whether a file is a test by its name, not only by the folder it lies in: a test, and no runner of tests.
+/// Whether a file is a test by its name, not only by the folder it lies in. A runner of tests may have such a name, too.
 pub fn is_named_as_test(path: &str) -> bool {
     TEST_NAME_PATTERNS.fit(path) && !is_prose(path)
 }

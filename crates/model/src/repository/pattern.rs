@@ -45,11 +45,18 @@ impl Patterns {
         Ok(Self { globs, words, files })
     }
 
+    /// Those that every path fits.
+    pub fn all() -> Self {
+        Self { globs: GlobSet::empty(), words: Vec::new(), files: vec![String::new()] }
+    }
+
     /// Whether a path of the repository (with `/`, from the root) fits one of them.
     pub fn fit(&self, path: &str) -> bool {
         let lower = path.to_lowercase();
         let named = |file: &String| {
-            lower.strip_suffix(file.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+            lower
+                .strip_suffix(file.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/') || file.is_empty())
         };
         self.globs.is_match(path)
             || self.files.iter().any(named)

@@ -2,7 +2,7 @@
 //! top, key by key, and the built-in ones always (C20).
 
 use super::builtin::{self, CHECK_PROGRAM};
-use super::pattern::Patterns;
+use super::executed;
 use super::settings::{AutoMerge, Check, MergeMethod, Protected, RiskRule, Settings};
 use crate::change::Tier;
 use crate::change::work::{MAX_RULES_BYTES, RulesFile};
@@ -183,35 +183,24 @@ fn protected_rule(path: &Protected, origin: Origin) -> PathRule {
     }
 }
 
-/// The rule of files that the checks name in their commands: what runs a check decides what it finds.
-fn check_programs(checks: &[Check]) -> Option<PathRule> {
-    let words = checks.iter().flat_map(|check| &check.argv);
-    let mut paths: Vec<String> = words.flat_map(|word| files_of(word)).collect();
+/// The rules of files that the checks name in their commands: what runs a check decides what it finds.
+fn check_programs(checks: &[Check]) -> Vec<PathRule> {
+    let mut paths: Vec<String> = checks.iter().flat_map(|check| executed::files(&check.argv)).collect();
     paths.sort_unstable();
     paths.dedup();
-    // A command can be long; what it names beyond the limit is looked at by the other rules only.
-    paths.truncate(super::settings::MAX_RULE_PATTERNS);
-    (!paths.is_empty()).then(|| PathRule {
+    // A command can be long, and a rule is not: several of them hold what one cannot.
+    paths.chunks(super::settings::MAX_RULE_PATTERNS).map(check_program).collect()
+}
+
+fn check_program(paths: &[String]) -> PathRule {
+    PathRule {
         id: CHECK_PROGRAM.to_owned(),
         tier: Tier::Review,
         reason: "a check executes it".to_owned(),
-        paths,
+        paths: paths.to_vec(),
         prose: Prose::Covered,
         origin: Origin::BuiltIn,
-    })
-}
-
-/// What of a command's word may be files of the repository: also inside a shell line and behind `--x=`.
-/// Tests are left out: that checks run them is what they are for.
-fn files_of(word: &str) -> impl Iterator<Item = String> {
-    let parts = word.split(|letter: char| letter.is_whitespace() || ";&|()<>\"'`=,$".contains(letter));
-    parts
-        .map(|part| part.trim_start_matches("./"))
-        .filter(|part| !part.starts_with(['-', '/']) && !part.ends_with('/') && part.contains(['.', '/']))
-        .filter(|part| part.split('/').all(|name| !name.trim_matches('.').is_empty()))
-        .filter(|part| !builtin::is_named_as_test(part))
-        .map(|part| format!("file:{part}"))
-        .filter(|pattern| Patterns::compile(std::slice::from_ref(pattern)).is_ok())
+    }
 }
 
 /// What the gate of a change asks for.

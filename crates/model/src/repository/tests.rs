@@ -162,7 +162,7 @@ fn c20_what_checks_execute_is_protected_by_default() {
 #[test]
 fn c20_a_check_that_names_a_test_does_not_protect_it() {
     let rules =
-        in_force("[[checks]]\nname = \"t\"\nargv = [\"python3\", \"test_calc.py\", \"tests/run.sh\"]\n");
+        in_force("[[checks]]\nname = \"t\"\nargv = [\"pytest\", \"test_calc.py\", \"tests/run.sh\"]\n");
     assert!(hits(&rules, "test_calc.py").is_empty(), "running tests is what checks are for");
     assert!(hits(&rules, "tests/run.sh").contains(&("check_program", Tier::Review)), "a runner decides");
     let folder =
@@ -208,11 +208,26 @@ fn c22_documentation_and_tests_are_known_by_their_paths() {
     }
     for path in
         ["requirements.txt", "CMakeLists.txt", "docs/conf.py", "readme.py", "src/docs.rs", "robots.txt"]
+    let alone = in_force("[[checks]]\nname = \"t\"\nargv = [\"python3\", \"test_calc.py\"]\n");
+    assert!(hits(&alone, "test_calc.py").contains(&("check_program", Tier::Review)), "it is the check");
     {
         assert!(!is_prose(path), "{path}");
     }
     for path in ["tests/a.rs", "src/x/tests.rs", "test_a.py", "a_test.go", "b.spec.ts", "FooTest.java"] {
         assert!(is_test(path), "{path}");
+#[test]
+fn c20_however_many_files_a_check_executes_all_are_protected() {
+    let words: Vec<String> = (0..60).flat_map(|n| [format!("a{n}.sh,b{n}.sh,c{n}.sh")]).collect();
+    let check = Check { name: "t".into(), argv: [vec!["run".to_owned()], words].concat(), timeout_ms: 1 };
+    let server = Settings { checks: Some(vec![check]), ..Settings::default() };
+    assert!(server.faults().is_empty());
+    let rules = effective(&server, &BaseFile::Absent);
+    let paths = rules.paths.iter().filter(|rule| rule.id == "check_program").flat_map(|rule| &rule.paths);
+    let paths: Vec<&String> = paths.collect();
+    let patterns = Patterns::compile(&paths).unwrap();
+    assert!((0..60).all(|n| ["a", "b", "c"].iter().all(|name| patterns.fit(&format!("{name}{n}.sh")))));
+}
+
     }
     for path in ["src/latest.rs", "contest.py", "tests/README.md", "attest/x.rs"] {
         assert!(!is_test(path), "{path}");

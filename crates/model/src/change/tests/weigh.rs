@@ -90,6 +90,30 @@ fn c22_each_condition_alone_makes_it_review() {
     assert_eq!(rule_of(&dry), (1, vec!["tested", "checks_assumed"]));
 }
 
+/// C20, C22: a change that disarms its check has passed it, and must not be safe for that.
+#[test]
+fn c22_what_a_check_executes_is_no_test_of_the_change() {
+    for (argv, path) in [
+        ("./run_tests.sh", "run_tests.sh"),
+        ("./tests/check", "tests/check"),
+        ("./integration_test.sh", "integration_test.sh"),
+        ("make", "tools/run_tests.sh"),
+    ] {
+        let check = Check { name: "test".into(), argv: vec![argv.into()], timeout_ms: 1_000 };
+        let settings = Settings { checks: Some(vec![check]), ..Settings::default() };
+        let rules = effective(&settings, &BaseFile::Absent);
+        let change = [file("src/sum.rs", 1), file(path, 1)];
+        for files in [&change[..], &change[1..]] {
+            let weight = weigh(&Evidence { rules: &rules, ..evidence(files) });
+            assert_eq!(weight.tier, Tier::Review, "{path}");
+            assert!(!weight.reasons.iter().any(|reason| reason.rule == "tested"), "{:?}", weight.reasons);
+        }
+        let proven = [file(path, 1), file("src/sum/tests.rs", 1)];
+        let weight = weigh(&Evidence { rules: &rules, ..evidence(&proven) });
+        assert!(weight.reasons.iter().any(|reason| reason.rule == "tested"), "{:?}", weight.reasons);
+    }
+}
+
 #[test]
 fn c22_limits_hold_for_documentation_too() {
     assert_eq!(tier(&[file("README.md", 21)]), 2);
