@@ -204,6 +204,9 @@ pub struct Situation<'a> {
 
 /// After the checks of a new attempt (C21, C23). `weight` was weighed with their result.
 pub fn after_checks(situation: Situation<'_>, checked: Checked, weight: &Weight) -> Step {
+    if let (Checked::Green, Some(fault)) = (&checked, &situation.rules.fault) {
+        return unruled(fault);
+    }
     match checked {
         Checked::Green if weight.merges_by_itself(situation.rules) => Step::Queue(Cause::Auto),
         Checked::Green => {
@@ -213,6 +216,15 @@ pub fn after_checks(situation: Situation<'_>, checked: Checked, weight: &Weight)
         Checked::Red(red) => after_red(situation, red),
         Checked::Conflict(files) => after_conflict(situation, files),
     }
+}
+
+/// Nobody knows which checks and which people the base asks for, so nobody can stand in for them (C20).
+fn unruled(fault: &str) -> Step {
+    let why = format!(
+        "the rules of its base cannot be read: {fault}; mend the file on the target branch, or set checks, protected, \
+         rules, approvers and no_self_approval for the repository at the server, then register it once more"
+    );
+    Step::OpenGate { block: Some(Block::Unchecked), why }
 }
 
 /// After a turn in the merge queue (C30, C32, C34).

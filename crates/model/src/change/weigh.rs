@@ -254,6 +254,6 @@ fn checks(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {
         }
     }
     if let Some(fault) = &evidence.rules.fault {
-        reasons.push(whole(Tier::Review, "rules_unreadable", format!("the rules of its base: {fault}")));
+        reasons.push(whole(Tier::Sensitive, "rules_unreadable", format!("the rules of its base: {fault}")));
     }
 }

@@ -113,7 +113,7 @@ pub struct Rules {
     pub no_self_approval: Option<bool>,
     /// The rules for paths, those that a person wrote first.
     pub paths: Vec<PathRule>,
-    /// Why the base's file could not be used: then nothing is of tier 1.
+    /// Why the base's file could not be used: what it asked for is not known, so nothing lands by these rules.
     pub fault: Option<String>,
 }
 
@@ -123,7 +123,7 @@ pub fn effective(server: &Settings, base: &BaseFile) -> Rules {
     let (file, fault) = match base {
         BaseFile::Absent => (&empty, None),
         BaseFile::Read(settings) => (settings, None),
-        BaseFile::Broken(why) => (&empty, Some(why.clone())),
+        BaseFile::Broken(why) => (&empty, (!says_all(server)).then(|| why.clone())),
     };
     let checks = either(server.checks.as_ref(), file.checks.as_ref()).unwrap_or_default();
     let approvers = either(server.approvers.as_ref(), file.approvers.as_ref()).unwrap_or_default();
@@ -141,6 +141,15 @@ pub fn effective(server: &Settings, base: &BaseFile) -> Rules {
 }
 
 fn either<T: Clone>(server: Option<&T>, file: Option<&T>) -> Option<T> {
+/// Whether the server's setting names each key that guards: then nothing of the base's file would have been in force.
+const fn says_all(server: &Settings) -> bool {
+    server.checks.is_some()
+        && server.protected.is_some()
+        && server.rules.is_some()
+        && server.approvers.is_some()
+        && server.no_self_approval.is_some()
+}
+
     server.or(file).cloned()
 }
 

@@ -45,6 +45,16 @@ fn c23_tier_1_merges_by_itself_only_when_the_rules_say_safe() {
     }
 }
 
+// C20: with rules that nobody can read nothing lands, whoever approves and however green it is.
+#[test]
+fn c20_a_base_whose_rules_cannot_be_read_is_a_gate_that_nobody_approves() {
+    let rules = Rules { fault: Some(".tiltyard.toml:3: no".into()), ..rules(AutoMerge::Safe) };
+    let situation = Situation { rules: &rules, tries: Tries::default() };
+    let step = after_checks(situation, Checked::Green, &weight(Tier::Sensitive));
+    let Step::OpenGate { block, why } = step else { panic!("{step:?}") };
+    assert!(block == Some(Block::Unchecked) && why.contains(".tiltyard.toml:3: no"), "{why}");
+}
+
 #[test]
 fn c21_red_checks_go_back_twice_then_to_a_gate_that_cannot_be_approved() {
     let rules = rules(AutoMerge::Safe);

@@ -181,7 +181,8 @@ fn without_checks_only_documentation_is_safe() {
     let docs = [file("README.md", 1)];
     assert_eq!(weigh(&Evidence { rules: &unchecked, ..evidence(&docs) }).tier, Tier::Safe);
     let broken = Rules { fault: Some("line 3".into()), ..RULES.clone() };
-    assert_eq!(rule_of(&weigh(&Evidence { rules: &broken, ..evidence(&docs) })).1, ["rules_unreadable"]);
+    let weight = weigh(&Evidence { rules: &broken, ..evidence(&docs) });
+    assert_eq!(rule_of(&weight), (3, vec!["rules_unreadable"]));
     assert_eq!(rule_of(&weigh(&evidence(&[]))), (2, vec!["empty"]));
 }
 
