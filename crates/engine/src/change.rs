@@ -7,6 +7,7 @@ mod check;
 mod close;
 pub(crate) mod git;
 mod merge;
+pub(crate) mod overrule;
 pub mod prepare;
 mod propose;
 pub mod read;

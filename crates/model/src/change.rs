@@ -227,7 +227,7 @@ impl State {
             (Self::Checking | Self::Review, Move::Queue) => Ok(Self::Queued),
             (Self::Queued, Move::Merge) => Ok(Self::Merging),
             (Self::Merging, Move::Requeue) => Ok(Self::Queued),
-            (Self::Review | Self::Merging, Move::Recheck) => Ok(Self::Checking),
+            (Self::Review | Self::Queued | Self::Merging, Move::Recheck) => Ok(Self::Checking),
             (Self::Checking | Self::Merging, Move::Conflict) => Ok(Self::Conflicted),
             // A person may merge it elsewhere, and a lost answer may hide that the merge was done (C34).
             (Self::Review | Self::Queued | Self::Merging | Self::Conflicted, Move::Land) => Ok(Self::Merged),

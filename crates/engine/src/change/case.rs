@@ -87,6 +87,15 @@ impl Case {
         effective(&repository.registration.settings, &base)
     }
 
+    /// Whether the rules in force are others than those that it was judged by: the server's setting was changed, or
+    /// its base was seen with another file (C20).
+    pub(crate) fn is_overruled(&self, act: &Act<'_>) -> Result<bool, Refusal> {
+        let Some(judged_by) = &self.found.change.record.rules_sha256 else { return Ok(false) };
+        let Some(repository) = self.repository(act)? else { return Ok(false) };
+        let base = BaseFile::of(repository.rules.as_ref());
+        Ok(effective(&repository.registration.settings, &base).sha256() != *judged_by)
+    }
+
     /// What decisions look at.
     pub(crate) fn situation<'a>(&self, rules: &'a Rules) -> Situation<'a> {
         Situation { rules, tries: self.tries() }

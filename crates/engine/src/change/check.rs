@@ -33,6 +33,7 @@ pub(super) fn begin(act: &mut Act<'_>, case: &mut Case) -> Result<(), Refusal> {
     };
     case.record().rules.clone_from(&repository.rules);
     let rules = case.rules(&repository);
+    case.record().rules_sha256 = Some(rules.sha256());
     let payload = check_payload(case, &repository, &rules)?;
     let name = &repository.registration.name;
     let job = Job {
@@ -72,6 +73,10 @@ pub(super) fn ended(act: &mut Act<'_>, found: &Found, answer: Answer<'_>) -> Res
     let awaited = case.found.change.record.git == Some(found.task.id) && case.state() == State::Checking;
     if !awaited {
         return Ok(());
+    }
+    // The setting was changed while they ran: they were not those that count now.
+    if case.is_overruled(act)? {
+        return begin(act, &mut case);
     }
     let why = match answer.read::<CheckResult>() {
         Ok(CheckResult::Checked(checked)) => return judge(act, &mut case, found, &asked, *checked),

@@ -65,7 +65,7 @@ pub(super) fn reject(act: &mut Act<'_>, case: &mut Case) -> Result<(), Refusal> 
 }
 
 /// Calls the internal task off that is at work for a change.
-fn end_git(act: &mut Act<'_>, case: &Case) -> Result<(), Refusal> {
+pub(super) fn end_git(act: &mut Act<'_>, case: &Case) -> Result<(), Refusal> {
     let Some(id) = case.found.change.record.git else { return Ok(()) };
     match tiltyard_store::task::get(act.tx, id).map_err(refusal_of)? {
         Some(found) if !found.task.state.is_final() => cancel::call_off(act, &found, "change_closed"),

@@ -1,7 +1,7 @@
 //! A step that the rules have decided on is carried out.
 
 use super::again::{self, Cause as Again};
-use super::{Case, close, merge};
+use super::{Case, close, merge, overrule};
 use crate::act::Act;
 use crate::gate;
 use tiltyard_model::change::State;
@@ -27,6 +27,9 @@ impl Case {
         }
         let tries = self.found.change.record.tries.after(&step);
         self.record().tries = tries;
+        if self.state() == State::Queued && self.is_overruled(act)? {
+            return overrule::again(act, self);
+        }
         match step {
             Step::Fix { red, .. } => self.fix(act, red),
             Step::OpenGate { block, why } => self.ask(act, block, &why),

@@ -90,6 +90,7 @@ fn succeeded(
     known.error = None;
     known.probed_at = Some(act.now.wall);
     repository::put(act.tx, found.scope, &known).map_err(refusal_of)?;
+    crate::change::overrule::reach(act, &known)?;
     let Registration { name, branch, agent, .. } = known.registration;
     let subject = Subject::from(name.as_str());
     let probed = RepositoryProbed { head: Some(head), error: None };

@@ -12,6 +12,7 @@ mod desk;
 mod end;
 mod gate;
 mod merge;
+mod overrule;
 mod recovery;
 mod repository;
 #[path = "../task/rig.rs"]

@@ -50,17 +50,19 @@ pub struct Record {
     pub proposal: Option<Heads>,
     /// The rules file of the base that it is judged by.
     pub rules: Option<RulesFile>,
+    /// The digest of all rules that it is judged by, those of the server included: others judge it anew.
+    pub rules_sha256: Option<String>,
     /// The internal task at work for it, or the last one.
     pub git: Option<Id>,
     /// What the intent and the outcome of the merge under way share (D52).
     pub act: Option<Id>,
     /// How often it went back, since a person last sent it back.
     pub tries: Tries,
-    /// How often its checks began anew because the rules of the base had changed.
+    /// How often its checks began anew because the rules of its base had changed.
     pub rechecks: u32,
     /// What was checked last.
     pub judged: Option<Judged>,
-    /// Its files, as the checks found them.
+    /// Its files: as its agent tells them until the checks have found them.
     pub files: Files,
     /// Why it has its tier.
     pub reasons: Vec<Reason>,

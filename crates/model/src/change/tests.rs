@@ -23,6 +23,7 @@ fn c18_every_state_by_every_move() {
         (Queued, Move::Ask, Review),
         (Queued, Move::Merge, Merging),
         (Queued, Move::Land, Merged),
+        (Queued, Move::Recheck, Checking),
         (Merging, Move::Land, Merged),
         (Merging, Move::Requeue, Queued),
         (Merging, Move::Recheck, Checking),

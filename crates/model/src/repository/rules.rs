@@ -9,6 +9,7 @@ use crate::change::work::{MAX_RULES_BYTES, RulesFile};
 use crate::gate::quorum::Quorum;
 use crate::gate::{Reduction, SelfApproval};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// How many changes are checked at once when nothing says so.
 pub const DEFAULT_CONCURRENCY: u32 = 2;
@@ -140,7 +141,6 @@ pub fn effective(server: &Settings, base: &BaseFile) -> Rules {
     }
 }
 
-fn either<T: Clone>(server: Option<&T>, file: Option<&T>) -> Option<T> {
 /// Whether the server's setting names each key that guards: then nothing of the base's file would have been in force.
 const fn says_all(server: &Settings) -> bool {
     server.checks.is_some()
@@ -150,6 +150,7 @@ const fn says_all(server: &Settings) -> bool {
         && server.no_self_approval.is_some()
 }
 
+fn either<T: Clone>(server: Option<&T>, file: Option<&T>) -> Option<T> {
     server.or(file).cloned()
 }
 
@@ -224,6 +225,13 @@ pub struct Asks {
 }
 
 impl Rules {
+    /// The digest of what a change is judged by, 64 hex digits in lower case. How many are checked at once and how
+    /// often one goes back judges nothing.
+    pub fn sha256(&self) -> String {
+        let judging = Self { concurrency: 0, fix_attempts: 0, ..self.clone() };
+        hex::encode(Sha256::digest(serde_json::to_vec(&judging).unwrap_or_default()))
+    }
+
     /// What the gate of a change of this tier asks for: for tier 3 two approvals, none of them the submitter's.
     pub fn asks(&self, tier: Tier) -> Asks {
         let sensitive = tier == Tier::Sensitive;

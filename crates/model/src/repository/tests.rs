@@ -134,6 +134,49 @@ fn c20_without_any_word_of_a_person_the_defaults_hold() {
     assert_eq!(broken.fault.as_deref(), Some("no"));
 }
 
+// C20: rules are other ones when they judge otherwise.
+#[test]
+fn c20_rules_that_judge_otherwise_have_another_digest() {
+    let digest = |server: Settings| effective(&server, &BaseFile::Read(parse(WHOLE).unwrap())).sha256();
+    let plain = digest(Settings::default());
+    assert_eq!(
+        digest(Settings { concurrency: Some(9), fix_attempts: Some(9), ..Settings::default() }),
+        plain
+    );
+    for other in [
+        Settings { auto_merge: Some(AutoMerge::Off), ..Settings::default() },
+        Settings { protected: Some(vec![Protected::Path("x".into())]), ..Settings::default() },
+        Settings { approvers: Some(Default::default()), ..Settings::default() },
+        Settings { checks: Some(Vec::new()), ..Settings::default() },
+    ] {
+        assert_ne!(digest(other.clone()), plain, "{other:?}");
+    }
+}
+
+// C20: what a file that cannot be read asked for is not known, so only a server that says all of it stands in for it.
+#[test]
+fn c20_a_server_that_says_all_that_guards_needs_no_file() {
+    let whole = Settings {
+        checks: Some(Vec::new()),
+        protected: Some(Vec::new()),
+        rules: Some(Vec::new()),
+        approvers: Some(crate::gate::quorum::Quorum::default()),
+        no_self_approval: Some(true),
+        ..Settings::default()
+    };
+    let fault = |server: &Settings| effective(server, &BaseFile::Broken("no".into())).fault;
+    assert_eq!(fault(&whole), None);
+    for part in [
+        Settings { checks: None, ..whole.clone() },
+        Settings { protected: None, ..whole.clone() },
+        Settings { rules: None, ..whole.clone() },
+        Settings { approvers: None, ..whole.clone() },
+        Settings { no_self_approval: None, ..whole.clone() },
+    ] {
+        assert_eq!(fault(&part).as_deref(), Some("no"), "{part:?}");
+    }
+}
+
 #[test]
 fn c20_what_checks_execute_is_protected_by_default() {
     let rules = in_force(WHOLE);
@@ -165,9 +208,24 @@ fn c20_a_check_that_names_a_test_does_not_protect_it() {
         in_force("[[checks]]\nname = \"t\"\nargv = [\"pytest\", \"test_calc.py\", \"tests/run.sh\"]\n");
     assert!(hits(&rules, "test_calc.py").is_empty(), "running tests is what checks are for");
     assert!(hits(&rules, "tests/run.sh").contains(&("check_program", Tier::Review)), "a runner decides");
+    let alone = in_force("[[checks]]\nname = \"t\"\nargv = [\"python3\", \"test_calc.py\"]\n");
+    assert!(hits(&alone, "test_calc.py").contains(&("check_program", Tier::Review)), "it is the check");
     let folder =
         in_force("[[checks]]\nname = \"t\"\nargv = [\"pytest\", \"tests/\", \"./...\", \"-q\", \"src\"]\n");
     assert!(!folder.paths.iter().any(|rule| rule.id == "check_program"));
+}
+
+#[test]
+fn c20_however_many_files_a_check_executes_all_are_protected() {
+    let words: Vec<String> = (0..60).flat_map(|n| [format!("a{n}.sh,b{n}.sh,c{n}.sh")]).collect();
+    let check = Check { name: "t".into(), argv: [vec!["run".to_owned()], words].concat(), timeout_ms: 1 };
+    let server = Settings { checks: Some(vec![check]), ..Settings::default() };
+    assert!(server.faults().is_empty());
+    let rules = effective(&server, &BaseFile::Absent);
+    let paths = rules.paths.iter().filter(|rule| rule.id == "check_program").flat_map(|rule| &rule.paths);
+    let paths: Vec<&String> = paths.collect();
+    let patterns = Patterns::compile(&paths).unwrap();
+    assert!((0..60).all(|n| ["a", "b", "c"].iter().all(|name| patterns.fit(&format!("{name}{n}.sh")))));
 }
 
 #[test]
@@ -208,26 +266,11 @@ fn c22_documentation_and_tests_are_known_by_their_paths() {
     }
     for path in
         ["requirements.txt", "CMakeLists.txt", "docs/conf.py", "readme.py", "src/docs.rs", "robots.txt"]
-    let alone = in_force("[[checks]]\nname = \"t\"\nargv = [\"python3\", \"test_calc.py\"]\n");
-    assert!(hits(&alone, "test_calc.py").contains(&("check_program", Tier::Review)), "it is the check");
     {
         assert!(!is_prose(path), "{path}");
     }
     for path in ["tests/a.rs", "src/x/tests.rs", "test_a.py", "a_test.go", "b.spec.ts", "FooTest.java"] {
         assert!(is_test(path), "{path}");
-#[test]
-fn c20_however_many_files_a_check_executes_all_are_protected() {
-    let words: Vec<String> = (0..60).flat_map(|n| [format!("a{n}.sh,b{n}.sh,c{n}.sh")]).collect();
-    let check = Check { name: "t".into(), argv: [vec!["run".to_owned()], words].concat(), timeout_ms: 1 };
-    let server = Settings { checks: Some(vec![check]), ..Settings::default() };
-    assert!(server.faults().is_empty());
-    let rules = effective(&server, &BaseFile::Absent);
-    let paths = rules.paths.iter().filter(|rule| rule.id == "check_program").flat_map(|rule| &rule.paths);
-    let paths: Vec<&String> = paths.collect();
-    let patterns = Patterns::compile(&paths).unwrap();
-    assert!((0..60).all(|n| ["a", "b", "c"].iter().all(|name| patterns.fit(&format!("{name}{n}.sh")))));
-}
-
     }
     for path in ["src/latest.rs", "contest.py", "tests/README.md", "attest/x.rs"] {
         assert!(!is_test(path), "{path}");
