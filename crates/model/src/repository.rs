@@ -18,6 +18,7 @@ use crate::slug::is_slug;
 use crate::time::TimeMs;
 use serde::{Deserialize, Serialize};
 use settings::Settings;
+use sha2::{Digest as _, Sha256};
 
 /// The target branch of a repository that names none.
 pub const DEFAULT_BRANCH: &str = "main";
@@ -27,6 +28,9 @@ pub const MAX_SOURCE_BYTES: usize = 4_096;
 pub const MAX_BRANCH_BYTES: usize = 255;
 /// Most repositories of a scope.
 pub const MAX_REPOSITORIES: usize = 1_000;
+
+/// Hex digits of a merge's concurrency key.
+const KEY_DIGITS: usize = 32;
 
 /// Where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -100,6 +104,20 @@ pub struct Registration {
     pub agent: String,
     /// The server's settings for it; they win over `.tiltyard.toml`.
     pub settings: Settings,
+}
+
+impl Registration {
+    /// The concurrency key of merges: the same for each registration of a scope that names the same branch of the same
+    /// place, so that they take turns (C30).
+    pub fn target_key(&self) -> String {
+        let agent = match self.source {
+            Source::Path(_) => self.agent.as_str(),
+            Source::Url(_) => "",
+        };
+        let place = self.source.as_str().trim_end_matches('/').trim_end_matches(".git").trim_end_matches('/');
+        let digest = Sha256::digest([agent, place, &self.branch].join("\0"));
+        format!("merge:{}", &hex::encode(digest)[..KEY_DIGITS])
+    }
 }
 
 /// Where a registration stands.

@@ -17,7 +17,6 @@ use tiltyard_model::change::{Move, State};
 use tiltyard_model::event::{ChangeMerged, ChangeMerging, ChangeQueued, TaskSucceeded};
 use tiltyard_model::id::Noun;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::task::admission::MAX_TAG_CHARS;
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{Concurrency, State as TaskState};
 use tiltyard_store::task::Found;
@@ -31,14 +30,13 @@ pub(super) fn queue(act: &mut Act<'_>, case: &mut Case, cause: &str) -> Result<(
     let rules = case.rules(&repository);
     let payload = merge_payload(case, &repository, &rules)?;
     let registration = &repository.registration;
-    let key = format!("merge:{}:{}", registration.name, registration.branch);
     let job = Job {
         kind: MERGE_KIND,
         title: format!("merge: {}", case.found.change.record.title),
         scope: &case.found.change.scope.clone(),
         agent: &registration.agent,
         change: Some(case.id()),
-        concurrency: Some(Concurrency { key: key.chars().take(MAX_TAG_CHARS).collect(), limit: 1 }),
+        concurrency: Some(Concurrency { key: registration.target_key(), limit: 1 }),
         priority: 8,
         timeout_ms: time_for(&rules.checks),
         max_attempts: MERGE_ATTEMPTS,

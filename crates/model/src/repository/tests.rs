@@ -363,6 +363,24 @@ fn c19_a_registration_names_one_place_without_a_password() {
     assert_eq!(fields, ["/name", "/branch", "/agent", "/concurrency"]);
 }
 
+// C30: one merge at a time per target branch, whatever name it is registered by.
+#[test]
+fn c30_the_same_place_by_two_names_is_one_target() {
+    let key = |name: &str, source: Source, branch: &str, agent: &str| {
+        let settings = Settings::default();
+        let (name, branch, agent) = (name.to_owned(), branch.to_owned(), agent.to_owned());
+        Registration { name, source, branch, agent, settings }.target_key()
+    };
+    let path = |text: &str| Source::Path(text.to_owned());
+    let url = |text: &str| Source::Url(text.to_owned());
+    let one = key("a", path("/srv/x"), "main", "smith");
+    assert_eq!(one, key("b", path("/srv/x.git/"), "main", "smith"));
+    assert_ne!(one, key("a", path("/srv/x"), "next", "smith"));
+    assert_ne!(one, key("a", path("/srv/x"), "main", "jones"), "a folder of another machine");
+    let remote = key("a", url("https://git.example/x.git"), "main", "smith");
+    assert_eq!(remote, key("b", url("https://git.example/x"), "main", "jones"));
+}
+
 #[test]
 fn c19_branches_are_those_that_git_accepts() {
     for good in ["main", "release/1.0", "a-b_c", "ü", "feature.x"] {
