@@ -175,6 +175,7 @@ pub fn notice_silence(act: &mut Act<'_>) -> Result<usize, Refusal> {
         let name = known.name.clone();
         act.save_agent(Agent { last_seen, ..known })?;
         agent_event(act, &name, &AgentOffline { leases })?;
+        crate::change::release_from(act, &name)?;
     }
     Ok(silent.len())
 }

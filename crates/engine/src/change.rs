@@ -26,6 +26,7 @@ use tiltyard_store::change::{Found as FoundChange, get};
 use tiltyard_store::gate::Found as FoundGate;
 use tiltyard_store::task::Found;
 
+pub(crate) use again::{forget_author, release_from};
 pub(crate) use case::Case;
 pub(crate) use close::{git_revived, may_revive, task_ended};
 pub(crate) use merge::claimed as git_claimed;

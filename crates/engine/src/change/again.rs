@@ -11,7 +11,12 @@ use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{Spec, State};
+use tiltyard_store::change::{Filter, page};
+use tiltyard_store::task::list::Window;
 use tiltyard_store::task::{Found, keep_payload, renew};
+
+/// Most open changes that are looked at when an agent has gone, newest first.
+const MAX_RELEASED: u32 = 1_000;
 
 /// Why a change goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,37 @@ fn next_spec(act: &Act<'_>, case: &Case, task: &Found) -> Result<Spec, Refusal> 
     spec.extras.assign_to = same_agent(act, case)?;
     spec.run_at = None;
     Ok(spec)
+}
+
+/// The agent of the last proposal has no claim to a task that a person retries: that was our wish, nobody's else.
+pub(crate) fn forget_author(act: &Act<'_>, task: &Found, spec: &mut Spec) -> Result<(), Refusal> {
+    let Some(id) = task.task.change else { return Ok(()) };
+    let case = Case::load(act, id)?;
+    if is_our_wish(&case, spec) {
+        spec.extras.assign_to = None;
+    }
+    Ok(())
+}
+
+/// Whether a task waits for an agent because it made the last proposal, not because somebody named it.
+fn is_our_wish(case: &Case, spec: &Spec) -> bool {
+    let record = &case.found.change.record;
+    let author = record.proposal.as_ref().map(|heads| heads.agent.as_str());
+    record.assign_to.is_none() && author.is_some() && spec.extras.assign_to.as_deref() == author
+}
+
+/// An agent has gone: any other may take what went back to it.
+pub(crate) fn release_from(act: &mut Act<'_>, agent: &str) -> Result<(), Refusal> {
+    let filter = Filter { state: Some(tiltyard_model::change::State::Open), ..Filter::default() };
+    let window = Window { below: i64::MAX, offset: 0, limit: MAX_RELEASED };
+    for case in page(act.tx, &filter, window).map_err(refusal_of)?.into_iter().map(Case::of) {
+        let task = case.task(act)?;
+        let waits = task.task.state == State::Ready && is_our_wish(&case, &task.task.spec);
+        if waits && task.task.spec.extras.assign_to.as_deref() == Some(agent) {
+            crate::task::edit::unassign(act, &task)?;
+        }
+    }
+    Ok(())
 }
 
 /// The agent that the submitter named, or the one that made the last proposal as long as it is there (C21): an agent

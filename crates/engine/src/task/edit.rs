@@ -103,6 +103,14 @@ fn set<T: Clone + PartialEq>(fields: &mut Vec<String>, name: &str, field: &mut T
     }
 }
 
+/// Any agent may take a task that waited for one which has gone.
+pub(crate) fn unassign(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
+    let mut fresh = found.clone();
+    fresh.task.spec.extras.assign_to = None;
+    write(act, found, &fresh)?;
+    act.task_event(found.scope, found.key, &TaskUpdated { fields: vec!["assign_to".to_owned()] })
+}
+
 /// The row, its lane and its place in the ready order.
 fn write(act: &mut Act<'_>, found: &Found, fresh: &Found) -> Result<(), Refusal> {
     let spec = &fresh.task.spec;

@@ -67,6 +67,9 @@ pub(crate) fn again_at(
     if let Some(payload) = &edit.payload {
         spec.payload.clone_from(payload);
     }
+    if edit.assign_to.is_none() {
+        crate::change::forget_author(act, found, spec)?;
+    }
     prepare(act, found, spec)?;
     if spec.payload != found.task.spec.payload {
         keep_payload(act.tx, found.key, &found.task.spec.payload).map_err(refusal_of)?;

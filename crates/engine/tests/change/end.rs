@@ -1,7 +1,7 @@
 //! Ends other than a merge: cancelled, dead, an agent that is lost. The work is kept, and people see where it stands.
 
 use crate::rig::spec;
-use crate::yard::{Yard, agent, found, green, landed, operator, sha256};
+use crate::yard::{Yard, agent, found, green, landed, operator, red, sha256};
 use tiltyard_engine::act::Act;
 use tiltyard_engine::change::send_back::{SendBack, send_back};
 use tiltyard_engine::task::cancel::cancel;
@@ -170,6 +170,30 @@ async fn a_dead_task_closes_its_change_and_a_retry_makes_another() {
     );
     assert_ne!(second.change.id, first.change.id);
     assert_eq!(yard.rig.get(task).await.task.change, Some(second.change.id));
+}
+
+// C21: the agent of the last proposal has no claim to a task that a person retries, nor to one when it has gone.
+#[tokio::test]
+async fn c21_work_does_not_wait_for_an_agent_that_nobody_named() {
+    let yard = Yard::new().await;
+    let assigned = async |task| yard.rig.get(task).await.task.spec.extras.assign_to;
+    let task = yard.idea("one").await;
+    yard.propose("one").await;
+    yard.check(red).await;
+    assert_eq!(assigned(task).await.as_deref(), Some("smith"), "the same agent mends it");
+    yard.cancel(task).await;
+    yard.retry(task).await.expect("runs again");
+    assert_eq!(assigned(task).await, None, "the submitter named nobody");
+    yard.propose("one").await;
+    yard.check(red).await;
+    assert_eq!(assigned(task).await.as_deref(), Some("smith"));
+    yard.rig.pass_ms(31_000).await;
+    let silent = yard.rig.act(tiltyard_engine::agent::notice_silence).await.expect("looks");
+    assert!(silent <= 1);
+    yard.memory().await;
+    assert_eq!(assigned(task).await, None, "its agent has gone");
+    yard.hello("other").await;
+    assert!(yard.take_as("other", "default").await.is_some());
 }
 
 // Checks whose machinery fails again and again leave a gate with the reason; their task can be retried.
