@@ -157,7 +157,7 @@ fn audit(act: &mut Act<'_>, repository: &Repository) -> Result<(), Refusal> {
     act.audit(Told::done(&repository.scope, Action::RepositoryPut, target).with("registration", detail))
 }
 
-/// Forgets a repository. Its mirror at the agent goes with the agent's own clean-up.
+/// Forgets a repository. Its mirror stays in the agent's work folder, where a later registration finds it again.
 ///
 /// # Errors
 /// 404; 409 `in_use` while a change of it is not final.

@@ -36,11 +36,11 @@ pub const MAX_FIX_ATTEMPTS: u32 = 20;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MergeMethod {
-    /// Its commits, rebased onto the newest base.
+    /// One commit on the newest base with all of it: its own, or several folded into one.
     #[default]
     #[serde(alias = "fast-forward")]
     FastForward,
-    /// One commit with all of it.
+    /// One commit of ours with the change's title.
     Squash,
 }
 
