@@ -96,6 +96,11 @@ impl Case {
         Ok(effective(&repository.registration.settings, &base).sha256() != *judged_by)
     }
 
+    /// Whether its checks ran: what the target held already was neither checked nor weighed for a landing.
+    pub(crate) fn is_weighed(&self) -> bool {
+        self.found.change.record.judged.is_some()
+    }
+
     /// What decisions look at.
     pub(crate) fn situation<'a>(&self, rules: &'a Rules) -> Situation<'a> {
         Situation { rules, tries: self.tries() }

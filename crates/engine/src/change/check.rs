@@ -8,7 +8,7 @@ use tiltyard_model::change::record::{Judged, Round};
 use tiltyard_model::change::step::{Checked as Verdict, RedCheck, Step, after_checks};
 use tiltyard_model::change::weigh::{Checks, Evidence, SecretFinding, Weight, unlisted, weigh};
 use tiltyard_model::change::work::{
-    CHECK_KIND, CheckPayload, CheckResult, CheckRun, CheckStatus, Checked, RulesFile,
+    CHECK_KIND, CheckPayload, CheckResult, CheckRun, CheckStatus, Checked, Files, RulesFile,
 };
 use tiltyard_model::change::{State, Tier};
 use tiltyard_model::event::ChangeChecking;
@@ -82,11 +82,7 @@ pub(super) fn ended(act: &mut Act<'_>, found: &Found, answer: Answer<'_>) -> Res
         Ok(CheckResult::Checked(checked)) => return judge(act, &mut case, found, &asked, *checked),
         Ok(CheckResult::Conflict { files, .. }) => return conflict(act, &mut case, files),
         Ok(CheckResult::RulesChanged { rules, .. }) => return anew(act, &mut case, rules),
-        Ok(CheckResult::Contained { base }) => {
-            let why =
-                format!("the target at {base} holds all of it: approve to have that proven and recorded");
-            return case.carry(act, Step::OpenGate { block: None, why });
-        }
+        Ok(CheckResult::Contained { base }) => return contained(act, &mut case, &base),
         Ok(CheckResult::Refused(refused)) => refused.reason,
         Err(why) => why,
     };
@@ -96,6 +92,18 @@ pub(super) fn ended(act: &mut Act<'_>, found: &Found, answer: Answer<'_>) -> Res
 /// A gate that nobody can approve: what was not checked does not land.
 pub(super) fn unchecked(act: &mut Act<'_>, case: &mut Case, why: &str) -> Result<(), Refusal> {
     case.carry(act, Step::OpenGate { block: Some(Block::Unchecked), why: why.to_owned() })
+}
+
+/// The target holds it: people are asked as for any change of these files, for what it does is in the target.
+fn contained(act: &mut Act<'_>, case: &mut Case, base: &str) -> Result<(), Refusal> {
+    let rules = rules_of(act, case)?;
+    let files = case.found.change.record.files.clone();
+    let weight = weighed(act, case, &rules, Seen { files: &files, secrets: &[], checks: Checks::Assumed })?;
+    case.found.change.tier = Some(weight.tier.max(Tier::Review));
+    case.record().reasons = weight.reasons;
+    case.record().judged = None;
+    let why = format!("the target at {base} holds all of it: approve to have that proven and recorded");
+    case.carry(act, Step::OpenGate { block: None, why })
 }
 
 fn conflict(act: &mut Act<'_>, case: &mut Case, files: Vec<String>) -> Result<(), Refusal> {
@@ -141,7 +149,9 @@ fn judge(
     let mut red = red_of(&checked.checks);
     red.extend(another_diff(&heads.diff.sha256, &checked.diff_sha256));
     let rules = rules_of(act, case)?;
-    let weight = weighed(act, case, &rules, &checked, red.is_empty())?;
+    let checks = if red.is_empty() { Checks::Green } else { Checks::Red };
+    let seen = Seen { files: &checked.files, secrets: &checked.secrets, checks };
+    let weight = weighed(act, case, &rules, seen)?;
     keep(act, case, found, &checked)?;
     case.found.change.tier = Some(weight.tier);
     case.record().reasons.clone_from(&weight.reasons);
@@ -178,29 +188,25 @@ fn another_diff(shown: &str, read: &str) -> Option<RedCheck> {
     (shown != read).then(|| RedCheck { name: DIFF_CHECK.to_owned(), log })
 }
 
-fn weighed(
-    act: &Act<'_>,
-    case: &Case,
-    rules: &Rules,
-    checked: &Checked,
-    green: bool,
-) -> Result<Weight, Refusal> {
-    let mut secrets: Vec<SecretFinding> = checked.secrets.clone();
+/// What a change is weighed by.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    files: &'a Files,
+    secrets: &'a [SecretFinding],
+    checks: Checks,
+}
+
+fn weighed(act: &Act<'_>, case: &Case, rules: &Rules, seen: Seen<'_>) -> Result<Weight, Refusal> {
+    let mut secrets: Vec<SecretFinding> = seen.secrets.to_vec();
     let own = tiltyard_store::change::proposals(act.tx, case.found.key, 1).map_err(refusal_of)?;
     for finding in own.into_iter().flat_map(|proposal| proposal.secrets) {
         if !secrets.contains(&finding) {
             secrets.push(finding);
         }
     }
-    let evidence = Evidence {
-        files: &checked.files.listed,
-        rules,
-        checks: if green { Checks::Green } else { Checks::Red },
-        secrets: &secrets,
-        covered: &[],
-    };
+    let evidence = Evidence { files: &seen.files.listed, rules, checks: seen.checks, secrets: &secrets };
     let weight = weigh(&evidence);
-    Ok(if checked.files.more > 0 { weight.with(unlisted(checked.files.more)) } else { weight })
+    Ok(if seen.files.more > 0 { weight.with(unlisted(seen.files.more)) } else { weight })
 }
 
 fn keep(act: &Act<'_>, case: &Case, found: &Found, checked: &Checked) -> Result<(), Refusal> {

@@ -126,7 +126,12 @@ fn message(case: &Case) -> String {
     format!("{}\n\nChange: {}\nTask: {}\n", change.record.title, change.id, change.task)
 }
 
-/// The payload of a merge.
+/// A check that nothing passes.
+fn nothing_lands() -> Check {
+    Check { name: "not-weighed".to_owned(), argv: vec!["false".to_owned()], timeout_ms: MINUTE_MS }
+}
+
+/// The payload of a merge. What was never weighed is looked for in the target, and does not land (C22).
 pub(super) fn merge_payload(
     case: &Case,
     repository: &Repository,
@@ -134,5 +139,9 @@ pub(super) fn merge_payload(
 ) -> Result<MergePayload, Refusal> {
     let subject_sha256 = case.heads()?.diff.sha256.clone();
     let green = case.found.change.record.judged.as_ref().and_then(|judged| judged.green.clone());
-    Ok(MergePayload { check: check_payload(case, repository, rules)?, subject_sha256, green })
+    let mut check = check_payload(case, repository, rules)?;
+    if !case.is_weighed() {
+        check.checks = vec![nothing_lands()];
+    }
+    Ok(MergePayload { check, subject_sha256, green })
 }

@@ -139,7 +139,7 @@ pub(super) fn ended(act: &mut Act<'_>, found: &Found, answer: Answer<'_>) -> Res
     if let Ok(MergeResult::Merged(merged)) = &result {
         keep_round(act, &case, found, &merged.tree, &merged.checks)?;
     }
-    if let Ok(MergeResult::ChecksFailed { tree, checks, .. }) = &result {
+    if let (Ok(MergeResult::ChecksFailed { tree, checks, .. }), true) = (&result, case.is_weighed()) {
         keep_round(act, &case, found, tree, checks)?;
     }
     let turn = read(act, &mut case, result);
@@ -169,6 +169,8 @@ fn read(act: &Act<'_>, case: &mut Case, result: Result<MergeResult, String>) -> 
         Ok(MergeResult::Merged(merged)) => Turn::Step(Verdict::Landed(landing(act, case, merged))),
         Ok(MergeResult::BaseMoved { .. }) => Turn::Step(Verdict::BaseMoved),
         Ok(MergeResult::Conflict { files, .. }) => Turn::Step(Verdict::Conflict(files)),
+        // The target has taken back what it held, so there is something to check and to weigh.
+        Ok(MergeResult::ChecksFailed { .. }) if !case.is_weighed() => Turn::Recheck(None),
         Ok(MergeResult::ChecksFailed { checks, .. }) => Turn::Step(Verdict::Red(red_of(&checks))),
         Ok(MergeResult::DirtyTarget { files }) => Turn::Step(Verdict::Refused(dirty(&files))),
         Ok(MergeResult::Refused(refused)) => Turn::Step(Verdict::Refused(refused.reason)),

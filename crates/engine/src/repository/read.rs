@@ -66,7 +66,6 @@ pub fn rules(known: &Repository) -> Rules {
 pub fn weigh(known: &Repository, text: &[u8]) -> Result<Weight, Refusal> {
     let files = diff::parse(text).map_err(|bad| Refusal::field("/diff", bad.to_string()))?;
     let rules = rules(known);
-    let evidence =
-        Evidence { files: &files, rules: &rules, checks: Checks::Assumed, secrets: &[], covered: &[] };
+    let evidence = Evidence { files: &files, rules: &rules, checks: Checks::Assumed, secrets: &[] };
     Ok(weight_of(&evidence))
 }

@@ -1,8 +1,10 @@
 //! How risky it is, and what red checks and conflicts do.
 
-use crate::yard::{RULES, Yard, checked, files, green, green_of, oid, operator, red, sha256};
+use crate::yard::{RULES, Yard, checked, files, green, green_of, oid, operator, red, run, sha256};
 use tiltyard_model::change::weigh::SecretFinding;
-use tiltyard_model::change::work::{CheckResult, CheckStatus, Checked, Feedback, Files, Refused, Start};
+use tiltyard_model::change::work::{
+    CheckResult, CheckStatus, Checked, Feedback, Files, MergeResult, Refused, Start,
+};
 use tiltyard_model::change::{State, Tier};
 use tiltyard_model::gate::{Block, Side};
 use tiltyard_model::refusal::Code;
@@ -158,6 +160,29 @@ async fn a_change_that_cannot_be_checked_is_blocked_with_the_reason() {
         assert_eq!(yard.state(id).await, State::Review);
         assert_eq!(yard.approve("zoe", id).await.err(), Some(Code::ChecksFailed));
     }
+}
+
+// C22: what the target held was never weighed for a landing; when the target has taken it back, it does not land.
+#[tokio::test]
+async fn c22_what_was_never_weighed_does_not_land() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    yard.check(|_| CheckResult::Contained { base: oid("newer") }).await;
+    let id = change.change.id;
+    assert_eq!(yard.change(id).await.change.tier, Some(Tier::Review));
+    yard.approve("zoe", id).await.expect("is counted");
+    yard.merge(|asked| {
+        let argv: Vec<&[String]> = asked.check.checks.iter().map(|check| check.argv.as_slice()).collect();
+        assert_eq!(argv, [["false".to_owned()]], "a check that nothing passes");
+        let checks = vec![run(CheckStatus::Failed)];
+        MergeResult::ChecksFailed { base: oid("reverted"), tree: oid("tree"), checks }
+    })
+    .await;
+    assert_eq!(yard.state(id).await, State::Checking);
+    yard.check(|asked| green(asked, &["deploy/auth.rs"])).await;
+    assert_eq!(yard.state(id).await, State::Review, "it is sensitive, and one has approved");
+    assert_eq!(yard.change(id).await.change.tier, Some(Tier::Sensitive));
 }
 
 // C34: the target holds it already: people have that proven, nothing is merged behind their back.

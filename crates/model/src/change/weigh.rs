@@ -50,8 +50,6 @@ pub struct Evidence<'a> {
     pub checks: Checks,
     /// What the scan for secrets found.
     pub secrets: &'a [SecretFinding],
-    /// Source files for which coverage data shows that the checks execute them.
-    pub covered: &'a [String],
 }
 
 /// One reason for a tier.
@@ -204,7 +202,7 @@ fn kind(file: &FileDiff, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// A test in the same change, coverage of each source file, or nothing but documentation.
+/// A test in the same change, or nothing but documentation.
 fn proof(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {
     let files = evidence.files;
     if files.is_empty() {
@@ -224,15 +222,10 @@ fn proof(evidence: &Evidence<'_>, reasons: &mut Vec<Reason>) {
         reasons.push(of_file(Tier::Safe, "tested", &test.path, "a test changes with it"));
         return;
     }
-    let mut source = files.iter().filter(|file| !is_prose(&file.path) && !is_test(&file.path));
-    match source.find(|file| !evidence.covered.contains(&file.path)) {
-        None if files.iter().any(|file| evidence.covered.contains(&file.path)) => {
-            reasons.push(whole(Tier::Safe, "covered", "the checks execute each changed source file"));
-        }
+    match files.iter().find(|file| !is_prose(&file.path) && !is_test(&file.path)) {
         None => reasons.push(whole(Tier::Review, "untested", "no test is added or changed")),
         Some(file) => {
-            let text = "no test changes with it, and no coverage data shows that the checks execute it";
-            reasons.push(of_file(Tier::Review, "untested", &file.path, text));
+            reasons.push(of_file(Tier::Review, "untested", &file.path, "no test changes with it"));
         }
     }
 }

@@ -38,7 +38,7 @@ fn tested() -> Vec<FileDiff> {
 }
 
 fn evidence(files: &[FileDiff]) -> Evidence<'_> {
-    Evidence { files, rules: &RULES, checks: Checks::Green, secrets: &[], covered: &[] }
+    Evidence { files, rules: &RULES, checks: Checks::Green, secrets: &[] }
 }
 
 fn rule_of(weight: &Weight) -> (u8, Vec<&str>) {
@@ -57,10 +57,6 @@ fn c22_safe_is_small_green_tested_and_unprotected() {
     assert_eq!(rule_of(&weigh(&evidence(&tested()))), (1, vec!["tested", "checks_green"]));
     let docs = [file("README.md", 20)];
     assert_eq!(rule_of(&weigh(&evidence(&docs))), (1, vec!["documentation_only", "checks_green"]));
-    let covered = ["src/sum.rs".to_owned()];
-    let source = [file("src/sum.rs", 20)];
-    let weight = weigh(&Evidence { covered: &covered, ..evidence(&source) });
-    assert_eq!(rule_of(&weight), (1, vec!["covered", "checks_green"]));
 }
 
 #[test]
