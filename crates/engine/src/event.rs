@@ -19,6 +19,9 @@ use tiltyard_store::{Rows, event};
 pub const MAX_PAGE_EVENTS: usize = 1_000;
 /// How many events one page looks at: a filter that finds nothing in them ends its page there, with the cursor moved on.
 pub const MAX_LOOKED_EVENTS: i64 = 10_000;
+/// How many times so many a page looks at before it comes back with nothing: a rare event is found by its first page
+/// in a log of a million.
+const MAX_EMPTY_LOOKS: usize = 100;
 
 /// A page of events.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +54,15 @@ pub fn page(
     limit: usize,
 ) -> Result<Page, Refusal> {
     let seq = seq_of(rows, epoch, after.unwrap_or(Cursor::Oldest))?;
-    page_after(rows, epoch, seq, filter, limit)
+    let mut page = page_after(rows, epoch, seq, filter, limit)?;
+    let last = event::bounds(rows).map_err(refusal_of)?.1;
+    for _ in 1..MAX_EMPTY_LOOKS {
+        if !page.items.is_empty() || page.seq >= last {
+            break;
+        }
+        page = page_after(rows, epoch, page.seq, filter, limit)?;
+    }
+    Ok(page)
 }
 
 /// A page of events after a seq.

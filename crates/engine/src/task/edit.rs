@@ -115,25 +115,23 @@ pub(crate) fn unassign(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> 
 fn write(act: &mut Act<'_>, found: &Found, fresh: &Found) -> Result<(), Refusal> {
     let spec = &fresh.task.spec;
     let lane = act.lane_key(found.queue, Lane::of(spec))?;
-    patch(act.tx, found.key, spec, lane).map_err(refusal_of)?;
-    let state = found.task.state;
     let ahead = spec.run_at.is_some_and(|time| time > act.now.wall);
-    match state {
-        State::Ready if ahead => {
-            act.shift(found, Step { run_at: spec.run_at, ..Step::to(found, State::Scheduled) })?;
-        }
-        State::Ready => replace(act, found, fresh, lane),
-        State::Scheduled if !ahead => {
-            let moved = Found { lane, ..fresh.clone() };
-            return dependent::go(act, &moved, State::Ready, "edited");
-        }
-        _ => {}
+    if found.task.state == State::Scheduled && !ahead {
+        // The move first: a row that is scheduled has its time, always.
+        dependent::go(act, &Found { lane, ..fresh.clone() }, State::Ready, "edited")?;
+        return patch(act.tx, found.key, spec, lane).map_err(refusal_of);
     }
-    if state == State::Ready && ahead {
-        let event: TaskSubmitted = dependent::submitted(fresh, State::Scheduled, "edited");
-        act.task_event(found.scope, found.key, &event)?;
+    patch(act.tx, found.key, spec, lane).map_err(refusal_of)?;
+    if found.task.state != State::Ready {
+        return Ok(());
     }
-    Ok(())
+    if !ahead {
+        replace(act, found, fresh, lane);
+        return Ok(());
+    }
+    act.shift(found, Step { run_at: spec.run_at, ..Step::to(found, State::Scheduled) })?;
+    let event: TaskSubmitted = dependent::submitted(fresh, State::Scheduled, "edited");
+    act.task_event(found.scope, found.key, &event)
 }
 
 /// Gives a ready task its new place: how long it has been ready stays.

@@ -1,6 +1,6 @@
 //! What a task takes along into a new life, and what it does not.
 
-use crate::rig::{Rig, spec};
+use crate::rig::{Rig, START, spec};
 use tiltyard_engine::task::cancel::cancel;
 use tiltyard_engine::task::edit::{Patch, edit};
 use tiltyard_engine::task::retry::{Edit, retry};
@@ -114,4 +114,16 @@ async fn a_task_that_comes_back_with_its_dependency_holds_its_key_again() {
     assert_eq!(rig.state(child).await, State::Pending);
     let late = rig.act(|act| submit(act, &nightly())).await.expect("is taken");
     assert_eq!(late.first.map(|found| found.task.id), Some(child));
+}
+
+// A person takes the time of a scheduled task away: it may run at once.
+#[tokio::test]
+async fn a_scheduled_task_whose_time_is_taken_away_is_ready() {
+    let rig = Rig::new().await;
+    let id = rig.submit(Spec { run_at: Some(START + 60_000), ..spec("later") }).await;
+    let change = Patch { run_at: Some(None), ..Patch::default() };
+    rig.act(move |act| edit(act, id, &change)).await.expect("is edited");
+    let found = rig.get(id).await.task;
+    assert_eq!((found.state, found.spec.run_at), (State::Ready, None));
+    assert!(rig.claim("a").await.is_some());
 }
