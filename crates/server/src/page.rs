@@ -2,7 +2,7 @@
 
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_OFFSET_ITEMS, MAX_PAGE_ITEMS, PageQuery};
+use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_OFFSET_ITEMS, MAX_PAGE_ITEMS, Page, PageQuery};
 
 /// How many items, after how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,35 @@ impl Span {
     pub(crate) fn of_query(asked: &PageQuery) -> Result<Self, Refusal> {
         Self::of(asked.limit, asked.offset, asked.cursor.as_deref())
     }
+}
+
+/// What a list by name is sorted by: its scope, empty where it has none, and its name.
+pub(crate) type Name = (String, String);
+
+/// A page of a list that is short enough to be read as a whole. `all` is sorted by `name`; the cursor is the name of
+/// the last item before.
+///
+/// # Errors
+/// As [`Span::of`].
+pub(crate) fn by_name<T>(
+    all: Vec<T>,
+    asked: &PageQuery,
+    name: impl Fn(&T) -> Name,
+) -> Result<Page<T>, Refusal> {
+    let (span, total) = (Span::of_query(asked)?, all.len() as u64);
+    let after = asked.cursor.as_deref().map(|cursor| match cursor.split_once('/') {
+        Some((scope, name)) => (scope.to_owned(), name.to_owned()),
+        None => (String::new(), cursor.to_owned()),
+    });
+    let rest = all.into_iter().filter(|item| after.as_ref().is_none_or(|after| name(item) > *after));
+    let mut items: Vec<T> = rest.skip(span.offset as usize).take(span.limit as usize + 1).collect();
+    let more = items.len() > span.limit as usize;
+    items.truncate(span.limit as usize);
+    let next = items.last().filter(|_| more).map(|item| match name(item) {
+        (scope, name) if scope.is_empty() => name,
+        (scope, name) => format!("{scope}/{name}"),
+    });
+    Ok(Page::new(items, next, total))
 }
 
 /// The key below which a page of a list by id begins: its cursor is the id of the last item before.
@@ -74,5 +103,18 @@ mod tests {
         assert_eq!(below(Noun::Task, Some(&id.to_string())).unwrap(), 77);
         assert_eq!(below(Noun::Task, None).unwrap(), i64::MAX);
         assert!(below(Noun::Gate, Some(&id.to_string())).is_err());
+    }
+
+    // API3: a list that is read as a whole has pages like any other; a scope's name decides before a queue's.
+    #[test]
+    fn api3_a_short_list_has_pages_too() {
+        let all = ["a/x", "a/y", "a-b/x", "b/x"].map(|text| text.split_once('/').expect("has both"));
+        let name = |item: &(&str, &str)| (item.0.to_owned(), item.1.to_owned());
+        let mut asked = PageQuery { limit: Some(3), ..PageQuery::default() };
+        let first = by_name(all.to_vec(), &asked, name).expect("a page");
+        assert_eq!((first.items.len(), first.total, first.next_cursor.as_deref()), (3, 4, Some("a-b/x")));
+        asked.cursor = first.next_cursor;
+        let last = by_name(all.to_vec(), &asked, name).expect("a page");
+        assert_eq!((last.items.as_slice(), last.next_cursor), (&all[3..], None));
     }
 }

@@ -51,14 +51,6 @@ pub struct Counts {
     pub cancelled: u64,
 }
 
-/// The queues.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "QueueList")]
-pub struct List {
-    /// By scope, then name.
-    pub items: Vec<View>,
-}
-
 /// What a person may change. Absent fields stay; `null` lifts a limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

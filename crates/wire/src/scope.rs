@@ -24,11 +24,3 @@ pub struct Put {
     /// One line for people.
     pub description: String,
 }
-
-/// The scopes of the token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ScopeList")]
-pub struct List {
-    /// By name.
-    pub items: Vec<View>,
-}

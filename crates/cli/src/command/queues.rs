@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::list::{MAX_LIST_ITEMS, Slot, collect, print as print_list};
 use crate::moment::duration;
 use crate::output::style::Colour;
 use crate::output::table::{Cell, Table};
@@ -9,7 +10,7 @@ use clap::{Args, Subcommand};
 use tiltyard_client::Request;
 use tiltyard_model::queue::Assignment;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::page::ScopeQuery;
+use tiltyard_wire::page::{PageQuery, ScopeQuery};
 use tiltyard_wire::queue::{Patch, View};
 
 /// List queues, pause, resume, drain or limit one
@@ -77,13 +78,14 @@ impl Queues {
     }
 
     async fn list(&self, context: &Context) -> Result<(), Failure> {
-        let request = Request::<call::QueueList>::new().query(ScopeQuery { scope: self.scope.clone() });
-        let queues = context.client()?.call(request).await?;
-        if context.output.is_json() {
-            context.output.json(&queues)
-        } else {
-            context.output.table(&table(&queues.items))
-        }
+        let query = |slot: Slot| PageQuery {
+            scope: self.scope.clone(),
+            limit: slot.limit,
+            cursor: slot.cursor,
+            offset: None,
+        };
+        let queues = collect::<call::QueueList, _>(&context.client()?, MAX_LIST_ITEMS, query).await?;
+        print_list(context, &queues, table)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ask::Ask;
 use crate::live::Live;
 use crate::live::record::Record;
-use crate::page::Span;
+use crate::page::by_name;
 use crate::reply::{Answer, Reply};
 use crate::view;
 use http::StatusCode;
@@ -15,7 +15,7 @@ use tiltyard_model::agent::Profile;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::agent as wire;
 use tiltyard_wire::endpoint::BASE_PATH;
-use tiltyard_wire::page::{Page, PageQuery};
+use tiltyard_wire::page::PageQuery;
 use tiltyard_wire::task::work::AgentHeartbeat;
 
 /// Most leases that one heartbeat may name.
@@ -24,17 +24,9 @@ const MAX_LEASES: usize = 10_000;
 /// `GET /agents`.
 pub(crate) async fn list(ask: Ask) -> Answer {
     let asked: PageQuery = ask.query()?;
-    let span = Span::of_query(&asked)?;
     let all = ask.app.engine.enter(ask.pass(), Urgency::Normal, agents::list).await?;
-    let after = asked.cursor.as_deref().unwrap_or_default();
-    let total = all.len() as u64;
-    let rest = all.into_iter().filter(|seen| seen.agent.name.as_str() > after).skip(span.offset as usize);
-    let mut items: Vec<Seen> = rest.take(span.limit as usize + 1).collect();
-    let more = items.len() > span.limit as usize;
-    items.truncate(span.limit as usize);
-    let next_cursor = items.last().filter(|_| more).map(|seen| seen.agent.name.clone());
-    let items = items.into_iter().map(|seen| view(&ask, seen)).collect();
-    Ok(Reply::ok(&Page::new(items, next_cursor, total)).into_response())
+    let page = by_name(all, &asked, |seen| (String::new(), seen.agent.name.clone()))?;
+    Ok(Reply::ok(&page.map(|seen| view(&ask, seen))).into_response())
 }
 
 fn view(ask: &Ask, seen: Seen) -> wire::View {

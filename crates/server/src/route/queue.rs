@@ -2,21 +2,23 @@
 
 use crate::ask::Ask;
 use crate::caller::may_use_queue;
+use crate::page::by_name;
 use crate::reply::{Answer, Reply};
 use crate::view;
 use tiltyard_engine::queue::{self as queues, View};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::queue::Flow;
-use tiltyard_wire::page::ScopeQuery;
+use tiltyard_wire::page::{PageQuery, ScopeQuery};
 use tiltyard_wire::queue as wire;
 
 /// `GET /queues`.
 pub(crate) async fn list(ask: Ask) -> Answer {
-    let ScopeQuery { scope } = ask.query()?;
+    let asked: PageQuery = ask.query()?;
+    let scope = asked.scope.clone();
     let deed = move |act: &mut Act<'_>| queues::list(act, scope.as_deref());
     let found = ask.app.engine.enter(ask.pass(), Urgency::Normal, deed).await?;
-    let items = found.iter().map(view::queue::view).collect();
-    Ok(Reply::ok(&wire::List { items }).into_response())
+    let page = by_name(found, &asked, |queue| (queue.scope.clone(), queue.name.clone()))?;
+    Ok(Reply::ok(&page.map(|queue| view::queue::view(&queue))).into_response())
 }
 
 /// `PATCH /queues/{name}`.

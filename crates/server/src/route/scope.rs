@@ -1,10 +1,12 @@
 //! Scopes.
 
 use crate::ask::Ask;
+use crate::page::by_name;
 use crate::reply::{Answer, Reply};
 use tiltyard_engine::scope as scopes;
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::scope::Scope;
+use tiltyard_wire::page::PageQuery;
 use tiltyard_wire::scope as wire;
 use tiltyard_wire::time::Time;
 
@@ -24,8 +26,11 @@ fn now(act: &Act<'_>, name: &str) -> Option<Vec<u8>> {
 
 /// `GET /scopes`.
 pub(crate) async fn list(ask: Ask) -> Answer {
+    let asked: PageQuery = ask.query()?;
     let found = ask.read(scopes::list).await?;
-    Ok(Reply::ok(&wire::List { items: found.into_iter().map(view).collect() }).into_response())
+    let found = found.into_iter().filter(|scope| asked.scope.as_ref().is_none_or(|name| *name == scope.name));
+    let page = by_name(found.collect(), &asked, |scope| (String::new(), scope.name.clone()))?;
+    Ok(Reply::ok(&page.map(view)).into_response())
 }
 
 /// `GET /scopes/{name}`.

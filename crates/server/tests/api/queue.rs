@@ -9,7 +9,7 @@ use tiltyard_model::queue::Assignment;
 use tiltyard_model::role::Role;
 use tiltyard_model::task::State;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::page::ScopeQuery;
+use tiltyard_wire::page::{PageQuery, ScopeQuery};
 use tiltyard_wire::queue::{Patch, View};
 use tiltyard_wire::task::Submit;
 
@@ -145,7 +145,8 @@ async fn sec4_queues_of_other_scopes_are_out_of_reach() {
     let pause = || Patch { paused: Some(true), ..Patch::default() };
     let theirs = patching("default", pause()).query(in_scope("other"));
     assert_eq!(refusal(operator.call(theirs).await), (403, "scope_forbidden".into()));
-    let listed = Request::<call::QueueList>::new().query(in_scope("other"));
+    let listed = PageQuery { scope: Some("other".into()), ..PageQuery::default() };
+    let listed = Request::<call::QueueList>::new().query(listed);
     assert_eq!(refusal(operator.call(listed).await), (403, "scope_forbidden".into()));
     let viewer = client_with(&server, token(Role::Viewer, &["*"])).await;
     assert_eq!(queues(&viewer).await.len(), 2);

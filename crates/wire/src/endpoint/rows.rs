@@ -127,7 +127,7 @@ endpoints! {
     /// Counts and windows of each column.
     BoardGet = Get "/board", Read, Heavy, board::Query, Empty, Json(board::View), 200;
     /// The queues.
-    QueueList = Get "/queues", Read, Light, ScopeQuery, Empty, Json(queue::List), 200;
+    QueueList = Get "/queues", Read, Light, PageQuery, Empty, Json(Page<queue::View>), 200;
     /// Changes a queue's switches and limits.
     QueuePatch = Patch "/queues/{name}", Operate, Normal, ScopeQuery, Json(queue::Patch), Json(queue::View), 200;
     /// Finishes what runs, starts nothing.
@@ -141,7 +141,7 @@ endpoints! {
     /// Deletes a template.
     TemplateDelete = Delete "/templates/{name}", Operate, Normal, ScopeQuery, Empty, Empty, 204;
     /// The scopes of the token.
-    ScopeList = Get "/scopes", ReadWork, Light, NoQuery, Empty, Json(scope::List), 200;
+    ScopeList = Get "/scopes", ReadWork, Light, PageQuery, Empty, Json(Page<scope::View>), 200;
     /// One scope.
     ScopeGet = Get "/scopes/{name}", ReadWork, Light, NoQuery, Empty, Json(scope::View), 200;
     /// Makes a scope, or describes it anew.
