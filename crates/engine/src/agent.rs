@@ -4,7 +4,7 @@ pub(crate) mod reach;
 
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
-use crate::task::access::{reaches, speaks_for};
+use crate::task::access::reaches;
 use crate::task::heartbeat::{Held, Standing, id_of, renew_all};
 use crate::task::{end, rescue, settle};
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ pub fn is_superseded(act: &Act<'_>, name: &str, connection: u64) -> bool {
 /// 403 for who does not speak for the agent; 422 for a name that is no slug.
 pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     admit(&hello.name, &hello.profile)?;
-    speaks_for(act, &hello.name)?;
+    crate::token::speak_for(act, &hello.name)?;
     let key = act.agent_key(&hello.name)?;
     let was_there = act.memory.online.contains(&key);
     act.memory.greet_process(key, &hello.instance);

@@ -7,6 +7,7 @@ pub use table::Tokens;
 use crate::act::record::Told;
 use crate::act::{Act, Effect, refusal_of};
 use crate::scope::may_name;
+use crate::task::access::may_speak_for;
 use table::Entry;
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{Subject, TokenCreated, TokenRevoked};
@@ -232,6 +233,36 @@ pub fn rotate(act: &mut Act<'_>, id: Id, random: &[u8; RANDOM_BYTES]) -> Result<
     let told = Told::done(SYSTEM_SCOPE, Action::TokenRotated, id);
     act.audit(told.with("owner", old.owner.as_str()).with("new", minted.token.id.to_string()))?;
     Ok(minted)
+}
+
+/// Refuses whoever does not speak for an agent (SEC3). A token of the role agent that was made for none is the first
+/// one's that it speaks for, from then on and for good; an agent that has a token already takes no second one so.
+///
+/// # Errors
+/// 403; 422 for a name that is no slug.
+pub fn speak_for(act: &mut Act<'_>, agent: &str) -> Result<(), Refusal> {
+    if may_speak_for(act, agent) {
+        return Ok(());
+    }
+    let caller = &act.pass.caller;
+    let text = match (act.memory.tokens.agent_of(caller), caller.token) {
+        (Some(own), _) => format!("the token is that of the agent `{own}`: it speaks for no other"),
+        (None, Some(id)) if caller.role == Role::Agent && !act.memory.tokens.bind(agent) => {
+            return bind(act, id, agent);
+        }
+        _ => format!(
+            "the agent `{agent}` has a token of its own, and only that one speaks for it: use it, or revoke it first"
+        ),
+    };
+    Err(Refusal::new(Code::Forbidden, text))
+}
+
+fn bind(act: &mut Act<'_>, id: Id, agent: &str) -> Result<(), Refusal> {
+    act.agent_key(agent)?;
+    if !token::bind(act.tx, id.key(), agent).map_err(refusal_of)? || !act.memory.bind_token(id.key(), agent) {
+        return Err(Refusal::new(Code::Unauthenticated, "the token has ended: ask an admin for a new one"));
+    }
+    act.audit(Told::done(SYSTEM_SCOPE, Action::TokenBound, id).with("agent", agent))
 }
 
 /// Revokes every token that speaks for an agent; the agent's deletion is the act that the record covers.

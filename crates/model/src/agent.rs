@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Silence after which an agent is `offline` (D30).
 pub const OFFLINE_AFTER_MS: DurationMs = 30_000;
+/// Most kinds of tasks that one agent names.
+pub const MAX_KINDS: usize = 100;
 /// Most slots of one agent.
 pub const MAX_SLOTS: u32 = 1_000;
 
@@ -47,6 +49,8 @@ impl State {
 pub struct Profile {
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// The kinds of tasks that it does; `None` for all.
+    pub kinds: Option<Vec<String>>,
     /// Its program's version.
     pub version: String,
     /// The machine it runs on.
@@ -105,6 +109,9 @@ pub fn admit(name: &str, profile: &Profile) -> Result<(), Refusal> {
     let capabilities = &profile.capabilities;
     let tags = capabilities.len() <= MAX_TAGS && capabilities.iter().all(|tag| is_tag(tag));
     check(tags, "/capabilities", "at most 32, each 1 to 256 characters without control characters");
+    let mut kinds = profile.kinds.iter().flatten();
+    let few = profile.kinds.as_ref().is_none_or(|kinds| kinds.len() <= MAX_KINDS);
+    check(few && kinds.all(|kind| is_tag(kind)), "/kinds", "at most 100 kinds of tasks");
     check(profile.slots <= MAX_SLOTS, "/slots", "must be at most 1,000");
     Refusal::from_faults(faults).map_or(Ok(()), Err)
 }

@@ -111,6 +111,8 @@ actions! {
     TokenRevoked = "token.revoked", Warn;
     /// A token got a new secret.
     TokenRotated = "token.rotated", Warn;
+    /// An agent's token spoke for the first time: it is that agent's from then on.
+    TokenBound = "token.bound", Warn;
     /// A setting was changed while running.
     SettingChanged = "setting.changed", Warn;
     /// A scope was made or changed.

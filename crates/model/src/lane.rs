@@ -21,6 +21,9 @@ pub struct Lane {
     pub rate: Option<Rate>,
     /// For `affinity` queues.
     pub category: Option<String>,
+    /// What is to be done; `None` in lanes of before there were kinds.
+    #[serde(default)]
+    pub kind: Option<String>,
 }
 
 impl Lane {
@@ -35,7 +38,13 @@ impl Lane {
             concurrency: extras.concurrency.clone(),
             rate: extras.rate.clone(),
             category: extras.category.clone(),
+            kind: Some(spec.kind.clone()),
         }
+    }
+
+    /// Whether somebody who does `kinds` (`None`: all of them) does tasks of this lane.
+    pub fn is_done_by(&self, kinds: Option<&[String]>) -> bool {
+        self.kind.as_ref().is_none_or(|kind| kinds.is_none_or(|kinds| kinds.contains(kind)))
     }
 
     /// Whether `agent` with `capabilities` may take tasks of this lane.
@@ -64,11 +73,14 @@ mod tests {
             concurrency: None,
             rate: None,
             category: None,
+            kind: Some("build".into()),
         };
         let all = ["linux".to_owned(), "gpu".to_owned(), "x".to_owned()];
         assert!(lane.fits("a", &all));
         assert!(!lane.fits("b", &all));
         assert!(!lane.fits("a", &all[..1]));
         assert_eq!(lane.lacks(&all[..1]), ["gpu"]);
+        assert!(lane.is_done_by(None) && lane.is_done_by(Some(&["x".into(), "build".into()])));
+        assert!(!lane.is_done_by(Some(&[])) && Lane { kind: None, ..lane }.is_done_by(Some(&[])));
     }
 }

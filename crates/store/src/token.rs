@@ -77,6 +77,14 @@ pub fn end(tx: &Tx, key: i64, now: TimeMs, revoked: Option<TimeMs>) -> Result<bo
     Ok(tx.run(sql!("token/end"), &[key.into(), now.into(), revoked.into()])? == 1)
 }
 
+/// Gives a live token that is no agent's to an agent; false when it has ended or is one's already.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn bind(tx: &Tx, key: i64, agent: &str) -> Result<bool> {
+    Ok(tx.run(sql!("token/bind"), &[key.into(), agent.into()])? == 1)
+}
+
 /// Keeps when a token was used last.
 ///
 /// # Errors

@@ -93,6 +93,9 @@ pub struct Hello {
     /// What it can do.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// The kinds of tasks it does; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
     /// The queues it takes from; `default` and `git` when empty.
     #[serde(default)]
     pub queues: Vec<String>,

@@ -394,7 +394,7 @@ pub struct Why {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TaskReason")]
 pub struct Reason {
-    /// Which: `dependency queue_paused queue_draining queue_limit queue_rate concurrency rate capability
+    /// Which: `dependency queue_paused queue_draining queue_limit queue_rate concurrency rate capability kind
     /// assigned agent_offline agents_busy no_agent decision time stopping order final running`.
     pub code: String,
     /// One sentence for a person.

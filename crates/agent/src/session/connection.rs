@@ -24,6 +24,8 @@ const WELCOME_LIMIT: Duration = Duration::from_secs(15);
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Frames that may come before `welcome`.
 const MAX_EARLY_FRAMES: usize = 64;
+/// Longest pause before what the server could not take is said again, whatever the server says.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Shortest time between two renewals, whatever the server says.
 const MIN_RENEW_MS: i64 = 100;
 
@@ -92,6 +94,7 @@ impl Session {
             host: identity.host.clone(),
             slots: u32::try_from(self.roster.host().slots().limit()).unwrap_or(u32::MAX),
             capabilities: identity.capabilities.clone(),
+            kinds: Some(self.roster.host().kinds()),
             queues: identity.queues.clone(),
             holds: self.roster.holds(),
         }
@@ -142,6 +145,8 @@ enum Happening {
     Renewal,
     /// It is time to tell the resources.
     Look,
+    /// The server could not take a frame before, and may now.
+    Again,
     /// Something has become of an assignment.
     News(News),
     /// A story is told.
@@ -179,6 +184,9 @@ struct Voice {
     resettle: Duration,
     backlog: Arc<Semaphore>,
     refusals: watch::Sender<u64>,
+    /// When to say again what the server could not take.
+    again_at: Option<Instant>,
+    again: watch::Sender<u64>,
     /// Attempts that have their feeder.
     fed: HashSet<AttemptKey>,
     feeders: JoinSet<AttemptKey>,
@@ -198,6 +206,8 @@ impl Connection {
             resettle: session.times.resettle,
             backlog: Arc::new(Semaphore::new(MAX_BACKLOG_AT_ONCE)),
             refusals: watch::channel(0).0,
+            again_at: None,
+            again: watch::channel(0).0,
             fed: HashSet::new(),
             feeders: JoinSet::new(),
         };
@@ -231,6 +241,7 @@ impl Connection {
             _ = clocks.phase.changed() => Happening::Phase(*clocks.phase.borrow_and_update()),
             _ = clocks.renewals.tick() => Happening::Renewal,
             _ = clocks.looks.tick() => Happening::Look,
+            () = at(self.voice.again_at) => Happening::Again,
             Some(news) = session.news.recv() => Happening::News(news),
             Some(over) = self.voice.feeders.join_next() => Happening::Fed(over),
             Some(written) = self.writer.join_next() => Happening::End(broken(written)),
@@ -256,14 +267,27 @@ impl Connection {
 impl Voice {
     /// What a new connection has to hear of the time before it.
     fn catch_up(&mut self) -> Result<(), Ended> {
+        self.tell_stops()?;
+        self.roster.works().into_iter().for_each(|work| self.feed(work));
+        Ok(())
+    }
+
+    fn tell_stops(&self) -> Result<(), Ended> {
         for lease in self.roster.stopping() {
             self.lanes.urgent(FromAgent::Stopping(lease))?;
         }
         for lease in self.roster.recently_stopped() {
             self.lanes.urgent(FromAgent::Stopped(lease))?;
         }
-        self.roster.works().into_iter().for_each(|work| self.feed(work));
         Ok(())
+    }
+
+    /// Says again what may not have been taken: which frame it was is not said.
+    fn say_again(&mut self, session: &Session) -> Result<(), Ended> {
+        self.again_at = None;
+        self.lanes.urgent(session.renew(*session.phase.borrow()))?;
+        self.again.send_modify(|count| *count += 1);
+        self.tell_stops()
     }
 
     fn feed(&mut self, work: Arc<Work>) {
@@ -279,6 +303,7 @@ impl Voice {
             resettle: self.resettle,
             backlog: Arc::clone(&self.backlog),
             refusals: self.refusals.subscribe(),
+            again: self.again.subscribe(),
         };
         let _: AbortHandle = self.feeders.spawn(async move {
             feeder.run().await;
@@ -291,6 +316,7 @@ impl Voice {
             Happening::Phase(phase) => self.lanes.urgent(session.renew(phase)),
             Happening::Renewal => self.lanes.urgent(session.renew(*session.phase.borrow())),
             Happening::Look => self.look(session),
+            Happening::Again => self.say_again(session),
             Happening::News(news) => self.tell(news),
             Happening::Heard(Received::Frame(frame)) => self.hear(frame, session),
             Happening::Heard(Received::Unreadable(reason)) => {
@@ -373,10 +399,22 @@ impl Voice {
     }
 
     /// Which frame it was is not said; should it have been one of a log, its feeder looks.
-    fn refused(&self, error: &frame::Error) {
+    fn refused(&mut self, error: &frame::Error) {
         let frame::Error { code, detail, request_id, retry_after_ms } = error;
         tracing::warn!(target: "agent", code, detail, request_id, retry_after_ms, "the server does not take a frame");
+        if let Some(pause_ms) = *retry_after_ms {
+            let pause = Duration::from_millis(u64::try_from(pause_ms).unwrap_or_default()).min(MAX_PAUSE);
+            self.again_at.get_or_insert_with(|| Instant::now() + pause);
+        }
         self.refusals.send_modify(|count| *count += 1);
+    }
+}
+
+/// Waits until then; for ever where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

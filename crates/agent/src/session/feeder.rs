@@ -12,7 +12,7 @@ use tiltyard_wire::endpoint::call;
 use tiltyard_wire::frame::{FromAgent, LogChunk, Progress};
 use tiltyard_wire::task::work;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Outcomes of the past that are told at the same time.
 pub(super) const MAX_BACKLOG_AT_ONCE: usize = 64;
@@ -38,6 +38,8 @@ pub(super) struct Feeder {
     pub(super) backlog: Arc<Semaphore>,
     /// Counts the frames that the server did not take; a log frame may be among them.
     pub(super) refusals: watch::Receiver<u64>,
+    /// Counts the times when what may not have been taken is said again.
+    pub(super) again: watch::Receiver<u64>,
 }
 
 /// Why a log is not read on.
@@ -89,13 +91,16 @@ impl Feeder {
     }
 
     /// Tells an outcome until it is answered (C3).
-    async fn settle(&self, frame: FromAgent) -> Result<(), Ended> {
+    async fn settle(&mut self, frame: FromAgent) -> Result<(), Ended> {
         let mut fates = self.work.fates();
         let mut rounds = 0;
         loop {
+            self.again.mark_unchanged();
             self.lanes.orderly(frame.clone()).await?;
-            if timeout(self.resettle, until(&mut fates, |fate| fate == Fate::Over)).await.is_ok() {
-                return Ok(());
+            tokio::select! {
+                () = until(&mut fates, |fate| fate == Fate::Over) => return Ok(()),
+                () = sleep(self.resettle) => {}
+                Ok(()) = self.again.changed() => continue,
             }
             rounds += 1;
             if self.work.fate() == Fate::Unwanted && rounds >= MAX_UNWANTED_ROUNDS {

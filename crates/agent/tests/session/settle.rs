@@ -42,6 +42,27 @@ async fn c3_an_outcome_is_told_until_it_is_answered() {
     assert_eq!(hub.welcome().await.hello.holds, []);
 }
 
+// E7: a server that cannot take a frame says when to say it again; it is said again on the same connection.
+#[tokio::test]
+async fn e7_what_an_overloaded_server_could_not_take_is_said_again() {
+    let mut hub = Hub::start().await;
+    let times = Times { resettle: Duration::from_secs(3_600), ..times() };
+    let agent = Agent::start_with(hub.client(), times).await;
+    let mut peer = hub.welcome().await;
+    let task = lease(1, 1);
+    peer.say(assign(task, "true")).await;
+    settle(&mut peer).await;
+    let error = json!({
+        "type": "error", "code": "overloaded", "detail": "x", "request_id": "r", "retry_after_ms": 20
+    });
+    peer.say(error).await;
+    let renewed = |frame| if let FromAgent::Renew(renew) = frame { Some(renew.leases) } else { None };
+    assert_eq!(peer.hear(renewed).await, [task]);
+    settle(&mut peer).await;
+    peer.say(settled(task, "accepted")).await;
+    agent.holds_nothing().await;
+}
+
 // A task that runs through a cut is reported held, and its outcome goes to the next connection.
 #[tokio::test]
 async fn d31_a_reconnect_says_what_is_held_and_work_goes_on() {

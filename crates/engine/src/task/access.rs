@@ -3,7 +3,7 @@
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::{Lease, Sort};
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::role::{Caller, Right};
+use tiltyard_model::role::{Caller, Right, Role};
 use tiltyard_model::task::{GIT_QUEUE, Task};
 use tiltyard_store::Rows;
 use tiltyard_store::task::{self, Found};
@@ -40,28 +40,14 @@ pub fn reaches(act: &Act<'_>, lease: &Lease) -> bool {
     lane.is_some_and(|(_, lane)| may_reach(&act.pass.caller, &lane.scope, &lane.queue))
 }
 
-/// Whether the caller may speak for an agent (SEC3). The token of an agent speaks for that agent only, and an agent
-/// that has a token is spoken for by nobody else, admins included.
+/// Whether the caller may speak for an agent (SEC3). The token of an agent speaks for that agent only, and for none
+/// before it has spoken for its first; an agent that has a token is spoken for by nobody else, admins included.
 pub fn may_speak_for(act: &Act<'_>, agent: &str) -> bool {
-    match &act.pass.caller.agent {
+    let caller = &act.pass.caller;
+    match act.memory.tokens.agent_of(caller) {
         Some(own) => own == agent,
-        None => !act.memory.tokens.bind(agent),
+        None => caller.role != Role::Agent && !act.memory.tokens.bind(agent),
     }
-}
-
-/// Refuses whoever does not speak for an agent.
-///
-/// # Errors
-/// 403.
-pub fn speaks_for(act: &Act<'_>, agent: &str) -> Result<(), Refusal> {
-    if may_speak_for(act, agent) {
-        return Ok(());
-    }
-    let text = match &act.pass.caller.agent {
-        Some(own) => format!("the token is that of the agent `{own}`: it speaks for no other"),
-        None => format!("the agent `{agent}` has a token of its own, and only that one speaks for it"),
-    };
-    Err(Refusal::new(Code::Forbidden, text))
 }
 
 /// Whether the caller may say something of an attempt: it sees the task and speaks for its agent. What became of a

@@ -1,6 +1,6 @@
 //! Claim: an agent takes work.
 
-use super::access::{may_take_from, reaches, speaks_for};
+use super::access::{may_take_from, reaches};
 use super::heartbeat::Held;
 use crate::act::{Act, Effect, Pass, refusal_of};
 use crate::door::Waiting;
@@ -53,7 +53,7 @@ pub struct Claimed {
 /// name that is no slug.
 pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refusal> {
     admit(request.lease_ms)?;
-    speaks_for(act, &request.want.agent)?;
+    crate::token::speak_for(act, &request.want.agent)?;
     may_take_from(&act.pass.caller, &request.want.queues)?;
     let agent = act.agent_key(&request.want.agent)?;
     crate::agent::seen(act, agent);

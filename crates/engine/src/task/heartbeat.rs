@@ -1,7 +1,7 @@
 //! Heartbeats: leases live on (D1, D3, D9). Leases stand on the steady clock in memory, so a renewal costs no disk;
 //! after a restart each has its full length again (E4).
 
-use super::access::{may_answer, reaches, speaks_for};
+use super::access::{may_answer, reaches};
 use super::end::TIMED_OUT_BY_SERVER;
 use super::{cancel, rescue};
 use crate::act::{Act, refusal_of};
@@ -152,7 +152,7 @@ pub fn renew_all(
     leases: &[Held],
 ) -> Result<Standing, Refusal> {
     lease_ms.map_or(Ok(0), admit)?;
-    speaks_for(act, agent)?;
+    crate::token::speak_for(act, agent)?;
     let agent = act.agent_key(agent)?;
     let newest = instance.filter(|instance| act.memory.hear_process(agent, instance));
     if leases.is_empty() {

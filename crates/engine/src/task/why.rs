@@ -192,7 +192,7 @@ fn limit(act: &Act<'_>, found: &Found) -> Option<Reason> {
 fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
     let (_, lane) = act.memory.names.lane(found.lane)?;
     if let Some(named) = &lane.assign_to {
-        return assigned(act, named);
+        return assigned(act, named, lane);
     }
     let here: Vec<i64> = present(act).collect();
     if here.is_empty() {
@@ -202,15 +202,11 @@ fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
             None,
         ));
     }
-    // A worker over HTTP says what it can do with each claim, and nowhere else.
-    let able = |agent: &i64| {
-        let known = act.memory.names.agent(*agent);
-        let said = act.memory.claimed_with.get(agent);
-        known.is_some_and(|known| {
-            fits(lane, &known.name, &known.profile.capabilities)
-                || said.is_some_and(|said| fits(lane, &known.name, said))
-        })
-    };
+    if !here.iter().any(|agent| does(act, *agent, lane)) {
+        let text = format!("no agent that is there does tasks of the kind `{}`", found.task.spec.kind);
+        return Some(reason("kind", text, Some(found.task.spec.kind.clone())));
+    }
+    let able = |agent: &i64| does(act, *agent, lane) && has_all(act, *agent, lane);
     if lane.capabilities.is_empty() || here.iter().any(able) {
         return None;
     }
@@ -218,8 +214,17 @@ fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
     Some(reason("capability", format!("no agent that is there can do all of: {needs}"), Some(needs)))
 }
 
-fn fits(lane: &Lane, name: &str, capabilities: &[String]) -> bool {
-    lane.fits(name, capabilities)
+/// Whether an agent does the kind of a lane's tasks.
+fn does(act: &Act<'_>, agent: i64, lane: &Lane) -> bool {
+    lane.is_done_by(act.memory.names.agent(agent).and_then(|known| known.profile.kinds.as_deref()))
+}
+
+/// Whether an agent has the capabilities of a lane. A worker over HTTP says what it can do with each claim, and nowhere
+/// else.
+fn has_all(act: &Act<'_>, agent: i64, lane: &Lane) -> bool {
+    let said = act.memory.claimed_with.get(&agent);
+    let profile = act.memory.names.agent(agent).map(|known| &known.profile.capabilities);
+    said.into_iter().chain(profile).any(|capabilities| lane.lacks(capabilities).is_empty())
 }
 
 fn present<'a>(act: &'a Act<'_>) -> impl Iterator<Item = i64> + 'a {
@@ -227,7 +232,7 @@ fn present<'a>(act: &'a Act<'_>) -> impl Iterator<Item = i64> + 'a {
     act.memory.presence.iter().filter(spoke).map(|(agent, _)| *agent)
 }
 
-fn assigned(act: &Act<'_>, named: &str) -> Option<Reason> {
+fn assigned(act: &Act<'_>, named: &str, lane: &Lane) -> Option<Reason> {
     let about = Some(named.to_owned());
     let key = act.memory.names.agent_key(named);
     let Some(key) = key.filter(|key| present(act).any(|agent| agent == *key)) else {
@@ -243,6 +248,11 @@ fn assigned(act: &Act<'_>, named: &str) -> Option<Reason> {
             format!("only `{named}` may take it, and that agent drains"),
             about,
         ));
+    }
+    if !does(act, key, lane) {
+        let kind = lane.kind.clone().unwrap_or_default();
+        let text = format!("only `{named}` may take it, and that agent does no tasks of the kind `{kind}`");
+        return Some(reason("kind", text, Some(kind)));
     }
     let load = act.memory.leases.load(key);
     (load > 0).then(|| {

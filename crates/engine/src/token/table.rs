@@ -108,7 +108,7 @@ impl Tokens {
     pub fn load(rows: &Rows) -> tiltyard_store::Result<Self> {
         let tokens = Self::default();
         for (token, digest) in tiltyard_store::token::live(rows)? {
-            tokens.put(Entry::new(&token, digest));
+            tokens.put(&Entry::new(&token, digest));
         }
         for (sign_in, digest) in tiltyard_store::sign_in::all(rows)? {
             let caller = match sign_in.token {
@@ -229,6 +229,12 @@ impl Tokens {
         &self.inner.sign_ins
     }
 
+    /// The agent that a caller speaks for, also where its token was bound after it had called.
+    pub fn agent_of(&self, caller: &Caller) -> Option<String> {
+        let bound = || self.by_key(caller.token?.key())?.caller.agent.clone();
+        caller.agent.clone().or_else(bound)
+    }
+
     fn by_key(&self, key: i64) -> Option<Arc<Entry>> {
         self.inner.live.read().by_key.get(&key).cloned()
     }
@@ -331,7 +337,8 @@ impl Tokens {
         self.inner.live.read().by_start.contains_key(&start_of(digest))
     }
 
-    pub(super) fn put(&self, entry: Arc<Entry>) {
+    /// Knows a token, or knows it differently; gives how it was known before.
+    pub(super) fn put(&self, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
         let mut live = self.inner.live.write();
         if let Some(expires) = entry.caller.expires {
             live.by_expiry.insert((expires, entry.key));
@@ -339,8 +346,14 @@ impl Tokens {
         if let Some(agent) = &entry.caller.agent {
             live.by_agent.entry(agent.clone()).or_default().insert(entry.key);
         }
-        live.by_start.insert(start_of(&entry.digest), Arc::clone(&entry));
-        live.by_key.insert(entry.key, entry);
+        live.by_start.insert(start_of(&entry.digest), Arc::clone(entry));
+        let before = live.by_key.insert(entry.key, Arc::clone(entry))?;
+        let former = before.caller.agent.as_ref().filter(|agent| Some(*agent) != entry.caller.agent.as_ref());
+        if let Some(keys) = former.and_then(|agent| live.by_agent.get_mut(agent)) {
+            keys.remove(&entry.key);
+        }
+        live.by_agent.retain(|_, keys| !keys.is_empty());
+        Some(before)
     }
 
     fn remove(&self, key: i64) -> Option<Arc<Entry>> {
@@ -363,6 +376,18 @@ impl Tokens {
 }
 
 impl Entry {
+    /// The same, of this agent.
+    fn bound(&self, agent: &str) -> Arc<Self> {
+        let kept = |at: &AtomicI64| AtomicI64::new(at.load(Ordering::Relaxed));
+        Arc::new(Self {
+            key: self.key,
+            digest: self.digest,
+            caller: Arc::new(Caller { agent: Some(agent.to_owned()), ..Caller::clone(&self.caller) }),
+            used: kept(&self.used),
+            kept: kept(&self.kept),
+        })
+    }
+
     fn admit(&self, now: TimeMs) -> Result<Arc<Caller>, Refusal> {
         if self.caller.expires.is_some_and(|expires| expires <= now) {
             let text = "the token has expired: ask an admin for a new one";
@@ -413,8 +438,7 @@ impl Tokens {
         match step {
             Step::Live(entry) => {
                 let key = entry.key;
-                self.put(entry);
-                Some(Step::End { key })
+                Some(self.put(&entry).map_or(Step::End { key }, Step::Live))
             }
             Step::End { key } => self.remove(key).map(Step::Live),
             Step::Used { key, at } => {
@@ -449,6 +473,13 @@ impl Memory {
     /// A token is live from now on. It is known a moment before it is on disk, but nobody has its text yet.
     pub(super) fn know_token(&mut self, entry: Arc<Entry>) {
         self.step(Step::Live(entry));
+    }
+
+    /// A live token speaks for this agent from now on; false when it is not live.
+    pub(super) fn bind_token(&mut self, key: i64, agent: &str) -> bool {
+        let Some(before) = self.tokens.by_key(key) else { return false };
+        self.step(Step::Live(before.bound(agent)));
+        true
     }
 
     /// A token is live no more.

@@ -130,6 +130,7 @@ async fn claims(world: &mut World) {
         want: Want {
             agent: AGENTS[agent].into(),
             capabilities: Vec::new(),
+            kinds: None,
             queues: QUEUES.iter().map(|queue| (*queue).to_owned()).collect(),
             reach: Reach::All,
             allowed: None,
@@ -326,6 +327,7 @@ async fn taken_back(world: &mut World) {
         want: Want {
             agent: "nobody".into(),
             capabilities: Vec::new(),
+            kinds: None,
             queues: Vec::new(),
             reach: Reach::All,
             allowed: None,

@@ -135,6 +135,7 @@ pub(crate) fn request(agent: &str) -> Request {
         want: Want {
             agent: agent.into(),
             capabilities: Vec::new(),
+            kinds: None,
             queues: vec!["default".into()],
             reach: Reach::All,
             allowed: None,

@@ -10,6 +10,7 @@ pub(crate) use offer::ACCEPT_WITHIN_MS;
 
 use crate::app::App;
 use crate::ask::Ask;
+use crate::edge::request_id::RequestId;
 use crate::live::leash::Leash;
 use crate::live::session::{self as sockets, Close, Ear, Line, Mouth};
 use crate::reply::Answer;
@@ -19,6 +20,7 @@ use futures_util::StreamExt;
 use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
+use tiltyard_engine::{Act, Pass, Urgency, scope};
 use tiltyard_model::agent::{self as agents, Profile};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
@@ -72,9 +74,26 @@ impl Guest {
     async fn converse(self, mouth: &Mouth, ear: &mut Ear, session: &mut Option<Session>) -> Close {
         let hello = timeout(Duration::from_millis(HELLO_MS), first(ear)).await;
         let hello = hello.unwrap_or_else(|_| Err(Close::new(Close::INVALID, "no hello came within 10 s")));
-        match hello.and_then(|hello| admit(&self.caller, &hello).map(|()| hello)) {
-            Ok(hello) => session.insert(self.come(&hello)).live(mouth, ear, hello).await,
+        let hello = match hello {
+            Ok(hello) => hello,
+            Err(close) => return close,
+        };
+        let (app, name, pass) = (Arc::clone(&self.app), hello.name.clone(), self.pass());
+        let close = match admit(&self.caller, &hello) {
+            Ok(()) => session.insert(self.come(&hello)).live(mouth, ear, hello).await,
             Err(close) => close,
+        };
+        if close.code == Close::RIGHT {
+            on_record(&app, pass, name).await;
+        }
+        close
+    }
+
+    fn pass(&self) -> Pass {
+        Pass {
+            caller: Caller::clone(&self.caller),
+            request_id: Some(RequestId::new().as_str().to_owned()),
+            client: Some(self.client.clone()),
         }
     }
 
@@ -90,6 +109,14 @@ impl Guest {
             connection: seat.number,
         };
         Session::new(clerk, seat, hello)
+    }
+}
+
+/// Somebody spoke for an agent that is not theirs (SEC3): that is on record, as what reaches beyond a scope is.
+async fn on_record(app: &App, pass: Pass, named: String) {
+    let deed = move |act: &mut Act<'_>| scope::violated(act, &named);
+    if let Err(refusal) = app.engine.enter(pass, Urgency::Normal, deed).await {
+        tracing::error!(target: "security", "a violation is not on record: {refusal}");
     }
 }
 
@@ -140,6 +167,7 @@ fn invalid(refusal: &Refusal) -> Close {
 fn profile(hello: &wire::Hello) -> Profile {
     Profile {
         capabilities: hello.capabilities.clone(),
+        kinds: hello.kinds.clone(),
         version: hello.version.clone(),
         host: hello.host.clone(),
         slots: hello.slots,

@@ -2,7 +2,7 @@
 
 use crate::door::{Bolt, fill_urgent, next_transaction, stand};
 use crate::proxy::{Cut, Proxy};
-use crate::support::{get, mint, polled, server, soon, submit, task};
+use crate::support::{get, mint, polled, refusal, server, soon, submit, task};
 use std::time::{Duration, Instant};
 use tiltyard_client::{Client, Request};
 use tiltyard_engine::Effect;
@@ -12,11 +12,12 @@ use tiltyard_model::role::Role;
 use tiltyard_model::task::State;
 use tiltyard_testkit::agent::{hello, lease_of};
 use tiltyard_testkit::{FakeAgent, TestServer};
+use tiltyard_wire::audit::Filter;
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::event::Query;
 use tiltyard_wire::frame::{FromAgent, Hello, LogChunk, Renew, ToAgent};
-use tiltyard_wire::task::Submit;
-use tiltyard_wire::task::work::{Lease, VerdictStatus};
+use tiltyard_wire::task::work::{AgentHeartbeat, Claim, Complete, Lease, VerdictStatus};
+use tiltyard_wire::task::{Submit, View};
 
 /// How soon the end of a token or of the server reaches a socket.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -382,4 +383,73 @@ async fn api23_who_does_not_read_is_told_to_come_back() {
     assert!(reason.starts_with("1013"), "{reason}");
     let mut again = welcome(&client, Hello { holds: vec![lease], ..hello("slow", 1) }).await;
     assert!(matches!(again.hear().await.unwrap(), ToAgent::Keep(keep) if keep.leases == [lease]));
+}
+
+// C2, D8: an agent gets no task of a kind that it does not do, and `why` says that nobody does it. What agents say of
+// themselves only when they claim over HTTP counts too.
+#[tokio::test]
+async fn d8_an_agent_gets_only_what_it_does() {
+    let server = server().await;
+    let client = server.client();
+    let kinds = Some(vec!["command".to_owned()]);
+    let mut fake = welcome(&client, Hello { kinds, ..hello("fake", 2) }).await;
+    let odd = submit(&client, Submit { kind: "odd".into(), ..task("odd") }).await;
+    let plain = submit(&client, task("plain")).await;
+    assert_eq!(fake.assigned().await.unwrap().task.id, plain.id);
+    assert_eq!(why(&client, &odd).await, "kind");
+    let gpu = Submit { capabilities: vec!["gpu".into()], ..task("gpu") };
+    let gpu = submit(&client, Submit { priority: Some(1), ..gpu }).await;
+    assert_eq!(why(&client, &gpu).await, "capability");
+    let claim = Claim { agent: "worker".into(), capabilities: vec!["gpu".into()], ..Claim::default() };
+    let got = client.call(Request::<call::TaskClaim>::new().body(claim)).await.unwrap().tasks;
+    assert_eq!(got[0].id, odd.id, "who names no kinds does all of them");
+    assert_ne!(why(&client, &gpu).await, "capability");
+}
+
+async fn why(client: &Client, task: &View) -> String {
+    let why = client.call(Request::<call::TaskWhy>::new().place(task.id)).await.unwrap();
+    why.reasons[0].code.clone()
+}
+
+// SEC3: an agent's token that was made for no agent is the first one's that it speaks for, also after a restart; before
+// that it speaks for none. Who tries another is refused, and that is on record.
+#[tokio::test]
+async fn sec3_a_token_is_of_the_first_agent_that_it_speaks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::start_in(folder.path(), |_| {}).await.unwrap();
+    let admin = server.client();
+    let minted = mint(&admin, Role::Agent, &["*"]).await;
+    let own = server.client_of(&minted.token);
+    submit(&admin, task("theirs")).await;
+    let mut theirs = welcome(&admin, hello("theirs", 1)).await;
+    let lease = lease_of(&theirs.assigned().await.unwrap());
+    let complete = Complete { generation: lease.generation, result: None };
+    let complete = Request::<call::TaskComplete>::new().place(lease.id).body(complete);
+    assert_eq!(refusal(own.call(complete).await).0, 404);
+    drop(welcome(&own, hello("mine", 1)).await);
+    let mut foreign = FakeAgent::connect(&own).await.unwrap();
+    foreign.say(FromAgent::Hello(hello("theirs", 1))).await.unwrap();
+    assert_eq!(foreign.closed().await.unwrap(), 4403);
+    let claim = |agent: &str| {
+        Request::<call::TaskClaim>::new().body(Claim { agent: agent.into(), ..Claim::default() })
+    };
+    assert_eq!(refusal(own.call(claim("other")).await), (403, "forbidden".into()));
+    own.call(claim("mine")).await.unwrap();
+    let beat = Request::<call::AgentHeartbeat>::new().place("theirs").body(AgentHeartbeat::default());
+    assert_eq!(refusal(own.call(beat).await).0, 403);
+    renew(&mut theirs, &[lease]).await;
+    assert!(matches!(theirs.hear().await.unwrap(), ToAgent::Keep(_)), "nothing was taken from it");
+    for (action, target) in
+        [("token.bound", minted.view.id.to_string()), ("scope_violation", "theirs".into())]
+    {
+        let query = Filter { action: Some(action.into()), ..Filter::default() };
+        let entries = admin.call(Request::<call::AuditList>::new().query(query)).await.unwrap().items;
+        assert_eq!(entries.iter().map(|entry| &entry.target).collect::<Vec<_>>(), [&target], "{action}");
+    }
+    drop(theirs);
+    server.stop().await;
+    let server = TestServer::start_in(folder.path(), |_| {}).await.unwrap();
+    let mut foreign = FakeAgent::connect(&server.client_of(&minted.token)).await.unwrap();
+    foreign.say(FromAgent::Hello(hello("other", 1))).await.unwrap();
+    assert_eq!(foreign.closed().await.unwrap(), 4403);
 }

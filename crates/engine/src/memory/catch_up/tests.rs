@@ -30,6 +30,7 @@ fn writer() -> Memory {
             concurrency: None,
             rate: None,
             category: None,
+            kind: None,
         };
         memory.know_scope(key, Scope { name, description: String::new(), created_at: 0 }, 0);
         memory.know_queue(Queue { key, scope: key, name: "q".into(), settings: Settings::default() });
@@ -70,7 +71,14 @@ fn lease(task: i64, lane: i64) -> Lease {
 }
 
 fn want() -> Want {
-    Want { agent: "a".into(), capabilities: Vec::new(), queues: Vec::new(), reach: Reach::All, allowed: None }
+    Want {
+        agent: "a".into(),
+        capabilities: Vec::new(),
+        kinds: None,
+        queues: Vec::new(),
+        reach: Reach::All,
+        allowed: None,
+    }
 }
 
 // Decision 5: what was taken back is told to nobody, and what stood before and after it is.

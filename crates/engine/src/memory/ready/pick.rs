@@ -15,6 +15,8 @@ pub struct Want {
     pub agent: String,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// The kinds that it does; `None` for all.
+    pub kinds: Option<Vec<String>>,
     /// From these queues; empty for all.
     pub queues: Vec<String>,
     /// From these scopes.
@@ -88,7 +90,9 @@ impl Ready {
             return None;
         }
         let fits = |lane: &LaneState| {
-            want.names(&lane.lane.scope, &lane.lane.queue) && lane.lane.fits(&want.agent, &want.capabilities)
+            want.names(&lane.lane.scope, &lane.lane.queue)
+                && lane.lane.fits(&want.agent, &want.capabilities)
+                && lane.lane.is_done_by(want.kinds.as_deref())
         };
         let heads = queue.heads.iter().take(MAX_LANES_A_PICK);
         heads

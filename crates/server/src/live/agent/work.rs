@@ -44,6 +44,7 @@ impl Hands {
         let want = Want {
             agent: hello.name.clone(),
             capabilities: hello.capabilities.clone(),
+            kinds: hello.kinds.clone(),
             queues: if hello.queues.is_empty() { default_queues() } else { hello.queues.clone() },
             reach: caller.reach.clone(),
             allowed: caller.queues.clone(),

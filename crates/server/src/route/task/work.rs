@@ -100,6 +100,7 @@ pub(crate) fn request(
     let want = Want {
         agent: asked.agent,
         capabilities: asked.capabilities,
+        kinds: None,
         queues: queues(caller, asked.queues)?,
         reach,
         allowed: caller.queues.clone(),

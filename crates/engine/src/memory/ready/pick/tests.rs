@@ -15,11 +15,19 @@ fn lane(scope: &str, queue: &str) -> Lane {
         concurrency: None,
         rate: None,
         category: None,
+        kind: None,
     }
 }
 
 fn want() -> Want {
-    Want { agent: "a".into(), capabilities: Vec::new(), queues: Vec::new(), reach: Reach::All, allowed: None }
+    Want {
+        agent: "a".into(),
+        capabilities: Vec::new(),
+        kinds: None,
+        queues: Vec::new(),
+        reach: Reach::All,
+        allowed: None,
+    }
 }
 
 /// A ready order of queues `(scope, queue)` with one plain lane each; lane and queue have the same key, from 1.
