@@ -57,7 +57,7 @@ impl Role {
             Right::Work => matches!(self, Self::Admin | Self::Operator | Self::Agent | Self::Worker),
             Right::Connect => matches!(self, Self::Admin | Self::Agent),
             Right::Operate => matches!(self, Self::Operator | Self::Admin),
-            Right::Administer => matches!(self, Self::Admin),
+            Right::Administer | Right::Govern => matches!(self, Self::Admin),
         }
     }
 
@@ -85,13 +85,15 @@ pub enum Right {
     Connect,
     /// Decide, cancel, retry, pause, edit.
     Operate,
-    /// Tokens, scopes, settings, migrations.
+    /// Tokens, scopes, repositories.
     Administer,
+    /// What is the whole server's: settings, the level of the log, store, migrations. The token covers every scope.
+    Govern,
 }
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Open,
         Self::Read,
         Self::ReadWork,
@@ -100,7 +102,13 @@ impl Right {
         Self::Connect,
         Self::Operate,
         Self::Administer,
+        Self::Govern,
     ];
+
+    /// Whether it is about all scopes at once, so that a token must cover them all.
+    pub const fn is_server_wide(self) -> bool {
+        matches!(self, Self::Govern)
+    }
 }
 
 /// The scopes a token covers: all of them, or a list.

@@ -10,6 +10,7 @@ use tiltyard_engine::metric::{Histogram, Metrics};
 use tiltyard_engine::reserve::Reserve;
 use tiltyard_engine::{Act, Pass, Urgency, agent};
 use tiltyard_model::refusal::Refusal;
+use tiltyard_model::role::Reach;
 use tiltyard_model::task::State;
 
 /// Queues that have samples of their own; the rest are summed up as `_other`.
@@ -104,14 +105,18 @@ pub(crate) fn map(families: &[Family]) -> BTreeMap<String, f64> {
     samples.collect()
 }
 
-/// Measures everything, as far as the caller may see it (SEC4).
+/// Measures everything, as far as the caller may see it (SEC4): what is not counted by scope is for who covers them all.
 ///
 /// # Errors
 /// 503 when the door takes nothing.
 pub(crate) async fn measure(app: &App, pass: Pass) -> Result<Vec<Family>, Refusal> {
+    let whole = pass.caller.reach == Reach::All;
     let (tasks, agents) =
         app.engine.enter(pass, Urgency::Urgent, |act| Ok((tasks(act), agents(act)?))).await?;
     let mut families = vec![tasks, agents];
+    if !whole {
+        return Ok(families);
+    }
     families.extend(of_engine(app.engine.door().metrics()));
     families.extend(of_store(app));
     families.extend(of_server(app));

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::role::{Caller, Right};
+use tiltyard_model::role::{Caller, Reach, Right};
 use tiltyard_wire::endpoint::Tier;
 use tokio::time::Instant;
 
@@ -237,10 +237,19 @@ fn check_length(headers: &HeaderMap, max_bytes: u64) -> Result<(), Refusal> {
 
 fn check_right(caller: &Caller, right: Right) -> Result<(), Refusal> {
     if caller.role.may(right) {
-        return Ok(());
+        return check_reach(caller, right);
     }
     let said = format!("the role {} has no right to this; use a token of another role", caller.role.as_str());
     Err(Refusal::new(Code::Forbidden, said))
+}
+
+/// What is the whole server's is no business of one scope.
+fn check_reach(caller: &Caller, right: Right) -> Result<(), Refusal> {
+    if !right.is_server_wide() || caller.reach == Reach::All {
+        return Ok(());
+    }
+    let said = "this is about the whole server: use a token of an admin of every scope (`*`)";
+    Err(Refusal::new(Code::ScopeForbidden, said))
 }
 
 fn is_socket(place: Option<Place>, headers: &HeaderMap) -> bool {

@@ -79,7 +79,8 @@ fn who(right: Right) -> String {
         return "anybody".to_owned();
     }
     let roles = Role::ALL.into_iter().filter(|role| role.may(right)).map(Role::as_str);
-    roles.collect::<Vec<_>>().join(", ")
+    let every = if right.is_server_wide() { " of every scope" } else { "" };
+    format!("{}{every}", roles.collect::<Vec<_>>().join(", "))
 }
 
 /// Every code with its status.

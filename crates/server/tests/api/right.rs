@@ -4,7 +4,8 @@ use crate::support::{make_scope, raw, server, token};
 use serde_json::{Value, json};
 use tiltyard_client::Request;
 use tiltyard_model::role::Role;
-use tiltyard_testkit::{ADMIN_TOKEN, TestServer};
+use tiltyard_testkit::agent::hello;
+use tiltyard_testkit::{ADMIN_TOKEN, FakeAgent, TestServer};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::token::Mint;
 
@@ -15,22 +16,28 @@ pub(crate) async fn mint(server: &TestServer, mint: Mint) -> String {
 
 /// What a caller hears: status and body.
 pub(crate) async fn say(server: &TestServer, token: &str, line: &str, body: Value) -> (u16, Value) {
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let (status, body) = send(server, token, line, &text).await;
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
+    (status, body)
+}
+
+/// The same of a text, which is answered with a text.
+pub(crate) async fn send(server: &TestServer, token: &str, line: &str, text: &str) -> (u16, String) {
     let bearer = format!("Authorization: Bearer {token}");
     let (method, path) = line.split_once(' ').unwrap();
-    let text = if body.is_null() { String::new() } else { body.to_string() };
-    let answer = raw(server, &format!("{method} /api/v1{path}"), &[&bearer], &text).await;
-    let body = if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).unwrap() };
-    (answer.status, body)
+    let answer = raw(server, &format!("{method} /api/v1{path}"), &[&bearer], text).await;
+    (answer.status, answer.body)
 }
 
 /// Says something that is to be refused, and how: status and code.
-async fn refused(server: &TestServer, token: &str, line: &str, body: Value) -> (u16, String) {
+pub(crate) async fn refused(server: &TestServer, token: &str, line: &str, body: Value) -> (u16, String) {
     let (status, problem) = say(server, token, line, body).await;
     (status, problem["code"].as_str().unwrap_or_else(|| panic!("{line}: {problem}")).to_owned())
 }
 
 /// Says something that is done.
-async fn done(server: &TestServer, token: &str, line: &str, body: Value) -> Value {
+pub(crate) async fn done(server: &TestServer, token: &str, line: &str, body: Value) -> Value {
     let (status, answer) = say(server, token, line, body).await;
     assert!((200..300).contains(&status), "{line}: {status} {answer}");
     answer
@@ -50,7 +57,7 @@ async fn submit(server: &TestServer, scope: &str) -> String {
 const FORBIDDEN: (u16, &str) = (403, "forbidden");
 const MISSING: (u16, &str) = (404, "not_found");
 
-fn is(heard: &(u16, String), expected: (u16, &str)) {
+pub(crate) fn is(heard: &(u16, String), expected: (u16, &str)) {
     assert_eq!((heard.0, heard.1.as_str()), expected);
 }
 
@@ -131,7 +138,8 @@ async fn c19_what_a_repository_is_like_is_said_by_its_agent() {
 async fn c19_no_worker_answers_for_an_agent_without_a_token() {
     let server = server().await;
     let operator = mint(&server, token(Role::Operator, &["*"])).await;
-    done(&server, ADMIN_TOKEN, "POST /tasks/claim", json!({"agent": "loose", "queues": ["git"]})).await;
+    let said = tiltyard_wire::frame::Hello { queues: vec!["none".into()], ..hello("loose", 1) };
+    drop(FakeAgent::welcome(&server.client(), said).await.unwrap());
     let put = json!({"path": "/does/not/matter", "branch": "main", "agent": "loose"});
     let put = say(&server, ADMIN_TOKEN, "PUT /repositories/app", put);
     let look = async {
@@ -250,4 +258,50 @@ async fn sec3_an_agent_reads_its_own_tasks() {
     for reader in [&bot, &other] {
         done(&server, reader, &format!("GET /tasks/{}", given["id"].as_str().unwrap()), Value::Null).await;
     }
+}
+
+// SEC4: metrics that are not counted by scope are for who covers every scope.
+#[tokio::test]
+async fn sec4_metrics_tell_nothing_of_other_scopes() {
+    let server = server().await;
+    make_scope(&server.client(), "red").await;
+    submit(&server, "default").await;
+    let viewer = mint(&server, token(Role::Viewer, &["red"])).await;
+    let bearer = format!("Authorization: Bearer {viewer}");
+    for path in ["GET /metrics", "GET /api/v1/metrics"] {
+        let seen = raw(&server, path, &[&bearer], "").await;
+        assert_eq!(seen.status, 200, "{seen:?}");
+        for family in [
+            "_submitted_total",
+            "_events_total",
+            "_commit_seconds",
+            "_http_requests_total",
+            "_store_bytes",
+            "\"default\"",
+        ] {
+            assert!(!seen.body.contains(family), "{family}: {}", seen.body);
+        }
+        assert!(seen.body.contains("tiltyard_agents"), "{seen:?}");
+        let whole = raw(&server, path, &[], "").await;
+        assert!(whole.body.contains("tiltyard_tasks_submitted_total"), "{whole:?}");
+    }
+}
+
+// SEC3, SEC4: what is the whole server's is done and seen by admins of every scope.
+#[tokio::test]
+async fn sec4_a_scope_s_admin_does_not_rule_the_server() {
+    let server = server().await;
+    make_scope(&server.client(), "red").await;
+    let admin = mint(&server, token(Role::Admin, &["red"])).await;
+    let outside = (403, "scope_forbidden");
+    for line in
+        ["GET /system/settings", "GET /system/store", "GET /system/migrations", "GET /system/log-level"]
+    {
+        is(&refused(&server, &admin, line, Value::Null).await, outside);
+        done(&server, ADMIN_TOKEN, line, Value::Null).await;
+    }
+    let louder = json!({"level": "debug"});
+    is(&refused(&server, &admin, "PUT /system/log-level", louder).await, outside);
+    is(&refused(&server, &admin, "GET /audit?scope=system", Value::Null).await, outside);
+    done(&server, &admin, "GET /system/info", Value::Null).await;
 }

@@ -259,15 +259,15 @@ endpoints! {
     /// What runs here.
     SystemInfo = Get "/system/info", Read, Light, NoQuery, Empty, Json(system::Info), 200;
     /// What it keeps its data in.
-    SystemStore = Get "/system/store", Administer, Light, NoQuery, Empty, Json(system::Store), 200;
+    SystemStore = Get "/system/store", Govern, Light, NoQuery, Empty, Json(system::Store), 200;
     /// The settings in force.
-    SystemSettings = Get "/system/settings", Administer, Light, NoQuery, Empty, Json(system::Settings), 200;
+    SystemSettings = Get "/system/settings", Govern, Light, NoQuery, Empty, Json(system::Settings), 200;
     /// The schema's steps.
-    SystemMigrations = Get "/system/migrations", Administer, Light, NoQuery, Empty, Json(system::Migrations), 200;
+    SystemMigrations = Get "/system/migrations", Govern, Light, NoQuery, Empty, Json(system::Migrations), 200;
     /// How much is logged.
-    LogLevelGet = Get "/system/log-level", Administer, Light, NoQuery, Empty, Json(system::LogLevel), 200;
+    LogLevelGet = Get "/system/log-level", Govern, Light, NoQuery, Empty, Json(system::LogLevel), 200;
     /// Logs more or less, until the restart.
-    LogLevelPut = Put "/system/log-level", Administer, Normal, NoQuery, Json(system::LogLevel), Json(system::LogLevel), 200;
+    LogLevelPut = Put "/system/log-level", Govern, Normal, NoQuery, Json(system::LogLevel), Json(system::LogLevel), 200;
     /// The names of the schemas.
     SchemaList = Get "/schemas", Open, Exempt, NoQuery, Empty, Json(Vec<String>), 200;
     /// One schema.
