@@ -7,9 +7,9 @@ pub mod read;
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::task::cancel;
-use tiltyard_model::audit::Action;
+use tiltyard_model::audit::{ActResult, Action, Phase};
 use tiltyard_model::event::{RepositoryDeleted, Subject};
-use tiltyard_model::id::Id;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::repository::settings::Settings;
 use tiltyard_model::repository::{
@@ -54,7 +54,7 @@ pub fn put(act: &mut Act<'_>, put: &Put) -> Result<Pending, Refusal> {
     if known.is_none() {
         has_room(act, &put.scope)?;
     }
-    choose::there(act, &registration.agent)?;
+    choose::there(act, &put.scope, &registration.agent)?;
     if let Some(pending) = same_under_way(act, known.as_ref(), &registration)? {
         return Ok(pending);
     }
@@ -64,7 +64,7 @@ pub fn put(act: &mut Act<'_>, put: &Put) -> Result<Pending, Refusal> {
     repository.probe = Some(probe);
     repository::put(act.tx, scope, &repository).map_err(refusal_of)?;
     end_probe(act, before)?;
-    audit(act, &repository)?;
+    audit_intent(act, &repository, probe)?;
     Ok(Pending { repository, probe })
 }
 
@@ -89,7 +89,7 @@ fn registration(act: &Act<'_>, put: &Put, known: Option<&Repository>) -> Result<
     }
     Refusal::from_faults(faults).map_or(Ok(()), Err)?;
     if registration.agent.is_empty() {
-        registration.agent = choose::only(act)?;
+        registration.agent = choose::only(act, &put.scope)?;
     }
     Ok(registration)
 }
@@ -148,13 +148,16 @@ fn end_probe(act: &mut Act<'_>, probe: Option<Id>) -> Result<(), Refusal> {
     }
 }
 
-fn audit(act: &mut Act<'_>, repository: &Repository) -> Result<(), Refusal> {
+/// A registration is on record when it is asked for, and when its agent has looked: an act of two entries (D52).
+fn audit_intent(act: &mut Act<'_>, repository: &Repository, probe: Id) -> Result<(), Refusal> {
     let wanted = repository.candidate.as_ref().unwrap_or(&repository.registration);
     let target = format!("{}/{}", repository.scope, wanted.name);
     let detail = serde_json::to_value(wanted).map_err(|error| {
         Refusal::new(Code::Internal, format!("a registration cannot be written: {error}"))
     })?;
-    act.audit(Told::done(&repository.scope, Action::RepositoryPut, target).with("registration", detail))
+    let told = Told::done(&repository.scope, Action::RepositoryPut, target).with("registration", detail);
+    let phase = Some((Phase::Intent, act.id(Noun::Act, probe.key())));
+    act.audit(Told { result: ActResult::Pending, phase, ..told })
 }
 
 /// Forgets a repository. Its mirror stays in the agent's work folder, where a later registration finds it again.

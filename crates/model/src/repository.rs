@@ -169,7 +169,7 @@ pub struct Repository {
     pub head: Option<String>,
     /// The rules file of its target branch, when it was last seen.
     pub rules: Option<RulesFile>,
-    /// Why it cannot be used, or why what was asked for last is not so.
+    /// Why it cannot be used.
     pub error: Option<String>,
     /// When it was registered, in milliseconds since 1970.
     pub created_at: TimeMs,

@@ -1,10 +1,9 @@
 //! What of the answers goes on record: calls that were refused (SEC21).
 
 use crate::edge::house::Answered;
-use crate::edge::place::{Outside, Place};
+use crate::edge::place::Place;
 use tiltyard_engine::audit::refused::{Call, On};
 use tiltyard_model::refusal::Code;
-use tiltyard_model::role::{Caller, Reach};
 use tiltyard_wire::endpoint::Endpoint;
 
 /// The refused call that an answer tells of; whether the record covers it, the engine knows.
@@ -12,22 +11,24 @@ pub(crate) fn refused_call(answered: &Answered<'_>, code: Code) -> Call {
     Call {
         client: answered.client.to_string(),
         code,
-        endpoint: name_of(answered.place).to_owned(),
+        endpoint: endpoint_of(answered),
         on: if decides(answered.place) { On::Decision } else { On::Other },
-        scope: answered.caller.and_then(own_scope),
+        named: answered.path.split('/').find_map(|part| part.parse().ok()),
+        reach: answered.caller.map(|caller| caller.reach.clone()),
         actor: answered.caller.map(|caller| caller.owner.clone()),
         request_id: answered.request_id.as_str().to_owned(),
     }
 }
 
-const fn name_of(place: Option<Place>) -> &'static str {
-    match place {
-        Some(Place::Api(endpoint)) => endpoint.row().name,
-        Some(Place::Outside(Outside::Alive)) => "Alive",
-        Some(Place::Outside(Outside::Ready)) => "Ready",
-        Some(Place::Outside(Outside::Metrics)) => "Metrics",
-        Some(Place::Outside(Outside::Docs)) => "Docs",
-        None => "none",
+/// The row as people write it; the method alone where the path is none.
+fn endpoint_of(answered: &Answered<'_>) -> String {
+    let method = answered.method;
+    match answered.place {
+        Some(Place::Api(endpoint)) => format!("{method} {}", endpoint.row().path),
+        Some(Place::Outside(page)) => {
+            format!("{method} {}", page.paths().first().copied().unwrap_or_default())
+        }
+        None => method.to_string(),
     }
 }
 
@@ -37,12 +38,4 @@ const fn decides(place: Option<Place>) -> bool {
         place,
         Some(Place::Api(GateApprove | GateReject | ChangeApprove | ChangeReject | ChangeSendBack))
     )
-}
-
-/// The chain of a caller with one scope; what others do wrong belongs to the store's own.
-fn own_scope(caller: &Caller) -> Option<String> {
-    match &caller.reach {
-        Reach::Only(scopes) if scopes.len() == 1 => scopes.first().cloned(),
-        _ => None,
-    }
 }

@@ -1,16 +1,18 @@
 //! Refused calls on record (SEC21): 401, 403, and 409 on a decision. The first ten of an address, a code and an endpoint
 //! in a minute are an entry each; the others of that minute are one entry with their count.
 
-use crate::act::Act;
 use crate::act::record::Told;
+use crate::act::{Act, refusal_of};
 use crate::{Engine, Pass, Urgency};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tiltyard_model::audit::{ActResult, Action};
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
-use tiltyard_model::role::{Caller, SYSTEM_SCOPE};
+use tiltyard_model::role::{Caller, Reach, SYSTEM_SCOPE};
 use tiltyard_model::time::{MINUTE_MS, TimeMs, rfc3339};
+use tiltyard_store::{change, gate};
 
 /// Entries of one address, code and endpoint in a minute; the others are counted.
 pub const MAX_SINGLE_ENTRIES: u64 = 10;
@@ -39,12 +41,14 @@ pub struct Call {
     pub client: String,
     /// Why.
     pub code: Code,
-    /// At which endpoint: its name in the table, or the method where the path is none.
+    /// At which endpoint: method and path of its row, or the method alone where the path is none.
     pub endpoint: String,
     /// What it was about to do.
     pub on: On,
-    /// In which scope, where that is known.
-    pub scope: Option<String>,
+    /// What its path names.
+    pub named: Option<Id>,
+    /// What the caller reaches, where it is known.
+    pub reach: Option<Reach>,
     /// Who, where that is known.
     pub actor: Option<String>,
     /// The request.
@@ -63,6 +67,24 @@ impl Call {
 
     fn actor(&self) -> &str {
         self.actor.as_deref().unwrap_or(Caller::ANONYMOUS)
+    }
+
+    /// The chain of a caller with one scope; what others do wrong belongs to the store's own.
+    fn own_scope(&self) -> Option<String> {
+        match &self.reach {
+            Some(Reach::Only(scopes)) if scopes.len() == 1 => scopes.first().cloned(),
+            _ => None,
+        }
+    }
+
+    /// The scope of the gate or change that was to be decided, where the caller may know of it.
+    fn decided_scope(&self, act: &Act<'_>) -> Result<Option<String>, Refusal> {
+        let Some(id) = self.named.filter(|_| self.on == On::Decision) else { return Ok(None) };
+        let scope = match gate::get(act.tx, id).map_err(refusal_of)? {
+            Some(found) => Some(found.scope_name),
+            None => change::get(act.tx, id).map_err(refusal_of)?.map(|found| found.change.scope),
+        };
+        Ok(scope.filter(|scope| self.reach.as_ref().is_some_and(|reach| reach.covers(scope))))
     }
 }
 
@@ -186,7 +208,7 @@ impl Minute {
             seen: 0,
             counted: 0,
             lumped: !known,
-            scope: call.scope.clone().filter(|_| known),
+            scope: call.own_scope().filter(|_| known),
             actor: if known { call.actor().to_owned() } else { SEVERAL.to_owned() },
             first: now,
             last: now,
@@ -220,15 +242,17 @@ fn pass_of(actor: &str, client: &str, request_id: Option<String>) -> Pass {
 }
 
 fn single(act: &mut Act<'_>, call: &Call) -> Result<(), Refusal> {
-    let told = told(act, call.scope.as_deref(), &call.endpoint, call.code);
-    act.audit(told)
+    let scope = call.decided_scope(act)?.or_else(|| call.own_scope());
+    let told = told(act, scope.as_deref(), &call.endpoint, call.code);
+    let target = call.named.map_or(told.target.clone(), |id| id.to_string());
+    act.audit(Told { target, ..told })
 }
 
 /// The chain of a scope that is there, else the store's own: a stranger makes no chains.
 fn told(act: &Act<'_>, scope: Option<&str>, endpoint: &str, code: Code) -> Told {
     let scope = scope.filter(|scope| act.memory.names.scope_key(scope).is_some());
     let told = Told::done(scope.unwrap_or(SYSTEM_SCOPE), Action::Refused, endpoint);
-    Told { result: ActResult::Refused, ..told }.with("code", code.as_str())
+    Told { result: ActResult::Refused, ..told }.with("code", code.as_str()).with("call", endpoint)
 }
 
 /// Writes the counts of minutes that are over; says how many.

@@ -7,9 +7,13 @@ use tiltyard_model::refusal::{Code, Refusal};
 /// When to ask again, when no agent is there.
 const RETRY_AFTER_MS: i64 = 5_000;
 
-/// Refused: the agent has not spoken for a while, or never.
-pub(super) fn there(act: &Act<'_>, agent: &str) -> Result<(), Refusal> {
-    if is_there(act, agent) {
+/// Refused: the agent has not spoken for a while, or never, or is none that could look.
+pub(super) fn there(act: &Act<'_>, scope: &str, agent: &str) -> Result<(), Refusal> {
+    let own_token = act.memory.tokens.bind(agent);
+    let known = act.memory.names.agent_key(agent).and_then(|key| Some((key, act.memory.names.agent(key)?)));
+    let looks =
+        known.is_some_and(|(key, known)| (own_token || speaks_protocol(known)) && serves(act, key, scope));
+    if looks && is_there(act, agent) {
         return Ok(());
     }
     let text = format!(
@@ -24,13 +28,21 @@ pub(crate) fn is_there(act: &Act<'_>, agent: &str) -> bool {
     last.is_some_and(|(_, steady)| act.now.steady - steady < OFFLINE_AFTER_MS)
 }
 
-/// The only agent that is there. One that says how many slots it has speaks the agents' protocol; a worker that only
-/// claims is asked only when there is no other.
-pub(super) fn only(act: &Act<'_>) -> Result<String, Refusal> {
-    let there = |agent: &&Agent| is_there(act, &agent.name) && !agent.draining;
-    let all: Vec<&Agent> = act.memory.names.agents().map(|(_, agent)| agent).filter(there).collect();
-    let full: Vec<&Agent> = all.iter().copied().filter(|agent| agent.profile.slots > 0).collect();
-    let choice = if full.is_empty() { all } else { full };
+/// Whether it has connected as an agent: one that says how many slots it has. A worker that only claims looks at nothing.
+fn speaks_protocol(agent: &Agent) -> bool {
+    agent.profile.slots > 0
+}
+
+fn serves(act: &Act<'_>, agent: i64, scope: &str) -> bool {
+    crate::agent::reach::serves(act, agent).covers(scope)
+}
+
+/// The only agent of the scope that is there.
+pub(super) fn only(act: &Act<'_>, scope: &str) -> Result<String, Refusal> {
+    let fits = |(key, agent): &(i64, &Agent)| {
+        speaks_protocol(agent) && !agent.draining && is_there(act, &agent.name) && serves(act, *key, scope)
+    };
+    let choice: Vec<&Agent> = act.memory.names.agents().filter(fits).map(|(_, agent)| agent).collect();
     match choice.as_slice() {
         [] => Err(nobody(
             "no agent is connected, and one must look at the repository: start one with `tiltyard agent`"

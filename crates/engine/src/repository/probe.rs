@@ -2,12 +2,14 @@
 
 use super::Pending;
 use crate::Engine;
+use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::change::git::{self, Job};
 use std::time::Duration;
+use tiltyard_model::audit::{ActResult, Action, Phase};
 use tiltyard_model::change::work::{PROBE_KIND, ProbePayload, ProbeResult, RulesFile};
 use tiltyard_model::event::{RepositoryProbed, RepositorySaved, Subject};
-use tiltyard_model::id::Id;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::repository::{Registration, Repository, State, place};
 use tiltyard_model::task::State as TaskState;
@@ -50,9 +52,11 @@ pub(crate) fn ended(
     error: Option<&str>,
 ) -> Result<(), Refusal> {
     let Ok(payload) = serde_json::from_str::<ProbePayload>(&found.task.spec.payload) else { return Ok(()) };
+    let answer = answer(outcome, result, error);
+    audit_outcome(act, found, &payload, answer.as_ref().err())?;
     let known = repository::get(act.tx, found.scope, &payload.repository.name).map_err(refusal_of)?;
     let Some(known) = known.filter(|known| known.probe == Some(found.task.id)) else { return Ok(()) };
-    match answer(outcome, result, error) {
+    match answer {
         Ok((head, rules)) => succeeded(act, found, known, head, rules),
         Err(refusal) => failed(act, found, known, &refusal.message),
     }
@@ -74,6 +78,24 @@ fn answer(
         Ok(ProbeResult::Refused(refused)) => Err(unusable(refused.reason).with("reason", refused.code)),
         Err(error) => Err(unusable(format!("the agent's answer cannot be read: {error}"))),
     }
+}
+
+/// Puts on record what became of a registration; that it was asked for is there already.
+fn audit_outcome(
+    act: &mut Act<'_>,
+    found: &Found,
+    payload: &ProbePayload,
+    refused: Option<&Refusal>,
+) -> Result<(), Refusal> {
+    let scope = &found.task.spec.scope;
+    let target = format!("{scope}/{}", payload.repository.name);
+    let mut told = Told::done(scope, Action::RepositoryPut, target);
+    if let Some(refusal) = refused {
+        told.result = ActResult::Failed;
+        told = told.with("why", crate::task::first_line(&refusal.message));
+    }
+    told.phase = Some((Phase::Outcome, act.id(Noun::Act, found.key)));
+    act.audit(told)
 }
 
 fn succeeded(
@@ -104,10 +126,12 @@ fn failed(act: &mut Act<'_>, found: &Found, mut known: Repository, why: &str) ->
     match (known.state, known.candidate.take()) {
         (State::Probing, _) => drop(repository::delete(act.tx, found.scope, &name).map_err(refusal_of)?),
         (_, candidate) => {
-            let as_it_was = candidate.as_ref() == Some(&known.registration);
-            known.state = if as_it_was { State::Unusable } else { known.state };
-            known.error = Some(why.to_owned());
-            known.probed_at = Some(act.now.wall);
+            // What was found elsewhere says nothing of what is in use.
+            if candidate.as_ref() == Some(&known.registration) {
+                known.state = State::Unusable;
+                known.error = Some(why.to_owned());
+                known.probed_at = Some(act.now.wall);
+            }
             repository::put(act.tx, found.scope, &known).map_err(refusal_of)?;
         }
     }

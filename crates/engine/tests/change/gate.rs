@@ -68,7 +68,7 @@ async fn d23_a_gate_ends_with_its_time_as_it_was_told_to() {
     assert_eq!((yard.gate_state(open).await, yard.gate_state(blocked).await), (State::Open, State::Open));
     let story = yard.story().await;
     assert_eq!(story[4..], ["gate.auto_approved", "gate.expired"]);
-    assert_eq!(yard.rig.acts_of("default").await[1..], ["gate.timed_out", "gate.timed_out"]);
+    assert_eq!(yard.rig.acts_of("default").await[2..], ["gate.timed_out", "gate.timed_out"]);
     let late = Decide {
         on: no,
         side: Side::Approve,

@@ -47,7 +47,7 @@ async fn c19_a_repository_is_registered_after_its_agent_has_looked() {
         yard.rig.told_of("repository").await,
         ["repository.probed@default", "repository.saved@default"]
     );
-    assert_eq!(yard.rig.acts_of("default").await, ["repository.put"]);
+    assert_eq!(yard.rig.acts_of("default").await, ["repository.put", "repository.put"]);
 }
 
 // C19: refused with the agent's reason, and not kept; what was there before stays as it was.
@@ -67,6 +67,34 @@ async fn c19_a_refused_repository_is_not_kept() {
     assert_eq!(yard.probed(&pending).await.expect_err("is refused").code, Code::RepositoryUnusable);
     let kept = yard.known("app").await.expect("is there");
     assert_eq!((kept.state, kept.registration.branch.as_str()), (State::Ready, "main"));
+    assert_eq!((kept.candidate, kept.error), (None, None), "what is in use can be used");
+}
+
+// D52: a registration is an act of two entries: that it was asked for, and what became of it.
+#[tokio::test]
+async fn d52_a_refused_registration_is_on_record_as_one() {
+    let yard = Yard::new().await;
+    yard.put(asked("new", Settings::default())).await.expect("is asked for");
+    yard.probe(refused()).await;
+    let entries =
+        yard.rig.chain("default").await.into_iter().filter(|entry| entry.action == "repository.put");
+    let told = |entry: tiltyard_model::audit::Entry| (entry.target, entry.result.as_str().to_owned());
+    let told: Vec<_> = entries.map(told).collect();
+    let told: Vec<_> = told.iter().map(|(target, result)| (target.as_str(), result.as_str())).collect();
+    let (app, new) = ("default/app", "default/new");
+    assert_eq!(told, [(app, "pending"), (app, "ok"), (new, "pending"), (new, "failed")]);
+}
+
+// C19: a worker that only claims looks at no repository; an agent of other scopes neither.
+#[tokio::test]
+async fn c19_a_worker_is_no_agent_of_a_repository() {
+    let yard = Yard { rig: crate::rig::Rig::new().await };
+    let wanted = crate::rig::request("httponly");
+    yard.rig.claim_as(wanted).await;
+    let nobody = yard.put(asked("new", Settings::default())).await.expect_err("nobody can look");
+    assert_eq!(nobody.code, Code::NoAgentForRepository);
+    let named = Put { agent: Some("httponly".into()), ..asked("new", Settings::default()) };
+    assert_eq!(yard.put(named).await.expect_err("it cannot look").code, Code::NoAgentForRepository);
 }
 
 // What was usable and is so no more says why, until it is registered again.
@@ -166,5 +194,5 @@ async fn a_repository_is_forgotten() {
     let gone = yard.act_as(&operator("ada"), forget).await.expect_err("is gone");
     assert_eq!(gone.code, Code::NotFound);
     assert_eq!(yard.submit(idea("x")).await.expect_err("is unknown").code, Code::UnknownRepository);
-    assert_eq!(yard.rig.acts_of("default").await, ["repository.put", "repository.deleted"]);
+    assert_eq!(yard.rig.acts_of("default").await, ["repository.put", "repository.put", "repository.deleted"]);
 }

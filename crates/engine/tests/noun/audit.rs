@@ -7,14 +7,16 @@ use tiltyard_engine::audit::verify;
 use tiltyard_engine::scope;
 use tiltyard_model::audit::Entry;
 use tiltyard_model::refusal::Code;
+use tiltyard_model::role::Reach;
 
 fn call(code: Code, scope: Option<&str>) -> Call {
     Call {
         client: "192.0.2.9".into(),
         code,
-        endpoint: "GateApprove".into(),
+        endpoint: "POST /gates/{id}/approve".into(),
         on: On::Decision,
-        scope: scope.map(str::to_owned),
+        named: None,
+        reach: scope.map(|scope| Reach::Only(vec![scope.to_owned()])),
         actor: Some("eve".into()),
         request_id: "r7".into(),
     }
@@ -43,7 +45,7 @@ async fn sec21_refused_calls_are_on_record() {
     let first = &entries[0];
     assert_eq!(
         (first.actor.as_str(), first.target.as_str(), first.result.as_str()),
-        ("eve", "GateApprove", "refused")
+        ("eve", "POST /gates/{id}/approve", "refused")
     );
     assert_eq!((first.client.as_deref(), first.request_id.as_deref()), (Some("192.0.2.9"), Some("r7")));
     assert_eq!(first.detail["code"], "already_decided");

@@ -163,12 +163,12 @@ async fn sec21_refusals_are_on_record() {
     let server = TestServer::start_in(folder.path(), |_| {}).await.unwrap();
     let told = entries(&server.client(), of("call.refused")).await;
     let by = |target: &str| told.iter().filter(|entry| entry.target == target).collect::<Vec<_>>();
-    let stranger = by("TaskList");
+    let stranger = by("GET /tasks");
     assert_eq!((stranger.len(), &*stranger[0].actor, &*stranger[0].scope), (1, "anonymous", "system"));
     assert_eq!((&stranger[0].detail["code"], &*stranger[0].result), (&"unauthenticated".into(), "refused"));
-    let viewers = by("ScopeDelete");
+    let viewers = by("DELETE /scopes/{name}");
     assert_eq!((viewers.len(), &*viewers[0].actor, &*viewers[0].scope), (1, "some viewer", "default"));
-    let many = by("TaskSubmit");
+    let many = by("POST /tasks");
     let counted: u64 = many.iter().filter_map(|entry| entry.detail["count"].as_u64()).sum();
     let single = many.iter().filter(|entry| entry.detail.get("count").is_none()).count() as u64;
     assert_eq!(counted + single, 14);

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_model::role::Role;
-use tiltyard_testkit::TestServer;
+use tiltyard_testkit::agent::hello;
+use tiltyard_testkit::{FakeAgent, TestServer};
 use tiltyard_wire::artifact::PutQuery;
 use tiltyard_wire::change::{Comment, SendBack, View as Change};
 use tiltyard_wire::endpoint::call;
+use tiltyard_wire::frame::Hello;
 use tiltyard_wire::gate::{Approve, Filter as GateFilter, Reject};
 use tiltyard_wire::repository::{Put, View as Repository, Weigh};
 use tiltyard_wire::task::work::{Claim, Complete};
@@ -56,8 +58,9 @@ async fn put(client: &Client) -> Result<Repository, Error> {
 
 /// Registers a repository whose smith finds it in order.
 async fn register(client: &Client) -> Repository {
-    let heard = Claim { agent: "smith".into(), ..Claim::default() };
-    client.call(Request::<call::TaskClaim>::new().body(heard)).await.unwrap();
+    // It connects, so that it counts as an agent, and takes its work over HTTP.
+    let said = Hello { queues: vec!["none".into()], ..hello("smith", 1) };
+    drop(FakeAgent::welcome(client, said).await.unwrap());
     let (registered, ()) = tokio::join!(put(client), async {
         let probe = take(client, "git").await;
         assert_eq!(probe.kind, "git.probe");
@@ -137,7 +140,8 @@ async fn c19_a_repository_is_registered_after_its_agent_has_looked() {
     assert_eq!((listed.total, &*listed.items[0].name), (1, "app"));
     let rules = client.call(Request::<call::RepositoryRules>::new().place("app")).await.unwrap();
     assert!(rules.rules.iter().any(|rule| rule.tier == 3), "the built-in rules are there");
-    let weigh = Request::<call::RepositoryWeigh>::new().place("app").body(Weigh { diff: DIFF.into() });
+    let weigh =
+        Request::<call::RepositoryWeigh>::new().place("app").body(Weigh { diff: DIFF.into() });
     let weight = client.call(weigh).await.unwrap();
     assert_eq!((weight.tier, &*weight.name), (2, "review"));
     client.call(Request::<call::RepositoryDelete>::new().place("app")).await.unwrap();
@@ -167,7 +171,8 @@ async fn d26_an_approval_binds_what_was_seen_and_merges() {
     assert_eq!(refusal(approve(Some(&sha256("another"))).await), (409, "subject_changed".into()));
     // SEC21: a refused decision is on record.
     let told = crate::record::refused(&server.client(), 1).await.remove(0);
-    assert_eq!((&*told.target, &told.detail["code"]), ("ChangeApprove", &json!("subject_changed")));
+    let on = change.id.to_string();
+    assert_eq!((&*told.target, &told.detail["code"]), (on.as_str(), &json!("subject_changed")));
     let seen = change.subject_sha256.clone().unwrap();
     let text = client.text(Request::<call::ChangeDiff>::new().place(change.id)).await.unwrap();
     assert_eq!((&*text, sha256(&text)), (DIFF, seen.clone()));
@@ -225,4 +230,19 @@ async fn c23_comments_send_a_change_back() {
     assert_eq!(payload(&again)["given"]["feedback"][0]["comments"][0]["text"], "name it better");
     let listed = client.call(Request::<call::ChangeList>::new()).await.unwrap();
     assert_eq!((listed.total, listed.items[0].id), (1, change.id));
+}
+
+// SEC21, D52: a refused decision is on the record of the change's scope, and says what was to be decided.
+#[tokio::test]
+async fn sec21_a_refused_decision_names_its_subject() {
+    let server = server().await;
+    let client = server.client();
+    register(&client).await;
+    let change = in_review(&client).await;
+    let wrong = Approve { subject_sha256: Some(sha256("something else")), ..Approve::default() };
+    let decided = client.call(Request::<call::ChangeApprove>::new().place(change.id).body(wrong)).await;
+    assert_eq!(refusal(decided).0, 409);
+    let entry = crate::record::refused(&client, 1).await.remove(0);
+    assert_eq!((&*entry.scope, entry.target), ("default", change.id.to_string()));
+    assert_eq!(entry.detail["call"], "POST /changes/{id}/approve");
 }

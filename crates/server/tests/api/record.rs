@@ -29,7 +29,7 @@ async fn sec21_refused_calls_are_on_record() {
     let server = server().await;
     assert_eq!(raw(&server, "GET /api/v1/tasks", &[STRANGER], "").await.status, 401);
     let entry = refused(&server.client(), 1).await.remove(0);
-    assert_eq!((&*entry.scope, &*entry.actor, &*entry.target), ("system", "anonymous", "TaskList"));
+    assert_eq!((&*entry.scope, &*entry.actor, &*entry.target), ("system", "anonymous", "GET /tasks"));
     assert_eq!(
         (entry.client.as_deref(), &entry.detail["code"]),
         (Some("127.0.0.1"), &"unauthenticated".into())
@@ -48,7 +48,7 @@ async fn sec21_refused_calls_are_on_record() {
     let eve = server.client_of(&minted.token);
     assert!(eve.call(Request::<call::TaskSubmit>::new().body(task("no right"))).await.is_err());
     let entry = refused(&server.client(), 2).await.remove(0);
-    assert_eq!((&*entry.scope, &*entry.actor, &*entry.target), ("default", "eve", "TaskSubmit"));
+    assert_eq!((&*entry.scope, &*entry.actor, &*entry.target), ("default", "eve", "POST /tasks"));
     assert_eq!(entry.detail["code"], "forbidden");
 }
 
@@ -59,14 +59,17 @@ async fn sec21_refused_sockets_are_on_record() {
     let mut fake = FakeAgent::connect(&server.client_of("nobody-knows-this-token")).await.unwrap();
     assert_eq!(fake.closed().await.unwrap(), 4401);
     let entry = refused(&server.client(), 1).await.remove(0);
-    assert_eq!((&*entry.target, &entry.detail["code"]), ("AgentConnect", &"unauthenticated".into()));
+    assert_eq!((&*entry.target, &entry.detail["code"]), ("GET /agents/connect", &"unauthenticated".into()));
 }
 
 /// So many tasks die.
 async fn die(client: &Client, count: usize) {
     let mortal = || Submit { max_attempts: Some(1), ..task("mortal") };
     let tasks = (0..count).map(|_| mortal()).collect();
-    client.call(Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { tasks })).await.unwrap();
+    client
+        .call(Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { scope: None, tasks }))
+        .await
+        .unwrap();
     let held = claim(client, "me", count).await;
     let failed = |held: View| SettleItem {
         id: held.id,

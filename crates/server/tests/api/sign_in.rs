@@ -197,7 +197,7 @@ async fn api1_signing_out_ends_the_cookie() {
     assert_eq!(told("auth.signed_in"), ["some viewer"]);
     assert_eq!(told("auth.signed_out"), ["some viewer"]);
     let refused = refused(&server.client(), 3).await;
-    let guess = refused.iter().find(|entry| entry.target == "SignIn").expect("is on record");
+    let guess = refused.iter().find(|entry| entry.target == "POST /auth/session").expect("is on record");
     assert_eq!((&*guess.actor, &guess.detail["code"]), ("anonymous", &json!("unauthenticated")));
 }
 

@@ -4,9 +4,10 @@ fn call(client: &str, code: Code) -> Call {
     Call {
         client: client.into(),
         code,
-        endpoint: "TaskList".into(),
+        endpoint: "GET /tasks".into(),
         on: On::Other,
-        scope: None,
+        named: None,
+        reach: None,
         actor: None,
         request_id: "r1".into(),
     }
