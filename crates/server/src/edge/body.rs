@@ -1,5 +1,7 @@
 //! Reading a request body (API7, API9, SEC13): strict in type, size, depth, and in what it may say.
 
+mod object;
+
 use crate::edge::depth::{self, MAX_JSON_DEPTH};
 use crate::edge::pointer;
 use crate::edge::visit::Visit;
@@ -11,6 +13,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use object::Objects;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -250,7 +253,13 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
         let said = format!("the JSON is nested deeper than {MAX_JSON_DEPTH} levels; flatten it");
         return Err(Refusal::new(Code::TooDeep, said));
     }
-    serde_json::from_slice(json).map_err(|error| explain(json, &error))
+    read_objects(json).map_err(|error| explain(json, &error))
+}
+
+fn read_objects<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    let mut text = serde_json::Deserializer::from_slice(json);
+    let value = T::deserialize(Objects(&mut text))?;
+    text.end().map(|()| value)
 }
 
 /// What a parser's error means to the caller. A text that is broken further on is broken JSON whatever the parser
@@ -277,6 +286,12 @@ fn bad_field(json: &[u8], error: &serde_json::Error) -> Refusal {
         // The parser stands behind the object that lacks it.
         let object = pointer::container_at(json, offset.saturating_sub(1));
         return Refusal::field(format!("{object}/{name}"), said);
+    }
+    if said.ends_with(object::EXPECTED) {
+        // The parser stands inside of the array, or behind an empty one.
+        let behind = json.get(offset.saturating_sub(1)) == Some(&b']');
+        let array = if behind { pointer::at(json, offset) } else { pointer::container_at(json, offset) };
+        return Refusal::fault(Code::Invalid, array, said);
     }
     let code = if quoted("unknown field `").is_some() { Code::UnknownField } else { Code::Invalid };
     Refusal::fault(code, pointer::at(json, offset), said)
@@ -337,6 +352,18 @@ mod tests {
         assert_eq!(refused(r#"{"tasks":[{"title":"a"},{}]}"#), (Code::Invalid, "/tasks/1/title".into()));
         assert_eq!(refused(r#"{"tasks":[{"priority":1 }]}"#), (Code::Invalid, "/tasks/0/title".into()));
         assert_eq!(refused(r#""text""#), (Code::Invalid, String::new()));
+    }
+
+    // API7: an array is no object with its fields in their order, at the top and below.
+    #[test]
+    fn api7_an_array_is_no_object() {
+        assert_eq!(refused(r#"[[{"title":"a"}]]"#), (Code::Invalid, String::new()));
+        assert_eq!(refused("[]"), (Code::Invalid, String::new()));
+        assert_eq!(refused(r#"{"tasks":[{"title":"a"},["b",1]]}"#), (Code::Invalid, "/tasks/1".into()));
+        assert_eq!(refused(r#"{"tasks":[[]]}"#), (Code::Invalid, "/tasks/0".into()));
+        let said = parse::<Batch>(b" [1]").map(drop).unwrap_err().message;
+        assert!(said.contains("expected an object"), "{said}");
+        assert!(parse::<Batch>(br#"{"tasks":[{"title":"a","priority":3}]}"#).is_ok());
     }
 
     #[test]
