@@ -53,6 +53,14 @@ pub fn chains(rows: &Rows, caller: &Caller, named: Option<&str>) -> Result<Optio
     Ok(Some(heads.into_keys().filter(|chain| chain != SYSTEM_SCOPE).collect()))
 }
 
+/// Whether there is a chain of that name: those of deleted scopes stay.
+///
+/// # Errors
+/// When the store is broken.
+pub fn is_there(rows: &Rows, chain: &str) -> Result<bool, Refusal> {
+    Ok(audit::heads(rows).map_err(refusal_of)?.contains_key(chain) || crate::scope::is_there(rows, chain)?)
+}
+
 /// A chain that a caller names must be one that it may read (SEC4).
 fn may_read(caller: &Caller, chain: &str) -> Result<(), Refusal> {
     may_name(caller, chain)?;
@@ -113,7 +121,7 @@ pub fn stats(rows: &Rows, caller: &Caller, named: Option<&str>) -> Result<Stats,
 /// 403 `scope_forbidden`; 422 `unknown_scope` for a scope that neither is nor was.
 pub fn exported(act: &mut Act<'_>, chain: &str) -> Result<i64, Refusal> {
     may_read(&act.pass.caller, chain)?;
-    if !act.memory.audit.contains_key(chain) {
+    if !act.memory.audit.contains_key(chain) && chain != SYSTEM_SCOPE {
         act.scope_key(chain)?;
     }
     act.audit(Told::done(chain, Action::AuditExported, chain))?;

@@ -35,6 +35,20 @@ pub fn get(rows: &Rows, caller: &Caller, name: &str) -> Result<Scope, Refusal> {
     found.ok_or_else(|| Refusal::missing("scope", name))
 }
 
+/// Whether there is a scope of that name, `system` included.
+///
+/// # Errors
+/// When the store is broken.
+pub fn is_there(rows: &Rows, name: &str) -> Result<bool, Refusal> {
+    Ok(scopes(rows).map_err(refusal_of)?.iter().any(|row| row.scope.name == name))
+}
+
+/// The refusal of a scope that is not there.
+pub fn unknown(name: &str) -> Refusal {
+    let shown: String = name.chars().take(64).collect();
+    Refusal::fault(Code::UnknownScope, "/scope", format!("there is no scope `{shown}`: an admin can make it"))
+}
+
 /// A scope that a caller names must be one of its own (SEC4).
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use crate::edge::stop::Stop;
 use crate::edge::visit::{Asked, Knock, Visit};
 use crate::health::Since;
 use crate::live::Live;
+use crate::parameter;
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::record::refused_call;
@@ -95,7 +96,11 @@ impl House for Front {
 
     async fn answer(&self, visit: Arc<Visit>, request: Asked) -> Response {
         let place = visit.place;
-        let answered = route(place, Ask::new(Arc::clone(&self.0), visit, request)).await;
+        let ask = Ask::new(Arc::clone(&self.0), visit, request);
+        let answered = match parameter::check(&ask).await {
+            Ok(()) => route(place, ask).await,
+            Err(refusal) => Err(refusal),
+        };
         answered.unwrap_or_else(|refusal| Problem::from(refusal).into_response())
     }
 

@@ -3,8 +3,8 @@
 use crate::cookie::{Cookie, check_origin};
 use crate::edge::place::Place;
 use crate::edge::visit::Knock;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -100,7 +100,8 @@ impl Porter {
             QueryTokens::Loopback => knock.client.to_canonical().is_loopback(),
             QueryTokens::On => true,
         };
-        if allowed && is_live(knock) { parameter(knock.uri.query()?, "token") } else { None }
+        let live = knock.place.is_some_and(|place| is_live(place, knock.uri));
+        if allowed && live { parameter(knock.uri.query()?, "token") } else { None }
     }
 }
 
@@ -113,14 +114,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a client may be unable to set headers there.
-fn is_live(knock: &Knock<'_>) -> bool {
-    match knock.place {
+pub(crate) fn is_live(place: Place, uri: &Uri) -> bool {
+    match place {
         // Followed, a log is a stream.
-        Some(Place::Api(Endpoint::TaskLog)) => {
-            knock.uri.query().and_then(|query| parameter(query, "follow")).as_deref() == Some("true")
+        Place::Api(Endpoint::TaskLog) => {
+            uri.query().and_then(|query| parameter(query, "follow")).as_deref() == Some("true")
         }
-        Some(Place::Api(endpoint)) => matches!(endpoint.row().answer, Form::Sse | Form::Socket),
-        _ => false,
+        Place::Api(endpoint) => matches!(endpoint.row().answer, Form::Sse | Form::Socket),
+        Place::Outside(_) => false,
     }
 }
 

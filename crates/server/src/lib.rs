@@ -11,6 +11,7 @@ mod health;
 mod live;
 mod metric;
 mod page;
+mod parameter;
 mod pen;
 pub mod problem;
 pub mod program;

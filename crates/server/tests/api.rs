@@ -21,6 +21,8 @@ mod dead_letter;
 mod log;
 #[path = "api/once.rs"]
 mod once;
+#[path = "api/parameter.rs"]
+mod parameter;
 #[path = "api/precondition.rs"]
 mod precondition;
 #[path = "api/queue.rs"]

@@ -196,3 +196,33 @@ async fn sec4_what_another_scope_holds_is_not_there() {
         }
     }
 }
+
+// API7: a parameter that is not known is refused everywhere, before anything else is looked at.
+#[tokio::test]
+async fn api7_every_endpoint_refuses_parameters_that_it_does_not_know() {
+    let server = server_with_two_scopes().await;
+    for endpoint in Endpoint::ALL.iter().copied() {
+        let path = format!("{}?no_such=1", path(endpoint, &nothing));
+        let answer = ask(&server, endpoint, &path, Some(ADMIN_TOKEN)).await;
+        assert_eq!(answer.status, 400, "{}: {answer:?}", endpoint.row().name);
+        assert_eq!(answer.problem()["code"], "bad_parameter", "{}", endpoint.row().name);
+    }
+}
+
+// SEC4: what is about the whole server is for who covers every scope.
+#[tokio::test]
+async fn sec4_the_whole_server_is_no_business_of_one_scope() {
+    let server = server_with_two_scopes().await;
+    let admin = mint(&server, Role::Admin, "other").await;
+    for endpoint in Endpoint::ALL.iter().copied() {
+        let answer = ask(&server, endpoint, &path(endpoint, &nothing), Some(&admin)).await;
+        let refused = answer.status == 403 && answer.problem()["code"] == "scope_forbidden";
+        let scope = endpoint.row().path.starts_with("/scopes/{name}");
+        assert_eq!(
+            refused,
+            scope || endpoint.row().right.is_server_wide(),
+            "{}: {answer:?}",
+            endpoint.row().name
+        );
+    }
+}

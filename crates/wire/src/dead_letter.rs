@@ -165,9 +165,12 @@ pub enum BulkAction {
 }
 
 /// Retries a group: first some, then the rest at a stated rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryGroup {
+    /// The scope; the token's only one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// How many at once, to see whether it helps; all when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<u32>,

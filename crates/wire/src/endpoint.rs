@@ -6,6 +6,8 @@ pub use rows::*;
 
 use schemars::{Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::sync::LazyLock;
 use tiltyard_model::role::Right;
 
 /// What every path of the API begins with.
@@ -129,7 +131,22 @@ fn shape<T: schemars::JsonSchema>(generator: &mut SchemaGenerator, form: Form) -
     matches!(form, Form::Json).then(|| generator.subschema_for::<T>())
 }
 
+/// The names of parameters, by row.
+static PARAMETERS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let names = |row: &Endpoint| {
+        let schema = row.query();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+    };
+    Endpoint::ALL.iter().map(names).collect()
+});
+
 impl Endpoint {
+    /// The names of its parameters; every other one is refused (API7).
+    pub fn parameters(self) -> &'static [String] {
+        PARAMETERS.get(self as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// The row of a method and a path template below the base.
     pub fn find(method: &str, path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|endpoint| {

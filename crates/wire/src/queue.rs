@@ -56,6 +56,9 @@ pub struct Counts {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "QueuePatch")]
 pub struct Patch {
+    /// The scope; the token's only one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Stop or go on (false also ends a drain).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,

@@ -215,6 +215,9 @@ pub struct Brief {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitBatch {
+    /// The scope, for what names none; the token's only one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// At most 10,000.
     pub tasks: Vec<Submit>,
 }

@@ -89,7 +89,7 @@ impl Batch {
     async fn submit(&self, client: &Client, tasks: Vec<Submit>) -> Result<BatchAnswer, Failure> {
         let request = Request::<call::TaskSubmitBatch>::new()
             .query(ScopeQuery { scope: self.scope.clone() })
-            .body(SubmitBatch { tasks })
+            .body(SubmitBatch { scope: None, tasks })
             .idempotent(random_key()?);
         Ok(client.call(request).await?)
     }

@@ -98,6 +98,7 @@ impl Act {
             Self::Limit { queue, concurrency, rate_per_minute, assignment, dead_letters } => {
                 let limit = |count: &Option<u32>| count.map(|count| Some(count).filter(|count| *count > 0));
                 let patch = Patch {
+                    scope: None,
                     paused: None,
                     concurrency_limit: limit(concurrency),
                     rate_per_minute: limit(rate_per_minute),

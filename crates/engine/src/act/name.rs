@@ -7,7 +7,7 @@ use tiltyard_model::agent::{Agent, Profile};
 use tiltyard_model::event::{AgentRegistered, Subject};
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Settings;
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::SYSTEM_SCOPE;
 use tiltyard_store::{agent, name};
 
@@ -22,13 +22,10 @@ impl Act<'_> {
     /// # Errors
     /// 422 `unknown_scope` for another.
     pub fn scope_key(&self, scope: &str) -> Result<i64, Refusal> {
-        self.memory.names.scope_key(scope).ok_or_else(|| {
-            Refusal::fault(
-                Code::UnknownScope,
-                "/scope",
-                format!("there is no scope `{scope}`: an admin can make it"),
-            )
-        })
+        if scope == SYSTEM_SCOPE {
+            return Err(Refusal::field("/scope", "`system` is reserved for the store itself"));
+        }
+        self.memory.names.scope_key(scope).ok_or_else(|| crate::scope::unknown(scope))
     }
 
     /// The key of the scope of the store itself.

@@ -12,6 +12,7 @@ use crate::task::settle;
 use std::sync::Arc;
 use tiltyard_model::event::TaskLeased;
 use tiltyard_model::refusal::Refusal;
+use tiltyard_model::role::Reach;
 use tiltyard_model::task::State;
 use tiltyard_model::task::lease::admit;
 use tiltyard_model::time::{DurationMs, TimeMs};
@@ -55,6 +56,7 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
     admit(request.lease_ms)?;
     crate::token::speak_for(act, &request.want.agent)?;
     may_take_from(&act.pass.caller, &request.want.queues)?;
+    scopes_are_there(act, &request.want.reach)?;
     let agent = act.agent_key(&request.want.agent)?;
     crate::agent::seen(act, agent);
     if let Some(instance) = &request.instance {
@@ -133,6 +135,16 @@ impl Claimed {
     /// Its lease.
     pub fn held(&self) -> Held {
         Held { id: self.found.task.id, generation: self.found.task.generation }
+    }
+}
+
+/// A token of every scope may name one that is not there, and would wait in it for ever.
+fn scopes_are_there(act: &Act<'_>, wanted: &Reach) -> Result<(), Refusal> {
+    match (wanted, &act.pass.caller.reach) {
+        (Reach::Only(scopes), Reach::All) => {
+            scopes.iter().try_for_each(|scope| act.scope_key(scope).map(drop))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ask::Ask;
 use crate::caller::may_use_queue;
 use crate::page::by_name;
+use crate::parameter::one_scope;
 use crate::reply::{Answer, Reply};
 use crate::view;
 use tiltyard_engine::queue::{self as queues, View};
@@ -31,17 +32,18 @@ pub(crate) async fn patch(mut ask: Ask) -> Answer {
         assignment: asked.assignment,
         dead_letters: asked.dead_letters,
     };
-    change_to(ask, change).await
+    change_to(ask, asked.scope, change).await
 }
 
 /// `POST /queues/{name}/drain`.
 pub(crate) async fn drain(mut ask: Ask) -> Answer {
     ask.no_body()?;
-    change_to(ask, queues::Patch { flow: Some(Flow::Draining), ..queues::Patch::default() }).await
+    change_to(ask, None, queues::Patch { flow: Some(Flow::Draining), ..queues::Patch::default() }).await
 }
 
-async fn change_to(ask: Ask, change: queues::Patch) -> Answer {
+async fn change_to(ask: Ask, named: Option<String>, change: queues::Patch) -> Answer {
     let ScopeQuery { scope } = ask.query()?;
+    let scope = one_scope(named, scope)?;
     let (scope, name) = (ask.scope(scope.as_deref())?, ask.place("name").to_owned());
     may_use_queue(&ask.caller, &name)?;
     let demanded = ask.precondition();

@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::page::{Span, bad_cursor};
+use crate::parameter::one_scope;
 use crate::reply::{Answer, Reply};
 use crate::view::repository as view;
 use std::time::Duration;
@@ -25,8 +26,9 @@ fn named(ask: &Ask, scope: Option<&str>) -> Result<(String, String), Refusal> {
     Ok((ask.scope(scope)?, ask.place("name").to_owned()))
 }
 
-async fn known(ask: &Ask) -> Result<Repository, Refusal> {
+async fn known(ask: &Ask, named_in_body: Option<String>) -> Result<Repository, Refusal> {
     let ScopeQuery { scope } = ask.query()?;
+    let scope = one_scope(named_in_body, scope)?;
     let (scope, name) = named(ask, scope.as_deref())?;
     ask.read(move |rows, caller| repositories::get(rows, caller, &scope, &name)).await
 }
@@ -53,14 +55,14 @@ pub(crate) async fn list(ask: Ask) -> Answer {
 
 /// `GET /repositories/{name}`.
 pub(crate) async fn get(ask: Ask) -> Answer {
-    Ok(shown(known(&ask).await?).unless_known(&ask.parts.headers))
+    Ok(shown(known(&ask, None).await?).unless_known(&ask.parts.headers))
 }
 
 /// `PUT /repositories/{name}`: answered when its agent has looked, or after half a minute, as it is then.
 pub(crate) async fn put(mut ask: Ask) -> Answer {
     let query: ScopeQuery = ask.query()?;
     let asked: wire::Put = ask.body().await?;
-    let (scope, name) = named(&ask, asked.scope.as_deref().or(query.scope.as_deref()))?;
+    let (scope, name) = named(&ask, one_scope(asked.scope.clone(), query.scope)?.as_deref())?;
     let put = Put {
         scope,
         name,
@@ -98,15 +100,15 @@ pub(crate) async fn delete(ask: Ask) -> Answer {
 
 /// `GET /repositories/{name}/rules`.
 pub(crate) async fn rules(ask: Ask) -> Answer {
-    let known = known(&ask).await?;
+    let known = known(&ask, None).await?;
     let rules = repositories::rules(&known);
     Ok(Reply::ok(&view::rules(known.registration.name, &rules)).one().unless_known(&ask.parts.headers))
 }
 
 /// `POST /repositories/{name}/weigh`.
 pub(crate) async fn weigh(mut ask: Ask) -> Answer {
-    let wire::Weigh { diff } = ask.body().await?;
-    let known = known(&ask).await?;
+    let wire::Weigh { scope, diff } = ask.body().await?;
+    let known = known(&ask, scope).await?;
     let weight = repositories::weigh(&known, diff.as_bytes())?;
     Ok(Reply::ok(&view::weight(&weight)).into_response())
 }

@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::page::{Span, bad_cursor};
+use crate::parameter::one_scope;
 use crate::reply::{Answer, Reply};
 use tiltyard_engine::template::{self as templates, Kept, Window};
 use tiltyard_engine::{Act, Urgency};
@@ -62,7 +63,7 @@ fn now(act: &Act<'_>, scope: &str, name: &str) -> Option<Vec<u8>> {
 pub(crate) async fn put(mut ask: Ask) -> Answer {
     let asked: ScopeQuery = ask.query()?;
     let wire::Put { scope, description, task } = ask.body().await?;
-    let (scope, name) = named(&ask, scope.or(asked.scope).as_deref())?;
+    let (scope, name) = named(&ask, one_scope(scope, asked.scope)?.as_deref())?;
     let demanded = ask.precondition();
     let deed = move |act: &mut Act<'_>| {
         demanded.check(|| now(act, &scope, &name))?;

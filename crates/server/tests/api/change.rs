@@ -141,7 +141,7 @@ async fn c19_a_repository_is_registered_after_its_agent_has_looked() {
     let rules = client.call(Request::<call::RepositoryRules>::new().place("app")).await.unwrap();
     assert!(rules.rules.iter().any(|rule| rule.tier == 3), "the built-in rules are there");
     let weigh =
-        Request::<call::RepositoryWeigh>::new().place("app").body(Weigh { diff: DIFF.into() });
+        Request::<call::RepositoryWeigh>::new().place("app").body(Weigh { scope: None, diff: DIFF.into() });
     let weight = client.call(weigh).await.unwrap();
     assert_eq!((weight.tier, &*weight.name), (2, "review"));
     client.call(Request::<call::RepositoryDelete>::new().place("app")).await.unwrap();

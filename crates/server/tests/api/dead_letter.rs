@@ -300,7 +300,7 @@ async fn d12_a_group_is_retried_step_by_step() {
     let (_server, client) = with_groups().await;
     let cause = groups(&client).await[0].fingerprint.clone();
     let go = |first, rate_per_minute| {
-        let body = RetryGroup { first, rate_per_minute };
+        let body = RetryGroup { scope: None, first, rate_per_minute };
         client.call(Request::<call::DeadLetterGroupRetry>::new().place(&cause).body(body))
     };
     let answer = |matched, started, scheduled| RetryGroupAnswer { matched, started, scheduled };

@@ -53,7 +53,7 @@ async fn a_settle_takes_the_next_ones_along() {
     let server = server().await;
     let client = server.client();
     let tasks: Vec<_> = (0..4).map(|number| task(&format!("number {number}"))).collect();
-    let batch = Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { tasks });
+    let batch = Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { scope: None, tasks });
     assert_eq!(client.call(batch).await.unwrap().tasks.len(), 4);
     let held = claim(&client, "me", 2).await;
     let item = |index: usize, generation| SettleItem {

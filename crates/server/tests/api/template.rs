@@ -108,7 +108,8 @@ async fn a_batch_takes_from_templates_too() {
     let server = server().await;
     let client = server.client();
     put(&client, "lint", json!({"kind": "lint", "title": "Lint it"})).await;
-    let batch = |tasks| client.call(Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { tasks }));
+    let batch =
+        |tasks| client.call(Request::<call::TaskSubmitBatch>::new().body(SubmitBatch { scope: None, tasks }));
     let done = batch(vec![task("plain"), by("lint"), by("lint")]).await.unwrap();
     let kinds: Vec<_> = done.tasks.iter().map(|task| &*task.kind).collect();
     assert_eq!(kinds, ["command", "lint", "lint"]);

@@ -43,7 +43,7 @@ pub(crate) async fn get(client: &Client, task: &View) -> View {
 /// Submits many tasks at once: each is at least two events.
 pub(crate) async fn submit_many(client: &Client, count: usize) {
     let tasks = (0..count).map(|number| task(&format!("task {number}"))).collect();
-    let body = SubmitBatch { tasks };
+    let body = SubmitBatch { scope: None, tasks };
     client.call(Request::<call::TaskSubmitBatch>::new().body(body)).await.unwrap();
 }
 

@@ -10,7 +10,7 @@ use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, queue, repository, scope,
     sign_in, system, task, template, token,
 };
-use schemars::SchemaGenerator;
+use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
 
 macro_rules! limit {
@@ -52,10 +52,14 @@ macro_rules! endpoints {
                 },)+ }
             }
 
+            pub(super) fn query(self) -> Schema {
+                match self { $(Self::$name => schemars::schema_for!($query),)+ }
+            }
+
             /// The schemas of the row.
             pub fn shapes(self, generator: &mut SchemaGenerator) -> Shapes {
                 match self { $(Self::$name => Shapes {
-                    query: schemars::schema_for!($query),
+                    query: self.query(),
                     body: shape::<($($body)?)>(generator, Form::$bform),
                     answer: shape::<($($answer)?)>(generator, Form::$aform),
                 },)+ }
@@ -83,7 +87,7 @@ macro_rules! endpoints {
 
 endpoints! {
     /// Submits a task; a duplicate of a unique key answers 200 with the first.
-    TaskSubmit = Post "/tasks", Submit, Bulk, NoQuery, Json(task::Submit), Json(task::View), 201;
+    TaskSubmit = Post "/tasks", Submit, Bulk, ScopeQuery, Json(task::Submit), Json(task::View), 201;
     /// Submits many tasks, all or nothing.
     TaskSubmitBatch = Post "/tasks/batch", Submit, Bulk, ScopeQuery, Json(task::SubmitBatch) [MAX_BATCH_BODY_BYTES], Json(task::BatchAnswer), 201;
     /// Lists tasks, newest first.
@@ -93,7 +97,7 @@ endpoints! {
     /// Tasks and what they wait for.
     TaskGraph = Get "/tasks/graph", Read, Heavy, task::Filter, Empty, Json(task::Graph), 200;
     /// Takes work.
-    TaskClaim = Post "/tasks/claim", Work, Bulk, NoQuery, Json(task::work::Claim), Json(task::work::Claimed), 200;
+    TaskClaim = Post "/tasks/claim", Work, Bulk, ScopeQuery, Json(task::work::Claim), Json(task::work::Claimed), 200;
     /// Settles many, and takes the next ones along.
     TaskSettle = Post "/tasks/settle", Work, Bulk, NoQuery, Json(task::work::Settle) [MAX_BATCH_BODY_BYTES], Json(task::work::SettleAnswer), 200;
     /// One task.

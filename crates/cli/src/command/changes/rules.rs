@@ -55,7 +55,7 @@ impl Rules {
 
     async fn weigh(&self, context: &Context, client: &Client, diff: String) -> Result<(), Failure> {
         let request = Request::<call::RepositoryWeigh>::new().place(&self.repository).query(self.query());
-        let weight = client.call(request.body(Weigh { diff }).repeatable()).await?;
+        let weight = client.call(request.body(Weigh { scope: None, diff }).repeatable()).await?;
         if context.output.is_json() {
             context.output.json(&weight)
         } else {

@@ -83,7 +83,7 @@ impl Act {
             Self::Delete { ids } => delete(context, ids),
             Self::Groups { scope } => groups(context, scope.clone()),
             Self::RetryGroup { fingerprint, first, rate_per_minute, scope } => {
-                let body = RetryGroup { first: *first, rate_per_minute: *rate_per_minute };
+                let body = RetryGroup { scope: None, first: *first, rate_per_minute: *rate_per_minute };
                 retry_group(context, fingerprint, body, scope.clone())
             }
         }

@@ -2,6 +2,7 @@
 
 use super::filter;
 use crate::ask::Ask;
+use crate::parameter::{check_named, one_scope};
 use crate::reply::{Answer, Reply};
 use tiltyard_engine::dead_letter::bulk::{self as bulks, Thing, Which};
 use tiltyard_engine::dead_letter::list::filter_for;
@@ -16,6 +17,7 @@ use tiltyard_wire::task::BulkAnswer;
 pub(crate) async fn bulk(mut ask: Ask) -> Answer {
     let asked: Bulk = ask.body().await?;
     let thing = thing(asked.action, asked.reason.as_deref())?;
+    check_named(&ask, asked.filter.as_ref().and_then(|filter| filter.scope.as_deref())).await?;
     let which = which(&ask.caller, asked)?;
     let work = async {
         let done = bulks::bulk(&ask.app.engine, ask.pass(), which, thing).await?;
@@ -55,7 +57,8 @@ fn which(caller: &Caller, asked: Bulk) -> Result<Which, Refusal> {
 /// `POST /dead-letters/groups/{fingerprint}/retry`.
 pub(crate) async fn retry_group(mut ask: Ask) -> Answer {
     let ScopeQuery { scope } = ask.query()?;
-    let RetryGroup { first, rate_per_minute } = ask.optional_body().await?;
+    let RetryGroup { scope: named, first, rate_per_minute } = ask.optional_body().await?;
+    let scope = one_scope(named, scope)?;
     let filter = filter_for(&ask.caller, scope.as_deref())?;
     let (fingerprint, plan) = (ask.place("fingerprint").to_owned(), GroupRetry { first, rate_per_minute });
     let work = async {

@@ -2,6 +2,7 @@
 
 use super::filter;
 use crate::ask::Ask;
+use crate::parameter::check_named;
 use crate::reply::{Answer, Reply};
 use futures_util::future::try_join_all;
 use tiltyard_engine::task::list::{self as lists, Window};
@@ -86,6 +87,7 @@ async fn found(ask: &Ask, wanted: &tiltyard_wire::task::Filter) -> Result<Vec<Id
             "takes no limit, cursor or offset: it means all that it finds",
         ));
     }
+    check_named(ask, wanted.scope.as_deref()).await?;
     let filter = filter::filter(ask, wanted)?;
     let (mut ids, mut below) = (Vec::new(), i64::MAX);
     while ids.len() < MAX_BULK_TASKS {

@@ -3,6 +3,7 @@
 use super::template::fill;
 use crate::ask::{Ask, scope_of};
 use crate::caller::may_use_queue;
+use crate::parameter::one_scope;
 use crate::pen;
 use crate::reply::{Answer, Reply};
 use crate::view;
@@ -23,7 +24,9 @@ use tiltyard_wire::task as wire;
 
 /// `POST /tasks`.
 pub(crate) async fn one(mut ask: Ask) -> Answer {
+    let ScopeQuery { scope } = ask.query()?;
     let mut asked: wire::Submit = ask.body().await?;
+    asked.scope = one_scope(asked.scope, scope)?;
     fill(&ask, None, std::slice::from_mut(&mut asked)).await.map_err(|(_, refusal)| refusal)?;
     let spec = spec(&ask.caller, None, asked)?;
     let deed = move |act: &mut Act<'_>| {
@@ -67,6 +70,7 @@ fn fresh(spec: Spec, submitted: &Submitted, now: TimeMs) -> Task {
 pub(crate) async fn batch(mut ask: Ask) -> Answer {
     let ScopeQuery { scope } = ask.query()?;
     let mut asked: wire::SubmitBatch = ask.body().await?;
+    let scope = one_scope(asked.scope.take(), scope)?;
     if asked.tasks.is_empty() || asked.tasks.len() > MAX_BATCH_TASKS {
         return Err(Refusal::field("/tasks", "must be 1 to 10,000 tasks"));
     }

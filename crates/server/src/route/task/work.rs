@@ -2,6 +2,7 @@
 
 use crate::ask::{Ask, covered};
 use crate::caller::{may_use_queue, speaks_for};
+use crate::parameter::one_scope;
 use crate::pen;
 use crate::problem;
 use crate::reply::{Answer, Reply};
@@ -15,11 +16,14 @@ use tiltyard_engine::task::heartbeat::{self, Beat};
 use tiltyard_engine::task::settle::{self as settles, Judged, Report, Verdict};
 use tiltyard_engine::{Act, Pass, Urgency};
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::{Code, Fault, Refusal};
 use tiltyard_model::role::{Caller, Reach};
+use tiltyard_model::slug::is_slug;
 use tiltyard_model::task::DEFAULT_QUEUE;
+use tiltyard_model::task::admission::is_tag;
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::time::DurationMs;
+use tiltyard_wire::page::ScopeQuery;
 use tiltyard_wire::task::work as wire;
 use tiltyard_wire::task::work::{MAX_CLAIM_TASKS, MAX_WAIT_MS};
 
@@ -30,7 +34,9 @@ const MAX_CLAIM_NAMES: usize = 100;
 
 /// `POST /tasks/claim`.
 pub(crate) async fn claim(mut ask: Ask) -> Answer {
-    let asked: wire::Claim = ask.body().await?;
+    let ScopeQuery { scope } = ask.query()?;
+    let mut asked: wire::Claim = ask.body().await?;
+    asked.scope = one_scope(asked.scope, scope)?;
     let wait = wait_of(&asked)?;
     let request = request(&ask.caller, asked, ask.app.default_lease_ms)?;
     let taken = take(&ask, request, wait).await?;
@@ -90,9 +96,7 @@ pub(crate) fn request(
     if !(1..=MAX_CLAIM_TASKS).contains(&max) {
         return Err(Refusal::field("/max", "must be 1 to 1,000"));
     }
-    if asked.capabilities.len() > MAX_CLAIM_NAMES {
-        return Err(Refusal::field("/capabilities", "at most 100 capabilities"));
-    }
+    Refusal::from_faults(odd_names(&asked)).map_or(Ok(()), Err)?;
     let reach = match &asked.scope {
         None => caller.reach.clone(),
         Some(scope) => Reach::Only(vec![covered(caller, scope)?.to_owned()]),
@@ -107,6 +111,34 @@ pub(crate) fn request(
     };
     let lease_ms = asked.lease_ms.unwrap_or(default_lease_ms);
     Ok(Request { want, instance: asked.instance, claim_id: asked.claim_id, max, lease_ms })
+}
+
+/// Names in a claim that can be those of nothing: it would wait for ever, and nobody would know why.
+fn odd_names(asked: &wire::Claim) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut check = |ok: bool, field: String, error: &str| {
+        if !ok {
+            faults.push(Fault { field, error: error.to_owned() });
+        }
+    };
+    for (index, queue) in asked.queues.iter().flatten().enumerate().take(MAX_CLAIM_NAMES) {
+        check(
+            is_slug(queue),
+            format!("/queues/{index}"),
+            "must be 1 to 64 of a-z, 0-9, _ and -, as queues are called",
+        );
+    }
+    let capabilities = &asked.capabilities;
+    check(capabilities.len() <= MAX_CLAIM_NAMES, "/capabilities".to_owned(), "at most 100 capabilities");
+    for (index, capability) in capabilities.iter().enumerate().take(MAX_CLAIM_NAMES) {
+        let said = "must be 1 to 256 characters without control characters";
+        check(is_tag(capability), format!("/capabilities/{index}"), said);
+    }
+    for (field, word) in [("/claim_id", &asked.claim_id), ("/instance", &asked.instance)] {
+        let said = "must be 1 to 256 characters without control characters; leave it out to have none";
+        check(word.as_deref().is_none_or(is_tag), field.to_owned(), said);
+    }
+    faults
 }
 
 /// The queues of a claim: those it names, else those of a worker's token, else `default`.
