@@ -60,7 +60,7 @@ pub fn offer_first(act: &mut Act<'_>, first: &Caller, random: &[u8; RANDOM_BYTES
     make(act, Kind::Code, first, random)
 }
 
-/// Signs in. The pass is that of whom the proof stands for ([`crate::Tokens::who`]); a code is used up.
+/// Signs in. The pass is that of whom the proof stands for ([`crate::token::Tokens::who`]); a code is used up.
 ///
 /// # Errors
 /// 401 for a proof that is not known, was used, or has ended.
