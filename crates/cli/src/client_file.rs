@@ -11,8 +11,13 @@ use tiltyard_model::secret::Secret;
 /// Name of the file in the folder for state.
 pub const FILE_NAME: &str = "client.toml";
 
-/// Name beside it of the last one that was for another server.
-pub const ASIDE_NAME: &str = "client.before.toml";
+/// Most files that are kept beside it; then nothing more is replaced until a person takes some away.
+pub const MAX_ASIDE: usize = 100;
+
+/// Name beside it of the n-th one, from 1, that a newer one replaced.
+pub fn aside_name(number: usize) -> String {
+    format!("client.before.{number}.toml")
+}
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -60,22 +65,22 @@ impl ClientFile {
         Ok(Some(file))
     }
 
-    /// Puts this file in the place of the one that is there. One for another server is kept aside under
-    /// [`ASIDE_NAME`]: its token was shown once, and may stand nowhere else.
+    /// Puts this file in the place of the one that is there. One with another token is kept aside under
+    /// [`aside_name`], also of the same address: two stores may have had it one after the other, and a token was
+    /// shown once and may stand nowhere else. The answer is where the old one is now.
     ///
     /// # Errors
-    /// When it cannot be written; the old one stays then.
-    pub fn replace(&self, path: &Path) -> std::io::Result<()> {
+    /// When it cannot be written, or [`MAX_ASIDE`] are kept already; the old one stays then.
+    pub fn replace(&self, path: &Path) -> std::io::Result<Option<PathBuf>> {
         // One that cannot be read is kept aside too: it may be worth mending.
         let other = match Self::read(path) {
-            Ok(Some(old)) => trim(&old.url) != trim(&self.url),
+            Ok(Some(old)) => old.token != self.token,
             Ok(None) => false,
             Err(_) => true,
         };
-        if other {
-            std::fs::copy(path, path.with_file_name(ASIDE_NAME))?;
-        }
-        self.write(path)
+        let aside = other.then(|| keep_aside(path)).transpose()?;
+        self.write(path)?;
+        Ok(aside)
     }
 
     /// Writes the file, 0600.
@@ -92,6 +97,18 @@ impl ClientFile {
         let text = toml::to_string(&plain).map_err(std::io::Error::other)?;
         write_whole(path, text.as_bytes(), Privacy::Private)
     }
+}
+
+/// Copies the file to the first name that is free. A copy keeps the mode.
+fn keep_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let mut names = (1..=MAX_ASIDE).map(|number| path.with_file_name(aside_name(number)));
+    let free = names.find(|name| !name.exists()).ok_or_else(|| {
+        let said =
+            format!("{MAX_ASIDE} older ones are kept beside it: delete those of servers that are gone");
+        std::io::Error::other(said)
+    })?;
+    std::fs::copy(path, &free)?;
+    Ok(free)
 }
 
 #[cfg(unix)]
@@ -165,20 +182,24 @@ mod tests {
         destination.token.as_ref().map(|token| token.expose().as_str())
     }
 
-    // SEC2: a token is shown once, so a new first token does not push out the one of another server.
+    // SEC2: a token is shown once, so a new first token pushes out none, of whatever address.
     #[test]
-    fn sec2_the_file_of_another_server_is_kept_aside() {
+    fn sec2_a_file_with_another_token_is_kept_aside() {
         let (_folder, environment) = home(&[]);
         let path = write(&environment);
-        let aside = path.with_file_name(ASIDE_NAME);
-        let file = |url: &str, token: &str| ClientFile { url: url.into(), token: Secret::new(token.into()) };
-        file("http://127.0.0.1:9", "jst_newer").replace(&path).expect("writes");
-        assert!(!aside.exists(), "the same server has one token here");
-        file("http://127.0.0.1:10", "jst_other").replace(&path).expect("writes");
-        let kept = ClientFile::read(&aside).expect("reads").expect("is there");
-        assert_eq!((kept.url.as_str(), kept.token.expose().as_str()), ("http://127.0.0.1:9", "jst_newer"));
+        let put = |url: &str, token: &str| {
+            let file = ClientFile { url: url.into(), token: Secret::new(token.into()) };
+            file.replace(&path).expect("writes")
+        };
+        assert_eq!(put("http://127.0.0.1:9", "jst_file"), None, "nothing would be lost");
+        let asides = [put("http://127.0.0.1:9", "jst_second"), put("http://127.0.0.1:10", "jst_third")];
+        let kept = asides.map(|aside| {
+            let kept = ClientFile::read(&aside.expect("is kept")).expect("reads").expect("is there");
+            kept.token.expose().clone()
+        });
+        assert_eq!(kept, ["jst_file", "jst_second"]);
         let now = ClientFile::read(&path).expect("reads").expect("is there");
-        assert_eq!(now.token.expose(), "jst_other");
+        assert_eq!(now.token.expose(), "jst_third");
     }
 
     #[test]

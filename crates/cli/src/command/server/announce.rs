@@ -47,6 +47,17 @@ pub struct Line {
     /// The file that holds the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_file: Option<PathBuf>,
+    /// Where the client file of another token is now, which this one replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_file_before: Option<PathBuf>,
+}
+
+/// Where the first token is kept.
+#[derive(Debug, Default)]
+struct Kept {
+    file: Option<PathBuf>,
+    /// What was there before.
+    before: Option<PathBuf>,
 }
 
 impl Announcement {
@@ -55,38 +66,39 @@ impl Announcement {
     /// # Errors
     /// When standard output is closed.
     pub fn tell(&self, context: &Context) -> Result<(), Failure> {
-        let kept = self.first.as_ref().and_then(|first| self.keep(context, &first.token));
+        let kept = self.first.as_ref().map(|first| self.keep(context, &first.token)).unwrap_or_default();
         if context.output.is_json() {
             return context.output.json_line(&self.line(kept));
         }
-        context.output.raw(&self.text(kept.as_deref(), context.output.paint))
+        context.output.raw(&self.text(&kept, context.output.paint))
     }
 
-    fn keep(&self, context: &Context, token: &Secret<String>) -> Option<PathBuf> {
-        let path = client_file::path(&context.environment)?;
+    fn keep(&self, context: &Context, token: &Secret<String>) -> Kept {
+        let Some(path) = client_file::path(&context.environment) else { return Kept::default() };
         let file = ClientFile { url: self.url.clone(), token: token.clone() };
         match file.replace(&path) {
-            Ok(()) => Some(path),
+            Ok(before) => Kept { file: Some(path), before },
             Err(error) => {
                 // Standard error may be closed; the token itself goes to standard output.
                 drop(writeln!(std::io::stderr(), "{} cannot be written: {error}", path.display()));
-                None
+                Kept::default()
             }
         }
     }
 
-    fn line(&self, kept: Option<PathBuf>) -> Line {
+    fn line(&self, kept: Kept) -> Line {
         Line {
             url: self.url.clone(),
             address: self.address,
             pid: std::process::id(),
             token: self.first.as_ref().map(|first| first.token.expose().clone()),
             link: self.first.as_ref().map(|first| with_code(&self.url, first.code.expose())),
-            client_file: kept,
+            client_file: kept.file,
+            client_file_before: kept.before,
         }
     }
 
-    fn text(&self, kept: Option<&std::path::Path>, paint: Paint) -> String {
+    fn text(&self, kept: &Kept, paint: Paint) -> String {
         let mut text = format!("Tiltyard answers at {}\n", paint.colour(Colour::Cyan, &self.url));
         if let Some(First { token, code }) = &self.first {
             text.push_str(&format!("The first admin token, shown this once:\n  {}\n", token.expose()));
@@ -96,8 +108,11 @@ impl Announcement {
             ));
             text.push_str("`tiltyard ui` prints another.\n");
         }
-        if let Some(path) = kept {
+        if let Some(path) = &kept.file {
             text.push_str(&format!("It is kept in {}, where this command line finds it.\n", path.display()));
+        }
+        if let Some(path) = &kept.before {
+            text.push_str(&format!("The token that was kept there before is in {} now.\n", path.display()));
         }
         if self.open_to_all {
             let warning = "NO TOKENS: whoever reaches this address is an admin (--no-auth).";

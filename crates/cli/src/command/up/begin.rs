@@ -39,6 +39,8 @@ pub(super) struct Begun {
     pub(super) logs: PathBuf,
     /// The file that lets this user's command line in, when a token is known.
     pub(super) client_file: Option<PathBuf>,
+    /// Where the one with another token is now that was there before.
+    pub(super) client_file_before: Option<PathBuf>,
     /// The first token, where this start made it.
     pub(super) token: Option<String>,
     /// What opens the console, signed in where tokens are asked for.
@@ -71,7 +73,8 @@ impl Up {
             true => Some(said.url.clone()),
             false => tokens.link(&said.url).await?,
         };
-        let client_file = keep(context, &said.url, &tokens)?;
+        let (client_file, before) = keep(context, &said.url, &tokens)?;
+        let client_file_before = before.or(said.client_file_before);
         let order = Order::agent(&self.given(), &said.url, tokens.agent, self.hearing());
         let order = log_to(order.setting("agent.name", &name), &logs.join("agent.log"));
         let mut child = Child::start(&order).await?;
@@ -79,7 +82,20 @@ impl Up {
         let (slots, agent_name, url) = (loaded.settings.agent.slots, name, said.url);
         let agent = Started { order, child };
         let token = said.token;
-        Ok(Begun { server, agent, url, agent_name, slots, connected, data, logs, client_file, token, link })
+        Ok(Begun {
+            server,
+            agent,
+            url,
+            agent_name,
+            slots,
+            connected,
+            data,
+            logs,
+            client_file,
+            client_file_before,
+            token,
+            link,
+        })
     }
 
     async fn start_server(
@@ -117,13 +133,17 @@ fn log_to(order: Order, file: &std::path::Path) -> Order {
     order.setting("log.file", &file.display().to_string()).setting("log.format", "json")
 }
 
-/// Lets this user's command line in.
-fn keep(context: &Context, url: &str, tokens: &Tokens) -> Result<Option<PathBuf>, Failure> {
+/// Lets this user's command line in: the client file, and where the one is that it replaced.
+fn keep(
+    context: &Context,
+    url: &str,
+    tokens: &Tokens,
+) -> Result<(Option<PathBuf>, Option<PathBuf>), Failure> {
     let (Some(path), Some(token)) = (client_file::path(&context.environment), &tokens.person) else {
-        return Ok(None);
+        return Ok((None, None));
     };
-    ClientFile { url: url.to_owned(), token: token.clone() }.replace(&path)?;
-    Ok(Some(path))
+    let before = ClientFile { url: url.to_owned(), token: token.clone() }.replace(&path)?;
+    Ok((Some(path), before))
 }
 
 /// Whether the agent said in time that it is welcome.

@@ -68,6 +68,7 @@ fn document(begun: &Begun) -> Value {
         "pid": std::process::id(),
         "data": begun.data,
         "client_file": begun.client_file,
+        "client_file_before": begun.client_file_before,
         "token": begun.token,
         "link": begun.link,
     })
@@ -109,6 +110,9 @@ fn text(begun: &Begun, paint: Paint) -> String {
     }
     if let Some(file) = &begun.client_file {
         entry("", &format!("this command line finds its token in {}", file.display()));
+    }
+    if let Some(file) = &begun.client_file_before {
+        entry("", &format!("the token that was there before is in {} now", file.display()));
     }
     let connected = if begun.connected { "" } else { ", not connected yet: it goes on trying" };
     entry("agent", &format!("{}, {} tasks at once{connected}", begun.agent_name, begun.slots));
