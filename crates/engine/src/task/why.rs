@@ -1,8 +1,10 @@
 //! Why a task is not running, in words and as data (D8).
 
+use super::dependent::BY_DEPENDENCY;
 use crate::act::{Act, refusal_of};
 use crate::memory::ready::Block;
 use tiltyard_model::agent::OFFLINE_AFTER_MS;
+use tiltyard_model::change;
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Flow;
@@ -51,10 +53,10 @@ pub fn why(act: &mut Act<'_>, id: Id) -> Result<Why, Refusal> {
         State::Scheduled => vec![scheduled(&found)],
         State::Ready => ready(act, &found),
         State::Running => vec![running(&found)],
-        State::Waiting => vec![waiting(&found)],
+        State::Waiting => vec![waiting(act, &found)?],
         State::Succeeded => vec![reason("final", "it is done", None)],
         State::Dead => vec![dead(&found)],
-        State::Cancelled => vec![cancelled(act, &found)],
+        State::Cancelled => vec![cancelled(act, &found)?],
     };
     reasons.truncate(MAX_REASONS);
     Ok(Why { state: found.task.state, reasons })
@@ -95,15 +97,35 @@ fn running(found: &Found) -> Reason {
     reason("running", format!("it is running on `{}`", agent.clone().unwrap_or_default()), agent)
 }
 
-fn waiting(found: &Found) -> Reason {
-    match found.task.change {
-        Some(change) => reason(
-            "decision",
-            format!("its change {change} waits for checks, a decision or its merge"),
-            Some(change.to_string()),
-        ),
-        None => reason("decision", "it waits for a decision", None),
-    }
+fn waiting(act: &Act<'_>, found: &Found) -> Result<Reason, Refusal> {
+    let Some(id) = found.task.change else {
+        return Ok(reason("decision", "it waits for a decision", None));
+    };
+    let about = Some(id.to_string());
+    let Some(change) = tiltyard_store::change::get(act.tx, id).map_err(refusal_of)? else {
+        return Ok(reason("decision", format!("it waits for its change {id}"), about));
+    };
+    let waits = match change.change.state {
+        change::State::Review | change::State::Conflicted => gate(act, change.key)?,
+        change::State::Checking => "its checks run".to_owned(),
+        change::State::Queued => "it waits for its turn to merge".to_owned(),
+        change::State::Merging => "it is being merged".to_owned(),
+        other => format!("it is {}", other.as_str()),
+    };
+    let why = change.change.record.reason.map(|why| format!(" ({why})")).unwrap_or_default();
+    Ok(reason("decision", format!("its change {id}: {waits}{why}"), about))
+}
+
+/// What the open gate of a change asks.
+fn gate(act: &Act<'_>, change: i64) -> Result<String, Refusal> {
+    let gates = tiltyard_store::gate::of_change(act.tx, change, 1).map_err(refusal_of)?;
+    Ok(gates.first().map_or_else(
+        || "it waits for a decision".to_owned(),
+        |found| {
+            let reasons = found.about.reasons.join("; ");
+            format!("people decide at the gate {}: {reasons}", found.gate.id)
+        },
+    ))
 }
 
 fn dead(found: &Found) -> Reason {
@@ -113,17 +135,47 @@ fn dead(found: &Found) -> Reason {
         .as_ref()
         .and_then(|attempt| attempt.error.as_deref())
         .unwrap_or("no error was given");
-    let text =
-        format!("its {} attempts are used up; the last error: {}", found.task.used, super::first_line(error));
-    reason("final", text, None)
+    let why = if found.task.used < found.task.spec.max_attempts {
+        "it is not tried again, as its agent said that another attempt is of no use".to_owned()
+    } else if found.task.used == 1 {
+        "its only attempt is used up".to_owned()
+    } else {
+        format!("its {} attempts are used up", found.task.used)
+    };
+    reason("final", format!("{why}; the last error: {}", super::first_line(error)), None)
 }
 
-fn cancelled(act: &Act<'_>, found: &Found) -> Reason {
+fn cancelled(act: &Act<'_>, found: &Found) -> Result<Reason, Refusal> {
     if act.memory.leases.get(found.key).is_some_and(|lease| lease.stop.is_some()) {
-        return reason("stopping", "it was cancelled, and its attempt is still being stopped", None);
+        return Ok(reason("stopping", "it was cancelled, and its attempt is still being stopped", None));
     }
     let why = found.task.reason.as_deref().unwrap_or("requested");
-    reason("final", format!("it was cancelled: {why}"), None)
+    let failed = if why == BY_DEPENDENCY { failed_dependency(act, found)? } else { None };
+    Ok(match failed {
+        Some(on) => {
+            let (id, title, state) = (on.task.id, &on.task.spec.title, on.task.state.as_str());
+            let text = format!("it was cancelled: it depends on {id} ({title}), which is {state}");
+            reason("final", text, Some(id.to_string()))
+        }
+        None => reason("final", format!("it was cancelled: {why}"), None),
+    })
+}
+
+/// A task that it depends on and that ended otherwise than done.
+fn failed_dependency(act: &Act<'_>, found: &Found) -> Result<Option<Found>, Refusal> {
+    match dependency::failed(act.tx, found.key).map_err(refusal_of)? {
+        Some(key) => by_key(act.tx, key).map_err(refusal_of),
+        None => Ok(None),
+    }
+}
+
+/// A number of tasks, as people say it.
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+fn run(count: usize) -> &'static str {
+    if count == 1 { "runs" } else { "run" }
 }
 
 /// A ready task that nobody runs: switches, limits, agents, then the order.
@@ -162,7 +214,11 @@ fn limit(act: &Act<'_>, found: &Found) -> Option<Reason> {
             let count = act.memory.ready.running_of_key(&lane.scope, &key);
             reason(
                 "concurrency",
-                format!("{count} tasks of the concurrency key `{key}` run already"),
+                format!(
+                    "{} of the concurrency key `{key}` {} already",
+                    tasks(count as usize),
+                    run(count as usize)
+                ),
                 Some(key),
             )
         }
@@ -175,10 +231,8 @@ fn limit(act: &Act<'_>, found: &Found) -> Option<Reason> {
             )
         }
         Block::QueueLimit => {
-            let text = format!(
-                "{} tasks of the queue `{queue}` run already: its limit",
-                act.memory.ready.running(found.queue)
-            );
+            let count = act.memory.ready.running(found.queue) as usize;
+            let text = format!("{} of the queue `{queue}` {} already: its limit", tasks(count), run(count));
             reason("queue_limit", text, Some(queue.clone()))
         }
         Block::QueueRate => reason(
@@ -198,7 +252,7 @@ fn agents(act: &Act<'_>, found: &Found) -> Option<Reason> {
     if here.is_empty() {
         return Some(reason(
             "no_agent",
-            "no agent has spoken for 30 s: start one, or look at the agents page",
+            "no agent has spoken for 30 s: start one with `tiltyard agent`",
             None,
         ));
     }
@@ -256,7 +310,11 @@ fn assigned(act: &Act<'_>, named: &str, lane: &Lane) -> Option<Reason> {
     }
     let load = act.memory.leases.load(key);
     (load > 0).then(|| {
-        reason("agents_busy", format!("only `{named}` may take it, and that agent holds {load} tasks"), about)
+        reason(
+            "agents_busy",
+            format!("only `{named}` may take it, and that agent holds {}", tasks(load)),
+            about,
+        )
     })
 }
 
@@ -264,7 +322,8 @@ fn order(act: &Act<'_>, found: &Found) -> Option<Reason> {
     let place = (sort_key(found.task.ready_at?, found.task.spec.priority), found.key);
     let before = act.memory.ready.before(found.queue, place, MAX_COUNTED);
     (before > 0).then(|| {
-        let text = format!("{before} tasks of the queue `{}` are before it", found.task.spec.queue);
+        let are = if before == 1 { "is" } else { "are" };
+        let text = format!("{} of the queue `{}` {are} before it", tasks(before), found.task.spec.queue);
         reason("order", text, Some(found.task.spec.queue.clone()))
     })
 }

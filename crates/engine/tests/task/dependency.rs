@@ -50,6 +50,10 @@ async fn d7_a_bad_end_goes_down_the_line() {
         let found = rig.get(id).await;
         assert_eq!((found.task.state, found.task.reason.as_deref()), (State::Cancelled, Some("dependency")));
     }
+    // D8: `why` says which dependency.
+    let reasons = rig.act(move |act| why(act, child)).await.expect("says why").reasons;
+    assert_eq!(reasons[0].about, Some(root.to_string()));
+    assert!(reasons[0].text.contains("which is cancelled"), "{}", reasons[0].text);
     assert_eq!(rig.state(stubborn).await, State::Ready);
     // The last row of the table: a retried dependency brings those back that it took along.
     let early =
