@@ -17,6 +17,8 @@ use tiltyard_model::task::State;
 const MAX_QUEUE_LABELS: usize = 500;
 /// What one number of a histogram of time is, in seconds.
 const MICROSECOND: f64 = 1e-6;
+/// How many of the finest step there are in one.
+const NANOS: f64 = 1e9;
 
 /// What sort of family it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +60,19 @@ impl Family {
         let shot = seen.shot();
         let mut family = Self::new(Kind::Histogram, name, help);
         for (bound, count) in &shot.buckets {
-            let le = (*bound as f64 * unit).to_string();
+            let le = decimal(*bound as f64 * unit).to_string();
             family.samples.push(("_bucket", written(&[("le", &le)]), *count as f64));
         }
         family.samples.push(("_bucket", written(&[("le", "+Inf")]), shot.count as f64));
-        family.samples.push(("_sum", String::new(), shot.sum as f64 * unit));
+        family.samples.push(("_sum", String::new(), decimal(shot.sum as f64 * unit)));
         family.samples.push(("_count", String::new(), shot.count as f64));
         family
     }
+}
+
+/// The nearest number with nine decimals: what a person would write, not `0.00009999999999999999`.
+fn decimal(value: f64) -> f64 {
+    (value * NANOS).round() / NANOS
 }
 
 /// Labels as Prometheus writes them; values are escaped.
@@ -283,5 +290,9 @@ mod tests {
             assert!(text.lines().any(|own| own == line), "{line} is not in\n{text}");
         }
         assert_eq!(map(&families)["b_count"], 2.0);
+        // A dashboard asks for `le="0.0001"`.
+        assert_eq!(decimal(100.0 * MICROSECOND).to_string(), "0.0001");
+        assert_eq!(decimal(262.0 * MICROSECOND).to_string(), "0.000262");
+        assert_eq!(decimal(60_000_000.0 * MICROSECOND).to_string(), "60");
     }
 }
