@@ -84,19 +84,18 @@ pub fn render(refusal: &Refusal, request: Request<'_>) -> Response {
 }
 
 /// The last look at a handler's answer: a refusal gets its document, and so does an error that a library wrote as
-/// text or left empty. Returns the code too, where it is refused.
-pub(crate) fn complete(mut response: Response, request: Request<'_>) -> (Response, Option<Code>) {
+/// text or left empty. Returns the refusal too, where it is refused.
+pub(crate) fn complete(mut response: Response, request: Request<'_>) -> (Response, Option<Refusal>) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return (response, None);
     }
     if let Some(Problem(refusal)) = response.extensions_mut().remove::<Problem>() {
-        return (render(&refusal, request), Some(refusal.code));
+        return (render(&refusal, request), Some(*refusal));
     }
     let kept = response.headers().get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().ends_with(b"json"));
     let refusal = of_status(status);
-    let code = Some(refusal.code);
-    if kept { (response, code) } else { (render(&refusal, request), code) }
+    if kept { (response, Some(refusal)) } else { (render(&refusal, request), Some(refusal)) }
 }
 
 /// The answer as bytes of HTTP/1.1, for a connection that never reached the column; it closes afterwards.

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_model::role::{Caller, Reach, Right};
+use tiltyard_model::role::{Caller, Reach, Right, Role};
 use tiltyard_wire::endpoint::Tier;
 use tokio::time::Instant;
 
@@ -199,10 +199,11 @@ impl<H: House> Edge<H> {
     /// The last step of every answer: problems are rendered, the id is put on, and it is told of.
     fn send_off(&self, entry: &Entry, answer: Result<Response, Refusal>) -> Response {
         let said = problem::Request { id: entry.id.as_str(), path: entry.uri.path() };
-        let (mut response, code) = match answer {
+        let (mut response, refusal) = match answer {
             Ok(response) => problem::complete(response, said),
-            Err(refusal) => (problem::render(&refusal, said), Some(refusal.code)),
+            Err(refusal) => (problem::render(&refusal, said), Some(refusal)),
         };
+        let code = refusal.as_ref().map(|refusal| refusal.code);
         response.headers_mut().insert(X_REQUEST_ID, entry.id.header());
         entry.visitor.mark(response.headers_mut());
         let answered = Answered {
@@ -215,6 +216,7 @@ impl<H: House> Edge<H> {
             status: response.status(),
             code: code.or(entry.closed),
             took: entry.begun.elapsed(),
+            cause: refusal.as_ref().map(|refusal| refusal.message.as_str()),
         };
         log(&answered);
         self.house.answered(&answered);
@@ -239,7 +241,10 @@ fn check_right(caller: &Caller, right: Right) -> Result<(), Refusal> {
     if caller.role.may(right) {
         return check_reach(caller, right);
     }
-    let said = format!("the role {} has no right to this; use a token of another role", caller.role.as_str());
+    let may = Role::ALL.into_iter().filter(|role| role.may(right)).map(Role::as_str);
+    let may = may.collect::<Vec<_>>().join(" or ");
+    let said =
+        format!("the role {} has no right to this; use a token of the role {may}", caller.role.as_str());
     Err(Refusal::new(Code::Forbidden, said))
 }
 
@@ -261,13 +266,19 @@ fn panicked(entry: &Entry) -> Refusal {
     Refusal::new(Code::Internal, problem::INTERNAL)
 }
 
+/// A number in the log; one of 128 bits would be text there.
+fn micros(took: std::time::Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// The request line (O20). What workers do all day is told only to who asks for it.
 fn log(answered: &Answered<'_>) {
     let Answered { request_id, method, path, status, took, .. } = answered;
-    let (request_id, status, duration_us) = (request_id.as_str(), status.as_u16(), took.as_micros());
+    let (request_id, status, duration_us) = (request_id.as_str(), status.as_u16(), micros(*took));
     let bulk = answered.place.is_some_and(|place| matches!(place.tier(), Tier::Bulk | Tier::Exempt));
     if status >= 500 {
-        tracing::warn!(target: "api", request_id, %method, path, status, duration_us, "answered");
+        let (code, cause) = (answered.code.map(|code| code.as_str()), answered.cause);
+        tracing::error!(target: "api", request_id, %method, path, status, duration_us, code, cause, "answered");
     } else if bulk && status < 400 {
         tracing::debug!(target: "api", request_id, %method, path, status, duration_us, "answered");
     } else {

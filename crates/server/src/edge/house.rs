@@ -73,4 +73,6 @@ pub struct Answered<'a> {
     pub code: Option<Code>,
     /// From the head's last byte to the answer's head.
     pub took: Duration,
+    /// What was said to whom it was refused.
+    pub cause: Option<&'a str>,
 }
