@@ -49,7 +49,9 @@ pub fn may_write(act: &Act<'_>, task: Id, generation: i64) -> Result<Lease, Refu
     let key = act.tx.key(task).filter(|_| task.noun() == Noun::Task);
     let key = key.ok_or_else(|| Refusal::missing("task", task))?;
     let Some(lease) = act.memory.leases.live(key, generation) else {
-        return Err(stale(generation, act.task(task)?.task.generation));
+        let current = act.task(task)?.task.generation;
+        let attempt = tiltyard_store::task::attempt(act.tx, key, generation).map_err(refusal_of)?;
+        return Err(stale(generation, current, attempt.and_then(|attempt| attempt.outcome)));
     };
     if may_answer(act, lease) { Ok(lease.clone()) } else { Err(Refusal::missing("task", task)) }
 }

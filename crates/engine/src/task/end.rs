@@ -121,7 +121,7 @@ fn write(act: &mut Act<'_>, lease: &Lease, ended: &Ended<'_>, next: Next) -> Res
     };
     if !tiltyard_store::task::settle(act.tx, &settle).map_err(refusal_of)? {
         tracing::error!(target: "scheduler", key = lease.task, "a lease in memory is not in the store");
-        return Err(stale(lease.generation, lease.generation));
+        return Err(stale(lease.generation, lease.generation, None));
     }
     act.memory.end_lease(lease.task);
     Ok(())

@@ -116,12 +116,13 @@ fn gone(act: &mut Act<'_>, id: Id, generation: i64) -> Result<Refusal, Refusal> 
     let ended_by_us = |attempt: &Attempt| {
         attempt.outcome == Some(Outcome::TimedOut) && attempt.error.as_deref() == Some(TIMED_OUT_BY_SERVER)
     };
-    Ok(match attempt.filter(|attempt| !ended_by_us(attempt)).and_then(|attempt| attempt.outcome) {
+    let outcome = attempt.as_ref().and_then(|attempt| attempt.outcome);
+    Ok(match outcome.filter(|_| !attempt.as_ref().is_some_and(ended_by_us)) {
         Some(Outcome::Succeeded | Outcome::Failed | Outcome::TimedOut | Outcome::Released) => Refusal::new(
             Code::AlreadySettled,
             format!("generation {generation} has been settled: there is nothing to prolong"),
         ),
-        _ => stale(generation, found.task.generation),
+        _ => stale(generation, found.task.generation, outcome),
     })
 }
 

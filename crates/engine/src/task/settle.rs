@@ -138,7 +138,7 @@ fn settled_before(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal
     let found = act.task(report.id)?;
     let attempt = task::attempt(act.tx, found.key, report.generation).map_err(refusal_of)?;
     let Some(attempt) = attempt.filter(|attempt| may_speak_for(act, &attempt.agent)) else {
-        return Err(stale(report.generation, found.task.generation));
+        return Err(stale(report.generation, found.task.generation, None));
     };
     match attempt.outcome {
         Some(Outcome::Cancelled) if report.outcome == Outcome::Released => {
@@ -146,10 +146,10 @@ fn settled_before(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal
             Ok(Verdict { state: found.task.state, replayed: false })
         }
         Some(Outcome::LeaseLost | Outcome::Cancelled) | None => {
-            Err(stale(report.generation, found.task.generation))
+            Err(stale(report.generation, found.task.generation, attempt.outcome))
         }
         Some(Outcome::TimedOut) if attempt.error.as_deref() == Some(end::TIMED_OUT_BY_SERVER) => {
-            Err(stale(report.generation, found.task.generation))
+            Err(stale(report.generation, found.task.generation, attempt.outcome))
         }
         Some(outcome) if same(outcome, &attempt, report) => {
             Ok(Verdict { state: found.task.state, replayed: true })
