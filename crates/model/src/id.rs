@@ -74,7 +74,7 @@ pub struct Id {
 
 /// Why a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not an id: expected a prefix such as `task`, an underscore and 26 characters of base32")]
+#[error("is no id of ours: a prefix such as `task`, an underscore and 26 characters, as it was shown")]
 pub struct BadId;
 
 impl Id {

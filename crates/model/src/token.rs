@@ -165,7 +165,13 @@ fn names_fault(field: &str, names: &[String], good: impl Fn(&str) -> bool) -> Op
         return Some(fault(field, "must be at most 100"));
     }
     let bad = names.iter().find(|name| !good(name))?;
-    Some(fault(field, format!("`{}` is not a name that can stand here", crate::visible::line(bad))))
+    Some(fault(
+        field,
+        format!(
+            "`{}` is not a name that can stand here: a-z, 0-9, _ and -, at most 64 characters",
+            crate::visible::line(bad)
+        ),
+    ))
 }
 
 fn queues_fault(mint: &Mint) -> Option<Fault> {

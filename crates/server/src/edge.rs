@@ -31,6 +31,7 @@ pub mod slots;
 pub mod stop;
 pub mod tls;
 pub mod visit;
+mod words;
 
 use crate::edge::host::{DEFAULT_NAMES, Scheme};
 use crate::edge::intake::PACE_WINDOW_MS;

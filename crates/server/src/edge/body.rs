@@ -5,6 +5,7 @@ mod object;
 use crate::edge::depth::{self, MAX_JSON_DEPTH};
 use crate::edge::pointer;
 use crate::edge::visit::Visit;
+use crate::edge::words;
 use crate::problem::Problem;
 use axum::BoxError;
 use axum::extract::FromRequest;
@@ -281,11 +282,12 @@ fn bad_json(json: &[u8], error: &serde_json::Error) -> Refusal {
 
 fn bad_field(json: &[u8], error: &serde_json::Error) -> Refusal {
     let (said, offset) = (sentence(error), pointer::offset_of(json, error.line(), error.column()));
+    let told = words::of(&said);
     let quoted = |prefix: &str| said.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
     if let Some(name) = quoted("missing field `") {
         // The parser stands behind the object that lacks it.
         let object = pointer::container_at(json, offset.saturating_sub(1));
-        return Refusal::field(format!("{object}/{name}"), said);
+        return Refusal::field(format!("{object}/{name}"), told);
     }
     if said.ends_with(object::EXPECTED) {
         // The parser stands inside of the array, or behind an empty one.
@@ -294,7 +296,7 @@ fn bad_field(json: &[u8], error: &serde_json::Error) -> Refusal {
         return Refusal::fault(Code::Invalid, array, said);
     }
     let code = if quoted("unknown field `").is_some() { Code::UnknownField } else { Code::Invalid };
-    Refusal::fault(code, pointer::at(json, offset), said)
+    Refusal::fault(code, pointer::at(json, offset), told)
 }
 
 /// The parser's words without their place, which has members of its own.

@@ -1,5 +1,6 @@
 //! Reading the parameters of a request, strictly: a name that is not known is refused, as in bodies (API7).
 
+use crate::edge::words;
 use axum::extract::Query;
 use http::Uri;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use tiltyard_model::refusal::{Code, Refusal};
 pub fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
     let query = Query::try_from_uri(uri).map_err(|rejection| {
         let cause = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
-        Refusal::new(Code::BadParameter, format!("a parameter cannot be read: {cause}"))
+        Refusal::new(Code::BadParameter, format!("a parameter cannot be read: {}", words::of(&cause)))
     })?;
     Ok(query.0)
 }
