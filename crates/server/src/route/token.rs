@@ -26,7 +26,8 @@ fn view(token: Token) -> wire::View {
         agent: token.agent,
         created: Time(token.id.time_ms()),
         expires: token.expires.map(Time),
-        last_used: token.last_used.map(Time),
+        // It is kept to the minute, which may have begun before the token was made.
+        last_used: token.last_used.map(|used| Time(used.max(token.id.time_ms()))),
         revoked: token.revoked.map(Time),
     }
 }
