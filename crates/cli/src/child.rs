@@ -165,7 +165,13 @@ impl Ended {
             None => (self.tail.join("\n"), None),
         };
         let message = format!("the {} {}: {said}", self.name, self.how());
-        Failure { exit, code: None, message: message.trim_end_matches([' ', ':']).to_owned(), hint }
+        Failure {
+            exit,
+            code: None,
+            message: message.trim_end_matches([' ', ':']).to_owned(),
+            hint,
+            page: None,
+        }
     }
 }
 

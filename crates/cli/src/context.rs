@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use crate::client_file::{Destination, resolve};
+use crate::client_file::{Destination, path, resolve};
 use crate::exit::Failure;
 use crate::flag::Global;
 use crate::output::Output;
@@ -42,6 +42,12 @@ impl Context {
     pub fn destination(&self) -> Result<Destination, Failure> {
         let (server, token) = (self.global.server.as_deref(), self.global.token.as_ref());
         Ok(resolve(server, token, &self.environment)?)
+    }
+
+    /// Whether somebody said which server is meant: a flag, the environment, or the client file.
+    pub fn names_server(&self) -> bool {
+        let file = || path(&self.environment).is_some_and(|path| path.exists());
+        self.global.server.is_some() || self.environment.get("TILTYARD_URL").is_some() || file()
     }
 
     /// A caller of the server.

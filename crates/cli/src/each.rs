@@ -32,7 +32,11 @@ where
 }
 
 fn named(failure: Failure, thing: &impl std::fmt::Display, count: usize) -> Failure {
-    let message = if count > 1 { format!("{thing}: {}", failure.message) } else { failure.message };
+    if count == 1 {
+        return failure;
+    }
+    let code = failure.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+    let message = format!("{thing}: {}{code}", failure.message);
     Failure { message, ..failure }
 }
 

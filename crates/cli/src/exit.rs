@@ -41,12 +41,14 @@ pub struct Failure {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The page that explains the code, by its path on the server that refused, and the request.
+    pub page: Option<String>,
 }
 
 impl Failure {
     /// A failure with that exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, code: None, message: message.into(), hint: None }
+        Self { exit, code: None, message: message.into(), hint: None, page: None }
     }
 
     /// It did not work out.

@@ -103,6 +103,16 @@ fn put(given: &mut Given, flag: &str, path: &str, value: Option<&str>) {
 }
 
 impl SettingsFlags {
+    /// These, as far as `later` ones do not say otherwise.
+    #[must_use]
+    pub fn over(self, later: &Self) -> Self {
+        Self {
+            config: later.config.clone().or(self.config),
+            data: later.data.clone().or(self.data),
+            set: self.set.into_iter().chain(later.set.iter().cloned()).collect(),
+        }
+    }
+
     /// What these flags say about settings.
     pub fn given(&self) -> Given {
         let mut given = Given { config: self.config.clone(), overrides: Vec::new() };

@@ -53,15 +53,30 @@ pub fn main() -> ExitCode {
     let context = Context::of_process(cli.global, Output::of_process(format));
     match command::run(cli.command, &context) {
         Ok(()) => Exit::Done.into(),
-        Err(failure) => report(&failure, format),
+        Err(failure) => report(&with_page(failure, &context), format),
     }
 }
 
-/// Help and wrong usage: clap knows the text, the stream and the code (0 or 2).
+/// Help and wrong usage: clap knows the text, the stream and the code (0 or 2). A program that asked for JSON gets its
+/// failures so, this one too.
 fn explain(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let text = text.trim_end().strip_prefix("error: ").unwrap_or(text.trim_end());
+        return report(&Failure::usage(text), Format::Json);
+    }
     // A stream that is closed cannot be told so.
     drop(error.print());
     u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
+}
+
+/// The page that explains a refusal is one of the server that refused; it is the next step where no other is known.
+fn with_page(failure: Failure, context: &Context) -> Failure {
+    let hint = failure.hint.clone().or_else(|| {
+        let (page, destination) = (failure.page.as_ref()?, context.destination().ok()?);
+        Some(format!("{}{page}", destination.url))
+    });
+    Failure { hint, ..failure }
 }
 
 fn report(failure: &Failure, format: Format) -> ExitCode {
@@ -80,7 +95,11 @@ fn report(failure: &Failure, format: Format) -> ExitCode {
 }
 
 fn human(failure: &Failure, paint: Paint) -> String {
-    let message = visible::block(&failure.message);
+    let code = failure.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+    // The failures of several things bear theirs already.
+    let code = if failure.message.contains(&code) { String::new() } else { code };
+    let message = format!("{}{code}", failure.message);
+    let message = visible::block(&message);
     let mut text = format!("{} {message}\n", paint.colour(Colour::Red, "error:"));
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("{} {}\n", paint.colour(Colour::Cyan, "next:"), visible::block(hint)));

@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read};
 use tiltyard_client::request::random_key;
-use tiltyard_client::{Client, Request};
+use tiltyard_client::{Client, Error as CallError, Request};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::page::ScopeQuery;
-use tiltyard_wire::task::{BatchAnswer, Submit, SubmitBatch};
+use tiltyard_wire::task::{Submit, SubmitBatch};
 
 /// Longest line in bytes: a payload of 256 KiB with room around it.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
@@ -77,8 +77,9 @@ impl Batch {
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let mut bar = Progress::new("submitting", bytes);
-        while let Some((tasks, read)) = chunks.next()? {
-            let answer = self.submit(client, tasks).await?;
+        while let Some(Chunk { tasks, lines, bytes: read }) = chunks.next()? {
+            let request = self.request(tasks)?;
+            let answer = client.call(request).await.map_err(|error| located(error, &lines))?;
             tally.submitted += answer.tasks.len() as u64;
             tally.duplicates += answer.duplicates.len() as u64;
             bar.add(read);
@@ -86,18 +87,46 @@ impl Batch {
         Ok(())
     }
 
-    async fn submit(&self, client: &Client, tasks: Vec<Submit>) -> Result<BatchAnswer, Failure> {
-        let request = Request::<call::TaskSubmitBatch>::new()
+    fn request(&self, tasks: Vec<Submit>) -> Result<Request<call::TaskSubmitBatch>, Failure> {
+        Ok(Request::new()
             .query(ScopeQuery { scope: self.scope.clone() })
             .body(SubmitBatch { scope: None, tasks })
-            .idempotent(random_key()?);
-        Ok(client.call(request).await?)
+            .idempotent(random_key()?))
     }
+}
+
+/// The refusal of one task, with its line in place of its index in the chunk, which nobody can count.
+fn located(error: CallError, lines: &[u64]) -> Failure {
+    let CallError::Refused(mut refused) = error else { return error.into() };
+    let index = |text: &str, before: &str| -> Option<usize> {
+        let rest = text.strip_prefix(before)?;
+        rest[..rest.find(|c: char| !c.is_ascii_digit())?].parse().ok()
+    };
+    let line = |index: Option<usize>| index.and_then(|index| lines.get(index));
+    if let Some(line) = line(index(&refused.detail, "task ")) {
+        let said = refused.detail.split_once(": ").map_or_else(String::new, |(_, said)| said.to_owned());
+        refused.problem.detail = format!("line {line}: {said}");
+    }
+    for fault in &mut refused.problem.details {
+        if let Some(line) = line(index(&format!("{}/", fault.field), "/tasks/")) {
+            let field = fault.field.split('/').skip(3).collect::<Vec<_>>().join("/");
+            fault.field = format!("line {line}: /{field}");
+        }
+    }
+    CallError::Refused(refused).into()
 }
 
 fn note(failure: Failure, tally: &Tally) -> Failure {
     let message = format!("{}; {} tasks went in before", failure.message, tally.submitted);
     Failure { message, ..failure }
+}
+
+/// What one request submits.
+struct Chunk {
+    tasks: Vec<Submit>,
+    /// On which line each of them stands, from 1.
+    lines: Vec<u64>,
+    bytes: u64,
 }
 
 /// Reads lines into chunks.
@@ -112,18 +141,19 @@ impl Chunks {
         Self { lines: BufReader::new(lines), size: size as usize, line: 0 }
     }
 
-    /// The next chunk and its bytes; `None` at the end.
-    fn next(&mut self) -> Result<Option<(Vec<Submit>, u64)>, Failure> {
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
+    /// The next chunk; `None` at the end.
+    fn next(&mut self) -> Result<Option<Chunk>, Failure> {
+        let (mut tasks, mut lines, mut bytes) = (Vec::new(), Vec::new(), 0);
         while tasks.len() < self.size && bytes < MAX_CHUNK_BYTES {
             let Some(line) = self.line()? else { break };
             bytes += line.len();
             if !line.trim().is_empty() {
                 let wrong = |error| Failure::usage(format!("line {} is no task: {error}", self.line));
                 tasks.push(serde_json::from_str(&line).map_err(wrong)?);
+                lines.push(self.line);
             }
         }
-        Ok((!tasks.is_empty()).then_some((tasks, bytes as u64)))
+        Ok((!tasks.is_empty()).then_some(Chunk { tasks, lines, bytes: bytes as u64 }))
     }
 
     fn line(&mut self) -> Result<Option<String>, Failure> {

@@ -18,7 +18,8 @@ use tiltyard_model::visible;
 
 /// Check this machine and the server, and say what mends what is wrong
 ///
-/// Ends with 0 when nothing fails, else with 1.
+/// Ends with 0 when nothing fails, else with 1. A server that does not answer fails where a flag, the environment or
+/// the client file names one.
 #[derive(Debug, Args)]
 pub struct Doctor {
     #[command(flatten)]

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::Failure;
 use clap::Args;
 use serde_json::json;
+use std::io::Write;
 use tiltyard_client::stream::Item;
 use tiltyard_client::{Client, Request};
 use tiltyard_model::id::Id;
@@ -52,14 +53,27 @@ impl Logs {
             return context.output.json(&json!({"id": self.id, "text": text}));
         }
         let mut download = client.download(self.request(false)).await?;
-        let mut rest: Vec<u8> = Vec::new();
+        let (mut rest, mut empty) = (Vec::<u8>::new(), true);
         while let Some(piece) = download.next().await? {
+            empty &= piece.is_empty();
             rest.extend_from_slice(&piece);
             let whole = whole_letters(&rest);
             print(context, &String::from_utf8_lossy(&rest[..whole]))?;
             rest.drain(..whole);
         }
-        print(context, &String::from_utf8_lossy(&rest))
+        print(context, &String::from_utf8_lossy(&rest))?;
+        if empty { self.explain(client).await } else { Ok(()) }
+    }
+
+    /// Why there is nothing, on standard error: standard output is the log only.
+    async fn explain(&self, client: &Client) -> Result<(), Failure> {
+        let task = client.call(Request::<call::TaskGet>::new().place(self.id)).await?;
+        let text = if task.generation == 0 {
+            format!("no attempt yet; `tiltyard why {}` says why", self.id)
+        } else {
+            "nothing was logged".to_owned()
+        };
+        Ok(writeln!(std::io::stderr(), "{text}")?)
     }
 
     async fn follow(&self, context: &Context, client: &Client) -> Result<(), Failure> {

@@ -19,7 +19,6 @@ use tiltyard_wire::time::Time;
 /// A server brings its store up to date by itself when it starts. Before a store that holds anything is changed,
 /// a copy of it is put into the folder `backups` in its data folder.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct Migrate {
     #[command(subcommand)]
     act: Option<Act>,
@@ -85,12 +84,14 @@ impl Migrate {
     /// # Errors
     /// When a server has the store, when a newer program wrote it, or when a step fails.
     pub fn run(&self, context: &Context) -> Result<(), Failure> {
+        let all = |flags: &SettingsFlags| self.flags.clone().over(flags);
+        let writing = |dry_run: bool| Writing::from(dry_run || self.dry_run);
         match &self.act {
             None if self.dry_run => up(context, &self.flags, Writing::DryRun),
             None => status(context, &self.flags),
-            Some(Act::Status { flags }) => status(context, flags),
-            Some(Act::Up { flags, dry_run }) => up(context, flags, (*dry_run).into()),
-            Some(Act::Down { flags, to, dry_run }) => down(context, flags, *to, (*dry_run).into()),
+            Some(Act::Status { flags }) => status(context, &all(flags)),
+            Some(Act::Up { flags, dry_run }) => up(context, &all(flags), writing(*dry_run)),
+            Some(Act::Down { flags, to, dry_run }) => down(context, &all(flags), *to, writing(*dry_run)),
         }
     }
 }

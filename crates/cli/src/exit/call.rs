@@ -36,22 +36,21 @@ fn refusal(refused: &Refused) -> Failure {
         _ => Exit::Refused,
     };
     let code = Some(refused.code.clone());
-    Failure { exit, code, message: format!("{message} [{}]", refused.code), hint: Some(hint(refused)) }
+    let path = Some(&refused.kind).filter(|path| path.starts_with('/'));
+    let page = path.map(|path| format!("{path} explains it; the request was {}", refused.request_id));
+    Failure { exit, code, message, hint: hint(refused), page }
 }
 
-/// What to do next: the few cases where it is always the same, else the page of the code.
-fn hint(refused: &Refused) -> String {
-    match refused.code.as_str() {
+/// What to do next, for the few cases where it is always the same; all others have the page of their code.
+fn hint(refused: &Refused) -> Option<String> {
+    Some(match refused.code.as_str() {
         "unauthenticated" => {
             "say --token or TILTYARD_TOKEN; on this machine `tiltyard up` writes one for you".to_owned()
         }
         "scope_required" => "say --scope; `tiltyard token` shows which ones yours covers".to_owned(),
         "subject_changed" => "look at it again, then decide on what it is now".to_owned(),
-        code => match refused.retry_after_ms {
-            Some(wait) => format!("try again in {} s", wait.div_ceil(1_000)),
-            None => format!("docs/problem/{code}.md explains it; the request was {}", refused.request_id),
-        },
-    }
+        _ => format!("try again in {} s", refused.retry_after_ms?.div_ceil(1_000)),
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +61,7 @@ mod tests {
     fn refused(status: u16, code: &str) -> Failure {
         let fault = |field: &str| Fault { field: field.into(), error: "is wrong".into() };
         let problem = Problem {
-            kind: String::new(),
+            kind: format!("/docs/problem/{code}"),
             title: String::new(),
             status,
             detail: "/title: is wrong".into(),
@@ -100,8 +99,11 @@ mod tests {
     #[test]
     fn every_wrong_field_is_told() {
         let failure = refused(422, "invalid");
-        assert_eq!(failure.message, "/title: is wrong\n  /kind: is wrong [invalid]");
+        assert_eq!(failure.message, "/title: is wrong\n  /kind: is wrong");
         assert_eq!(failure.code.as_deref(), Some("invalid"));
-        assert!(failure.hint.expect("has one").contains("docs/problem/invalid.md"));
+        assert_eq!(
+            (failure.hint, failure.page.as_deref()),
+            (None, Some("/docs/problem/invalid explains it; the request was r-1"))
+        );
     }
 }

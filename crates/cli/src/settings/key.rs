@@ -65,9 +65,27 @@ pub fn is_group(path: &str) -> bool {
     KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
 }
 
+/// What likeness counts where a group is missing or too much.
+const OTHER_DEPTH: f64 = 0.8;
+
 /// The name among `names` that `wrong` was most likely meant to be.
 pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names.min_by_key(|name| strsim::damerau_levenshtein(wrong, name))
+    names.reduce(|best, name| if likeness(wrong, name) > likeness(wrong, best) { name } else { best })
+}
+
+/// From 0 to 1. Part by part, and the beginning of a part counts most: people leave off ends, and know the group.
+fn likeness(wrong: &str, name: &str) -> f64 {
+    let parts = |text: &str| text.matches('.').count();
+    if parts(wrong) == parts(name) {
+        let pairs = wrong.split('.').zip(name.split('.'));
+        return pairs.map(|(wrong, right)| strsim::jaro_winkler(wrong, right)).product();
+    }
+    let ends = |text: &str| {
+        text.split_once('.')
+            .map_or((text.to_owned(), text.to_owned()), |(first, rest)| (first.into(), rest.into()))
+    };
+    let ((first, last), (group, setting)) = (ends(wrong), ends(name));
+    OTHER_DEPTH * strsim::jaro_winkler(&first, &group).max(strsim::jaro_winkler(&last, &setting))
 }
 
 fn all() -> Vec<Key> {
@@ -174,5 +192,8 @@ mod tests {
         assert_eq!(near("lisen"), Some("listen"));
         assert_eq!(near("limit.queued_intent"), Some("limits.queued_intents"));
         assert_eq!(near("log.levle"), Some("log.level"));
+        assert_eq!(near("limts.body"), Some("limits.body_bytes"));
+        assert_eq!(near("limits.qued"), Some("limits.queued_intents"));
+        assert_eq!(near("queued_intents"), Some("limits.queued_intents"));
     }
 }

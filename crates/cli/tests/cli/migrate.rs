@@ -48,6 +48,10 @@ fn o10_the_schema_goes_up_and_down_and_up_again() {
     assert_eq!(steps(&home, &["up"])[0], first);
     assert!(made(&home).iter().all(|made| *made));
     assert_eq!(migrate(&home, &["up"]).done(), "nothing to do\n");
+    // Flags stand before or behind the act.
+    let data_flag = ["--data", data.to_str().expect("is UTF-8")];
+    let before = migrate(&home, &[&data_flag[..], &["status"]].concat()).done();
+    assert_eq!(before, migrate(&home, &[&["status"], &data_flag[..]].concat()).done());
     assert_eq!(files(&data.join("backups")), Vec::<String>::new());
 
     assert_eq!(steps(&home, &["down", "--to", "0", "--dry-run"]).last(), Some(&first));

@@ -94,12 +94,16 @@ fn o3_failures_have_their_exit_code_and_say_what_to_do() {
     );
 
     let refused = |status, code| Fake::start().refuse("POST /tasks", status, code, "what happened");
-    let run = Run::against(&refused(422, "invalid"), &submit);
-    assert_eq!(run.code, 4);
-    assert_eq!(
-        run.stderr,
-        "error: what happened [invalid]\nnext: docs/problem/invalid.md explains it; the request was r-1\n"
-    );
+    let fake = refused(422, "invalid");
+    let run = Run::against(&fake, &submit);
+    let page = format!("{}/docs/problem/invalid explains it; the request was r-1", fake.url);
+    assert_eq!((run.code, run.stderr), (4, format!("error: what happened [invalid]\nnext: {page}\n")));
+    let run = Run::against(&fake, &[&submit[..], &["--json"]].concat());
+    let failure: serde_json::Value = serde_json::from_str(&run.stderr).expect("is JSON");
+    assert_eq!(failure, json!({"error": "what happened", "code": "invalid", "hint": page, "exit": 4}));
+    let run = Run::new(&["submit", "--json"]);
+    let failure: serde_json::Value = serde_json::from_str(&run.stderr).expect("is JSON");
+    assert_eq!((run.code, &failure["exit"]), (2, &json!(2)), "wrong usage too");
     assert_eq!(Run::against(&refused(401, "unauthenticated"), &submit).code, 4);
     assert_eq!(Run::against(&refused(503, "storage_low"), &submit).code, 5);
     assert_eq!(Run::against(&refused(500, "internal"), &submit).code, 1);
@@ -143,6 +147,18 @@ fn batch_sends_lines_in_chunks_and_names_the_line_that_is_wrong() {
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("line 3 is no task: unknown field `knd`"), "{}", run.stderr);
     assert!(run.stderr.contains("2 tasks went in before"), "{}", run.stderr);
+
+    // What the server refuses is told by its line too: its index counts no empty lines and starts anew in each chunk.
+    let refusal = json!({
+        "type": "/docs/problem/invalid", "title": "Title", "status": 422, "detail": "task 1: /title must be said",
+        "error": "", "code": "invalid", "request_id": "r-1", "details": [
+            {"field": "/tasks/1/title", "error": "must be said"}, {"field": "/tasks/1/kind", "error": "is wrong"}],
+    });
+    let fake = Fake::start().on("POST /tasks/batch", 422, &refusal);
+    let run = Run::with_input(&fake, &["batch"], &format!("{line}\n{line}"));
+    let told =
+        "error: line 3: /title must be said\n  line 3: /kind: is wrong; 0 tasks went in before [invalid]\n";
+    assert!(run.code == 4 && run.stderr.starts_with(told), "{}", run.stderr);
 }
 
 #[test]

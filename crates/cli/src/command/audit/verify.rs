@@ -58,6 +58,9 @@ pub fn read(export: impl Read) -> std::io::Result<(Verification, u64)> {
         let mut line = Vec::new();
         // One byte more than allowed, so that a longer line is seen to be too long.
         let read = (&mut lines).take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line)?;
+        if read == 0 && chain.head().seq == 0 {
+            return Ok((empty(), 0));
+        }
         if read == 0 {
             return Ok((Verification { ok: true, line: None, seq: None, reason: None }, chain.head().seq));
         }
@@ -67,6 +70,12 @@ pub fn read(export: impl Read) -> std::io::Result<(Verification, u64)> {
             return Ok((bad, chain.head().seq));
         }
     }
+}
+
+/// A chain begins with the entry that made it: an export without any broke off before it.
+fn empty() -> Verification {
+    let reason = Some("there is no entry: the export broke off at its beginning; export it again".to_owned());
+    Verification { ok: false, line: None, seq: None, reason }
 }
 
 fn sentence(bad: &Verification) -> String {

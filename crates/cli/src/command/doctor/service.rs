@@ -7,7 +7,7 @@ use tiltyard_client::{Client, Error, Request};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::health::{Component, Status};
 
-/// Everything about the server. One that is not there is no failure of this machine, if it could be started.
+/// Everything about the server. Where none was ever named, that none is there is no failure.
 pub async fn examine(context: &Context, listen: SocketAddr) -> Vec<Finding> {
     let client = match context.client() {
         Ok(client) => client,
@@ -15,7 +15,7 @@ pub async fn examine(context: &Context, listen: SocketAddr) -> Vec<Finding> {
     };
     let health = match client.call(Request::<call::HealthGet>::new()).await {
         Ok(health) => health,
-        Err(error @ Error::Unreachable { .. }) => return vec![absent(&error), port(listen)],
+        Err(error @ Error::Unreachable { .. }) => return vec![absent(context, &error), port(listen)],
         Err(error) => return vec![Finding::fail("server", error.to_string()).mend("tiltyard up")],
     };
     let mut findings = vec![Finding::ok("server", client.url()), token(&client).await];
@@ -24,8 +24,10 @@ pub async fn examine(context: &Context, listen: SocketAddr) -> Vec<Finding> {
     findings
 }
 
-fn absent(error: &Error) -> Finding {
-    Finding::warn("server", error.to_string()).mend("tiltyard up")
+/// No server at the address that nobody chose is a machine that has none yet; one that was named is missed.
+fn absent(context: &Context, error: &Error) -> Finding {
+    let finding = if context.names_server() { Finding::fail } else { Finding::warn };
+    finding("server", error.to_string()).mend("tiltyard up")
 }
 
 /// Whether a server could listen where the settings say.
