@@ -44,9 +44,52 @@ pub fn write(path: &Path, address: SocketAddr) -> std::io::Result<()> {
     write_whole(path, format!("{text}\n").as_bytes(), Privacy::Public)
 }
 
+/// Takes the file away: at the start, for whoever waits must not read of a process that is gone, and at the end
+/// (O2). The file of another process that lives stays: this one may be the second, which is refused.
+///
+/// # Errors
+/// When it is there and cannot be taken away.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    #[derive(Deserialize)]
+    struct Of {
+        pid: u32,
+    }
+    let written = std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if written.is_some_and(|of: Of| of.pid != std::process::id() && lives(of.pid)) {
+        return Ok(());
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn lives(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn o2_a_ready_file_is_taken_away_and_none_is_no_failure() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ready.json");
+        remove(&path).expect("nothing is there");
+        write(&path, "127.0.0.1:4123".parse().expect("an address")).expect("writes");
+        remove(&path).expect("is taken away");
+        assert!(!path.exists());
+        std::fs::write(&path, format!("{{\"pid\":{}}}", std::os::unix::process::parent_id()))
+            .expect("writes");
+        remove(&path).expect("is left alone");
+        assert!(path.exists(), "the process that it names lives");
+        std::fs::write(&path, "{\"pid\":2147483647}").expect("writes");
+        remove(&path).expect("nobody lives there");
+        assert!(!path.exists());
+        assert!(remove(folder.path()).is_err(), "a folder is no ready file");
+    }
 
     // O2: {"address":"127.0.0.1:4123","pid":…}, written atomically.
     #[test]

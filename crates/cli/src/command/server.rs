@@ -66,10 +66,23 @@ impl Life<'_> {
     async fn live(self, options: ServeOptions) -> Result<(), Failure> {
         // Before anything is opened: who ends it early ends it in order.
         let signals = Signals::take()?;
+        let ready_file = self.flags.ready_file.clone();
+        self.not_ready()?;
         let running = serve(options).await?;
         running.engine().letters().set(self.loaded.settings.dead_letters.max as usize);
         self.announce(&running)?;
-        self.stay(running, signals).await
+        let end = self.stay(running, signals).await;
+        if let Some(Err(error)) = ready_file.map(|path| ready_file::remove(&path)) {
+            tracing::warn!(target: "api", "the ready file cannot be taken away: {error}");
+        }
+        end
+    }
+
+    /// What an earlier process left there would be read as this one's word.
+    fn not_ready(&self) -> Result<(), Failure> {
+        let Some(path) = &self.flags.ready_file else { return Ok(()) };
+        ready_file::remove(path)
+            .map_err(|error| Failure::failed(format!("{} cannot be taken away: {error}", path.display())))
     }
 
     /// The ready file last: whoever waits for it finds the client file there.

@@ -139,6 +139,18 @@ fn o2_term_ends_a_server_under_load_in_order() {
     assert_eq!(kept(&again, &ledger), ledger.len());
 }
 
+// O2: nobody reads of a server that has ended.
+#[test]
+fn o2_the_ready_file_is_gone_with_its_server() {
+    let home = Home::new();
+    let file = home.path("ready.json");
+    let server = Server::start(&home, &["--ready-file", file.to_str().expect("is UTF-8")]);
+    wait_for("ready file", || file.exists().then_some(()));
+    server.live.signal(Signal::TERM);
+    assert_eq!(server.live.ended().code(), Some(0));
+    assert!(!file.exists());
+}
+
 // O2: a second signal ends it at once, whatever is in flight.
 #[test]
 fn o2_a_second_signal_ends_at_once() {
