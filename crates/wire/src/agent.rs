@@ -18,6 +18,9 @@ pub struct View {
     pub state: State,
     /// Whether it speaks the agent protocol now.
     pub connected: bool,
+    /// Whether it was told to take nothing new; also of one that is not there.
+    #[serde(default)]
+    pub draining: bool,
     /// What it can do.
     pub capabilities: Vec<String>,
     /// Its program's version.

@@ -25,6 +25,7 @@ pub(crate) fn view(seen: Seen, live: Live) -> wire::View {
         instance: agent.instance,
         state,
         connected: live.connected,
+        draining: agent.draining,
         capabilities: agent.profile.capabilities,
         version: agent.profile.version,
         host: agent.profile.host,

@@ -149,11 +149,11 @@ async fn a_draining_agent_gets_nothing_until_it_resumes() {
     let client = server.client();
     let mut fake = welcome(&client, hello("fake", 1)).await;
     let drained = client.call(Request::<call::AgentDrain>::new().place("fake")).await.unwrap();
-    assert_eq!(drained.state, AgentState::Draining);
+    assert_eq!((drained.state, drained.draining), (AgentState::Draining, true));
     assert!(matches!(fake.hear().await.unwrap(), ToAgent::Drain(drain) if drain.draining));
     let waiting = submit(&client, task("waits")).await;
     let resumed = client.call(Request::<call::AgentResume>::new().place("fake")).await.unwrap();
-    assert_eq!(resumed.leases, []);
+    assert_eq!((resumed.leases, resumed.draining), (vec![], false));
     assert!(matches!(fake.hear().await.unwrap(), ToAgent::Drain(drain) if !drain.draining));
     assert_eq!(fake.assigned().await.unwrap().task.id, waiting.id);
 }
