@@ -32,6 +32,8 @@ pub struct Page {
     pub seq: i64,
     /// The same as a cursor: `epoch-seq`.
     pub next: String,
+    /// The cursor of the log's last event: equal to `next` when the page is the last one.
+    pub latest: String,
 }
 
 /// A filter for what the caller may see, of one scope when it is named (SEC4).
@@ -85,8 +87,12 @@ pub(crate) fn page_after(
     let items = event::between(rows, (seq, upto), filter, limit).map_err(refusal_of)?;
     let full = items.len() >= limit;
     let seq = items.last().map(|event| event.seq).filter(|_| full).unwrap_or(upto);
-    let written = event::epoch_of(rows, seq).map_err(refusal_of)?;
-    Ok(Page { items, seq, next: id(written.unwrap_or(epoch), seq) })
+    let cursor = |seq| -> Result<String, Refusal> {
+        let written = event::epoch_of(rows, seq).map_err(refusal_of)?;
+        Ok(id(written.unwrap_or(epoch), seq))
+    };
+    let (next, latest) = (cursor(seq)?, cursor(last.max(seq))?);
+    Ok(Page { items, seq, next, latest })
 }
 
 /// The seq that a cursor stands for, when what follows it can still be read.

@@ -82,8 +82,11 @@ pub struct Query {
 pub struct Page {
     /// Oldest first.
     pub items: Vec<Event>,
-    /// The last id seen: ask with it as `after` for what follows. Never null.
+    /// The last id seen: ask with it as `after` for what follows. Never null. A filter is tried on a bounded stretch
+    /// of the log, so that a page may hold few events or none and yet not be the last.
     pub next_cursor: String,
+    /// The id of the log's last event: the page is the last one when `next_cursor` is the same.
+    pub latest: String,
 }
 
 /// From the reader of a socket (API21).

@@ -5,15 +5,21 @@ use crate::exit::Failure;
 use crate::moment::short;
 use crate::output::style::Colour;
 use clap::Args;
+use std::collections::VecDeque;
 use std::io::Write;
 use tiltyard_client::stream::Item;
-use tiltyard_client::{Client, Request};
+use tiltyard_client::{Client, Error, Request};
 use tiltyard_model::visible;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::event::{Event, MAX_PAGE_EVENTS, Query};
+use tiltyard_wire::event::{Event, MAX_PAGE_EVENTS, Page, Query};
 
 /// What every type begins with, and people know.
 const TYPE_PREFIX: &str = "tiltyard.";
+/// The cursor before the oldest event that is kept.
+const OLDEST: &str = "0";
+/// How far back the newest are looked for at first, in events, and how much further each time.
+const MIN_SPAN_EVENTS: u32 = 1_000;
+const SPAN_GROWTH: u64 = 8;
 
 /// Show what happened, or what happens
 #[derive(Debug, Args)]
@@ -21,7 +27,7 @@ pub struct Events {
     /// Go on as things happen
     #[arg(short, long)]
     follow: bool,
-    /// After this event: an id, or 0 for the oldest kept
+    /// After this event: an id, or 0 for the oldest kept [default: the newest]
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
     /// Of these types or nouns, by comma, such as task.succeeded,gate
@@ -61,22 +67,70 @@ impl Events {
     }
 
     async fn list(&self, context: &Context, client: &Client) -> Result<(), Failure> {
-        let (mut left, mut after) = (self.limit, self.after.clone());
+        match &self.after {
+            Some(after) => self.onward(context, client, after.clone()).await,
+            None => {
+                let newest = self.newest(client).await?;
+                newest.iter().try_for_each(|event| print(context, event))
+            }
+        }
+    }
+
+    /// Prints what follows a cursor, to the limit or to the log's end. A page without events is not the end: a filter
+    /// is tried on a stretch of the log at a time.
+    async fn onward(&self, context: &Context, client: &Client, mut after: String) -> Result<(), Failure> {
+        let mut left = self.limit;
         while left > 0 {
-            let limit = left.min(MAX_PAGE_EVENTS);
-            let query = Query { after, limit: Some(limit), ..self.query() };
-            let page = client.call(Request::<call::EventList>::new().query(query)).await?;
+            let page = self.page(client, &after, left.min(MAX_PAGE_EVENTS)).await?;
             for event in &page.items {
                 print(context, event)?;
             }
-            let got = u32::try_from(page.items.len()).unwrap_or(limit);
-            left -= got.min(left);
-            if got < limit {
+            left = left.saturating_sub(u32::try_from(page.items.len()).unwrap_or(left));
+            if page.next_cursor == page.latest {
                 break;
             }
-            after = Some(page.next_cursor);
+            after = page.next_cursor;
         }
         Ok(())
+    }
+
+    /// The last events of the log, oldest first: from ever further back, until there are enough or it began there.
+    async fn newest(&self, client: &Client) -> Result<VecDeque<Event>, Failure> {
+        let latest = self.page(client, OLDEST, 1).await?.latest;
+        let end = latest.rsplit('-').next().and_then(|seq| seq.parse::<u64>().ok()).unwrap_or_default();
+        let mut span = u64::from(self.limit.max(MIN_SPAN_EVENTS));
+        loop {
+            let start = end.saturating_sub(span);
+            let found = self.last_after(client, start).await?;
+            if found.len() >= self.limit as usize || start == 0 {
+                return Ok(found);
+            }
+            span = span.saturating_mul(SPAN_GROWTH);
+        }
+    }
+
+    async fn last_after(&self, client: &Client, start: u64) -> Result<VecDeque<Event>, Failure> {
+        let (mut found, mut after) = (VecDeque::new(), start.to_string());
+        loop {
+            let page = match self.page(client, &after, MAX_PAGE_EVENTS).await {
+                // So far back nothing is kept any more.
+                Err(Error::Refused(refused)) if refused.code == "cursor_compacted" => {
+                    self.page(client, OLDEST, MAX_PAGE_EVENTS).await?
+                }
+                answer => answer?,
+            };
+            found.extend(page.items);
+            found.drain(..found.len().saturating_sub(self.limit as usize));
+            if page.next_cursor == page.latest {
+                return Ok(found);
+            }
+            after = page.next_cursor;
+        }
+    }
+
+    async fn page(&self, client: &Client, after: &str, limit: u32) -> Result<Page, Error> {
+        let query = Query { after: Some(after.to_owned()), limit: Some(limit), ..self.query() };
+        client.call(Request::<call::EventList>::new().query(query)).await
     }
 
     async fn follow(&self, context: &Context, client: &Client) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use crate::fake::Fake;
 use crate::golden::{Run, assert_golden};
-use crate::sample::{TASK, TOKEN, audit_entry, event, page, queue, repository, token};
+use crate::sample::{TASK, TOKEN, audit_entry, event, page, queue, repository, task, token};
 use serde_json::json;
 use tiltyard_model::audit::{Act, ActResult, Action, Entry, Head};
 
@@ -58,7 +58,7 @@ fn d5_d6_queues_are_listed_paused_drained_and_limited() {
 
 #[test]
 fn events_are_printed_one_a_line() {
-    let listed = json!({"items": [event(1), event(2)], "next_cursor": "1-2"});
+    let listed = json!({"items": [event(1), event(2)], "next_cursor": "1-2", "latest": "1-2"});
     let fake = Fake::start().on("GET /events", 200, &listed);
     assert_golden("events.txt", &Run::against(&fake, &["events", "--after", "0", "--types", "task"]).done());
     assert_eq!(fake.asked()[0].line, "GET /events?after=0&types=task&limit=100");
@@ -67,6 +67,48 @@ fn events_are_printed_one_a_line() {
         serde_json::from_str(lines.lines().next().expect("has one")).expect("is JSON");
     // SEC17: what a terminal would obey is escaped, and means the same.
     assert!(first["data"]["title"] == "a\u{202e}b" && lines.contains("a\\u202eb"), "{lines}");
+}
+
+// API20: a page without events is not the end of the log; promise 3: what happened is found however long ago.
+#[test]
+fn api20_events_of_a_filter_are_looked_for_to_the_end_of_the_log() {
+    let page = |items: &[u32], next: &str| {
+        let items: Vec<_> = items.iter().map(|seq| event(*seq)).collect();
+        json!({"items": items, "next_cursor": next, "latest": "1-30000"})
+    };
+    let fake = Fake::start()
+        .on("GET /events", 200, &page(&[], "1-10000"))
+        .on("GET /events", 200, &page(&[], "1-20000"))
+        .on("GET /events", 200, &page(&[25], "1-30000"));
+    let run = Run::against(&fake, &["events", "--after", "0", "--subject", "x"]).done();
+    assert_eq!(run.lines().count(), 1, "{run}");
+    let lines: Vec<_> = fake.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(lines[2], "GET /events?after=1-20000&subject=x&limit=100");
+}
+
+#[test]
+fn events_without_a_cursor_are_the_newest() {
+    let page = |items: &[u32]| {
+        let items: Vec<_> = items.iter().map(|seq| event(*seq)).collect();
+        json!({"items": items, "next_cursor": "1-30000", "latest": "1-30000"})
+    };
+    let fake = Fake::start().on("GET /events", 200, &page(&[])).on("GET /events", 200, &page(&[4])).on(
+        "GET /events",
+        200,
+        &page(&[1, 2, 3, 4]),
+    );
+    let run = Run::against(&fake, &["events", "--limit", "2", "--json"]).done();
+    let seqs: Vec<serde_json::Value> = run
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("is JSON")["seq"].clone())
+        .collect();
+    assert_eq!(seqs, [3, 4], "the last two, oldest first");
+    let lines: Vec<_> = fake.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(
+        lines,
+        ["after=0&limit=1", "after=29000&limit=1000", "after=22000&limit=1000"]
+            .map(|query| format!("GET /events?{query}"))
+    );
 }
 
 // API20: a stream that breaks is resumed without gap or repeat.
@@ -90,6 +132,13 @@ fn logs_are_printed_and_followed() {
     let fake = Fake::start().on_raw(&path, 200, "text/plain", "one\ntwo ü\n");
     assert_eq!(Run::against(&fake, &["logs", TASK, "--attempt", "3"]).done(), "one\ntwo ü\n");
     assert_eq!(fake.asked()[0].line, format!("{path}?generation=3"));
+    let mut fresh = task("ready");
+    fresh["generation"] = json!(0);
+    let fake =
+        Fake::start().on_raw(&path, 200, "text/plain", "").on(&format!("GET /tasks/{TASK}"), 200, &fresh);
+    let run = Run::against(&fake, &["logs", TASK]);
+    let said = format!("no attempt yet; `tiltyard why {TASK}` says why\n");
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr), (0, "", said));
     let stream = "id: 4\ndata: one\ndata: \n\nid: 8\ndata: two\ndata: \n\nevent: end\ndata: \n\n";
     let fake = Fake::start().on_raw(&path, 200, "text/event-stream", stream);
     assert_eq!(Run::against(&fake, &["logs", "--follow", TASK]).done(), "one\ntwo\n");

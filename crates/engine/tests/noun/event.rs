@@ -37,8 +37,10 @@ async fn api20_pages_follow_each_other() {
     submit_many(&rig, 7).await;
     let first = read(&rig, None, Filter::default(), 5).await.expect("reads");
     assert_eq!((seqs(&first), first.next.as_str()), (vec![1, 2, 3, 4, 5], "1-5"));
+    assert_eq!(first.latest, "1-7", "there is more");
     let second = read(&rig, Some(&first.next), Filter::default(), 5).await.expect("reads");
     assert_eq!((seqs(&second), second.next.as_str()), (vec![6, 7], "1-7"));
+    assert_eq!(second.latest, second.next, "this is the last page");
     let end = read(&rig, Some(&second.next), Filter::default(), 5).await.expect("reads");
     assert_eq!((seqs(&end), end.next.as_str()), (vec![], "1-7"));
     let bare = read(&rig, Some("5"), Filter::default(), 5).await.expect("reads");
@@ -66,11 +68,10 @@ async fn api20_a_page_makes_progress_where_nothing_matches() {
     rig.submit(spec("one more")).await;
     rig.claim("a").await.expect("takes one");
     let leased = Filter { types: Some(vec![Type::TaskLeased]), ..Filter::default() };
-    let first = read(&rig, None, leased.clone(), 5).await.expect("reads");
-    assert_eq!((first.items.len(), first.next.as_str()), (0, "1-10000"));
-    // The agent's name was registered in between.
-    let second = read(&rig, Some(&first.next), leased, 5).await.expect("reads");
-    assert_eq!((seqs(&second), second.next.as_str()), (vec![10_003], "1-10003"));
+    // The agent's name was registered in between. One page looks past the stretch without any.
+    let page = read(&rig, None, leased, 5).await.expect("reads");
+    assert_eq!((seqs(&page), page.next.as_str()), (vec![10_003], "1-10003"));
+    assert_eq!(page.latest, page.next, "this is the last page");
 }
 
 // D50: the filters: types, the thing, and for a task what belongs to it.

@@ -37,6 +37,7 @@ fn text(page: &Page, source: &str) -> Vec<u8> {
             pen::list(out, &page.items, |out, event| view::event::write(out, event, source));
         });
         pen.any("next_cursor", &page.next);
+        pen.any("latest", &page.latest);
     });
     out
 }
