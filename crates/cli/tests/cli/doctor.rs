@@ -20,8 +20,8 @@ fn doctor(run: &Run) -> Vec<(String, String, Option<String>)> {
 }
 
 fn server() -> Fake {
-    let scopes =
-        json!({"items": [{"name": "default", "description": "", "created_at": "2026-11-20T07:14:00Z"}]});
+    let scope = json!({"name": "default", "description": "", "created_at": "2026-11-20T07:14:00Z"});
+    let scopes = json!({"items": [scope], "next_cursor": null, "total": 1});
     let health = json!({"status": "degraded", "components": {
         "store": {"status": "ok"}, "agents": {"status": "degraded", "reason": "none is connected"}}});
     let info = json!({"name": "tiltyard", "version": "0.0.9", "commit": "c", "started_at": "2026-11-20T07:14:00Z",

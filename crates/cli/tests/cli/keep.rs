@@ -38,8 +38,9 @@ fn c19_repositories_are_added_listed_shown_and_removed() {
 
 #[test]
 fn d5_d6_queues_are_listed_paused_drained_and_limited() {
+    let items = [queue("builds", false), queue("git", true)];
     let fake = Fake::start()
-        .on("GET /queues", 200, &json!({"items": [queue("builds", false), queue("git", true)]}))
+        .on("GET /queues", 200, &json!({"items": items, "next_cursor": null, "total": 2}))
         .on("PATCH /queues/builds", 200, &queue("builds", true))
         .on("POST /queues/builds/drain", 200, &queue("builds", false));
     assert_golden("queues.txt", &Run::against(&fake, &["queues"]).done());
