@@ -98,7 +98,8 @@ async fn d3_what_was_never_sent_goes_back_when_the_connection_breaks() {
     })
     .await;
     let leased = polled(&client, &types("task.leased")).await.len();
-    assert!(released < leased && leased < TASKS, "of {leased} that were assigned, {released} were not sent");
+    // All of them, when the connection was given up before the first one left.
+    assert!(released <= leased && leased < TASKS, "of {leased} that were assigned, {released} were not sent");
     drop(fake);
 }
 
