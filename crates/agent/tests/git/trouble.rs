@@ -1,5 +1,6 @@
 //! C31, bad luck: what passes is told as passing, what was left behind goes, and nobody waits for nothing.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -64,9 +65,14 @@ async fn c31_locks_that_a_killed_agent_left_in_its_mirrors_go_at_the_start() {
         .args([&orphan, "cat-file", "--batch"])
         .arg0("git")
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // It has begun when it answers: before that, the kernel does not yet tell its words.
+    orphan.stdin.as_mut().unwrap().write_all(b"nothing\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(orphan.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "nothing missing\n");
     let mirrors = world.mirrors();
     assert!(orphan.try_wait().unwrap().is_some(), "it still runs");
     assert_eq!(mirrors.mirror(&source).await.unwrap().fetch().await.unwrap().as_str(), newest);
