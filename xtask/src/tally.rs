@@ -32,12 +32,12 @@ impl fmt::Display for Tally {
 pub(crate) fn of_line(line: &str) -> Option<Tally> {
     let colour = Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is a constant");
     let plain = colour.replace_all(line, "");
-    let plain = plain.trim();
-    let is_nextest = plain.starts_with("Summary [") && plain.contains(" run: ");
+    let is_nextest = plain.trim_start().starts_with("Summary [") && plain.contains(" run: ");
+    // An indented one is what nextest repeats of a single test's own output.
     if !is_nextest && !plain.starts_with("test result: ") {
         return None;
     }
-    let count = |words: &[&str]| words.iter().map(|word| number_before(plain, word)).sum();
+    let count = |words: &[&str]| words.iter().map(|word| number_before(&plain, word)).sum();
     Some(Tally {
         passed: count(&["passed"]),
         failed: count(&["failed", "timed out", "exec failed"]),
@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn other_lines_are_no_summary() {
-        for line in ["", "test a ... ok", "3 passed", "Summary of 3 passed"] {
+        let repeated = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 64 filtered out";
+        for line in ["", "test a ... ok", "3 passed", "Summary of 3 passed", repeated] {
             assert_eq!(numbers(line), None, "{line}");
         }
     }
