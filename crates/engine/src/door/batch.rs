@@ -25,6 +25,8 @@ const MAX_BATCH_DEEDS: usize = 1_024;
 const MAX_BATCH_TIME: Duration = Duration::from_millis(8);
 /// Most deeds that wait to be tried again.
 const MAX_PARKED: usize = 16_384;
+/// From so many on, those that were given up are looked for; then from twice as many as are left.
+const MIN_SWEPT: usize = 256;
 /// How long the door sleeps while deeds wait for a limit's minute to go on.
 const PARKED_NAP: Duration = Duration::from_millis(250);
 /// How long the door sleeps while nothing waits.
@@ -44,6 +46,7 @@ pub(super) struct Room {
     reserve: Reserve,
     witness: Option<Witness>,
     parked: Vec<Box<dyn Deed>>,
+    sweep_at: usize,
     parked_at: u64,
     follow_ups: Vec<Box<dyn Deed>>,
     dice: u64,
@@ -80,6 +83,7 @@ impl Room {
             reserve: parts.reserve,
             witness: parts.witness,
             parked: Vec::new(),
+            sweep_at: MIN_SWEPT,
             parked_at: 0,
             follow_ups: Vec::new(),
             dice,
@@ -226,6 +230,10 @@ impl Room {
     }
 
     fn park(&mut self, batch: &mut Batch, mut deed: Box<dyn Deed>) {
+        if self.parked.len() >= self.sweep_at {
+            self.parked.retain(|deed| !deed.is_given_up());
+            self.sweep_at = (self.parked.len() * 2).clamp(MIN_SWEPT, MAX_PARKED);
+        }
         if self.parked.len() < MAX_PARKED {
             return self.parked.push(deed);
         }
@@ -253,6 +261,8 @@ impl Room {
     /// The waiting deeds, in the order in which the queues choose (D6).
     fn parked_in_turn(&mut self) -> Vec<Box<dyn Deed>> {
         let mut parked = std::mem::take(&mut self.parked);
+        // Who has gone takes no share.
+        parked.retain(|deed| !deed.is_given_up());
         let chooses = parked.len() > 1 && self.memory.chooses();
         let share = chooses.then(|| self.memory.share(parked.len()));
         self.memory.hints().share = share;

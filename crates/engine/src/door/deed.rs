@@ -36,6 +36,11 @@ pub(super) trait Deed: Send {
         true
     }
 
+    /// Whether nobody waits for a deed that is to be tried again.
+    fn is_given_up(&self) -> bool {
+        false
+    }
+
     /// Sends the answer; gives the deed that makes good for an answer that nobody took.
     fn answer(self: Box<Self>) -> Option<Box<dyn Deed>>;
 }

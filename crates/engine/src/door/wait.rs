@@ -138,6 +138,10 @@ where
         self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begin).is_ok()
     }
 
+    fn is_given_up(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == GIVEN_UP || self.reply.is_closed()
+    }
+
     fn answer(self: Box<Self>) -> Option<Box<dyn Deed>> {
         let this = *self;
         let Err(unheard) = this.reply.send(this.answer?) else { return None };

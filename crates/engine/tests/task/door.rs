@@ -197,3 +197,21 @@ async fn e7_nobody_waits_for_a_door_that_is_no_more() {
     engine.close().await.expect("its thread has ended");
     assert_eq!(broken.load(Ordering::SeqCst), 1, "the server is told to end");
 }
+
+// E7: claims that found nothing and went away take nobody's place, however many they were.
+#[tokio::test]
+async fn e7_claims_that_were_given_up_take_no_place() {
+    const ROUNDS: usize = 18;
+    const AT_ONCE: usize = 1_000;
+    let rig = Rig::new().await;
+    let wait = || {
+        let nothing = |_: &mut Act<'_>| Ok(None::<()>);
+        rig.engine.wait(Pass::system(), nothing, |_, ()| Ok(())).expect("may wait")
+    };
+    for _ in 0..ROUNDS {
+        let gone: Vec<_> = (1..AT_ONCE).map(|_| wait()).collect();
+        // They stand in one line: when the last has been tried, all have.
+        assert_eq!(wait().at_most(Duration::ZERO).await.expect("is not turned away"), None);
+        drop(gone);
+    }
+}
