@@ -47,7 +47,8 @@ impl Plan {
         if figures.is_empty() {
             figures = ALL.map(str::to_owned).to_vec();
         }
-        let server = PathBuf::from(server.context("--server is missing")?);
+        // Each run starts it in a folder of its own.
+        let server = std::path::absolute(server.context("--server is missing")?)?;
         let counts = if quick {
             Counts { single: 2_000, batch: 10_000, latency: 100, backlog: 20_000 }
         } else {
