@@ -3,18 +3,15 @@
 use crate::act::refusal_of;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Reader;
 /// A reading connection, at one moment of the store.
 pub use tiltyard_store::Rows;
 use tiltyard_store::sqlite::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many reads run at once; more wait their turn.
 const READERS: usize = 4;
-/// Longest read; one that goes on would keep the write-ahead log growing (E6).
-const MAX_READ_TIME: Duration = Duration::from_secs(10);
 /// How many reads may wait; more are turned away.
 const MAX_WAITING_READS: usize = 4_096;
 
@@ -50,21 +47,14 @@ impl Readers {
     ) -> Result<T, Refusal> {
         let _waiting = self.waiting.try_acquire().map_err(|_| too_many())?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| too_many())?;
-        let reader = Lent::take(&self.idle)?;
-        let interrupter = reader.interrupter();
-        let mut work = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let found = reader.read(|rows| read(rows).map_err(Failure::Refused));
+        let mut lent = Lent::take(&self.idle, place)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let found = lent.reader().read(|rows| read(rows).map_err(Failure::Refused));
             found.map_err(Failure::into_refusal)
         });
-        let done = match tokio::time::timeout(MAX_READ_TIME, &mut work).await {
-            Ok(done) => done,
-            Err(_) => {
-                interrupter.interrupt();
-                work.await
-            }
-        };
-        done.unwrap_or_else(|error| Err(Refusal::new(Code::Internal, format!("a read broke off: {error}"))))
+        // Who goes away meanwhile leaves the read to itself: it has its own limit.
+        work.await
+            .unwrap_or_else(|error| Err(Refusal::new(Code::Internal, format!("a read broke off: {error}"))))
     }
 }
 
@@ -72,20 +62,18 @@ impl Readers {
 struct Lent {
     reader: Option<Reader>,
     idle: Arc<Mutex<Vec<Reader>>>,
+    /// Free again after the reader is back.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Lent {
-    fn take(idle: &Arc<Mutex<Vec<Reader>>>) -> Result<Self, Refusal> {
+    fn take(idle: &Arc<Mutex<Vec<Reader>>>, place: OwnedSemaphorePermit) -> Result<Self, Refusal> {
         let reader = Some(idle.lock().pop().ok_or_else(too_many)?);
-        Ok(Self { reader, idle: Arc::clone(idle) })
+        Ok(Self { reader, idle: Arc::clone(idle), _place: place })
     }
-}
 
-impl std::ops::Deref for Lent {
-    type Target = Reader;
-
-    fn deref(&self) -> &Reader {
-        self.reader.as_ref().expect("a reader is lent until it is dropped")
+    fn reader(&mut self) -> &mut Reader {
+        self.reader.as_mut().expect("a reader is lent until it is dropped")
     }
 }
 

@@ -10,6 +10,7 @@ mod backend;
 pub mod blob;
 pub mod change;
 pub mod dead_letter;
+mod deadline;
 pub mod error;
 pub mod event;
 pub mod forge;
@@ -35,4 +36,4 @@ pub mod writer;
 
 pub use error::{Error, Result};
 pub use rows::{Rows, Tx};
-pub use writer::{Interrupter, Reader, Writer};
+pub use writer::{Reader, Writer};

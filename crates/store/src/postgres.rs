@@ -156,7 +156,7 @@ impl Store {
     /// When the database does not answer.
     pub fn reader(&self) -> Result<Reader> {
         let session = Session::open(Arc::clone(&self.shared), Role::Reader)?;
-        Ok(Reader { rows: Rows { base: Base::Postgres(Box::new(session)), forge: self.forge.clone() } })
+        Ok(Reader::new(Rows::of(Base::Postgres(Box::new(session)), self.forge.clone())))
     }
 
     /// The ids of this store.
@@ -215,5 +215,5 @@ fn share(options: &Options) -> Result<Shared> {
 
 fn tx(shared: &Arc<Shared>) -> Result<Tx> {
     let session = Session::open(Arc::clone(shared), Role::Writer)?;
-    Ok(Tx { rows: Rows { base: Base::Postgres(Box::new(session)), forge: Forge::new(&[]) } })
+    Ok(Tx { rows: Rows::of(Base::Postgres(Box::new(session)), Forge::new(&[])) })
 }

@@ -1,6 +1,7 @@
 //! A connection as the faces see it: [`Rows`] reads, [`Tx`] also writes.
 
 use crate::backend::{Inner, Row, Statement, Value};
+use crate::deadline::{Deadline, TOO_LONG};
 use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::postgres::queue::Expect;
@@ -13,6 +14,7 @@ use tiltyard_model::id::{Id, Noun};
 pub struct Rows {
     pub(crate) base: Base,
     pub(crate) forge: Forge,
+    pub(crate) deadline: Deadline,
 }
 
 /// The connection.
@@ -24,6 +26,11 @@ pub(crate) enum Base {
 }
 
 impl Rows {
+    /// Of a connection whose reads have no limit.
+    pub(crate) fn of(base: Base, forge: Forge) -> Self {
+        Self { base, forge, deadline: Deadline::default() }
+    }
+
     /// The id of a row's key.
     pub fn id(&self, noun: Noun, key: i64) -> Id {
         self.forge.id(noun, key)
@@ -41,6 +48,7 @@ impl Rows {
         parameters: &[Value<'_>],
         mut each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
+        self.deadline.check()?;
         let connection = match &self.base {
             Base::Sqlite(connection) => connection,
             Base::Postgres(session) => {
@@ -66,6 +74,7 @@ impl Rows {
         parameters: &[Value<'_>],
         each: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
+        self.deadline.check()?;
         let connection = match &self.base {
             Base::Sqlite(connection) => connection,
             Base::Postgres(session) => {
@@ -196,7 +205,7 @@ pub(crate) fn failure(statement: &'static str, error: &rusqlite::Error) -> Error
         // The index of the log could not grow. It is made anew from the log, so nothing is lost by it.
         Some(_) if extended(error) == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Error::Full(reason),
         Some(Code::OutOfMemory) => Error::Busy(reason),
-        Some(Code::OperationInterrupted) => Error::Busy("the read took too long: ask for less".to_owned()),
+        Some(Code::OperationInterrupted) => Error::Busy(TOO_LONG.to_owned()),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => Error::Busy(reason),
         Some(Code::ConstraintViolation) => Error::Constraint { statement, reason },
         _ => Error::Broken { statement, reason },

@@ -1,5 +1,6 @@
 //! The embedded store: one file, one writer, many readers, WAL with `synchronous=FULL` (E1, E6).
 
+use crate::deadline::{Deadline, STEPS_BETWEEN_LOOKS};
 use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::rows::{Base, Rows, Tx, failure};
@@ -72,7 +73,7 @@ impl Store {
         tune_writer(&connection, options.durability)?;
         migration::up(&connection, &options.folder.join(BACKUPS), options.now)?;
         let base = Base::Sqlite(connection);
-        let mut tx = Tx { rows: Rows { base, forge: Forge::new(&[]) } };
+        let mut tx = Tx { rows: Rows::of(base, Forge::new(&[])) };
         let kept = meta::load_or_make(&tx, options.seed)?;
         tx.rows.forge = Forge::new(kept.salt.as_bytes());
         let forge = tx.rows.forge.clone();
@@ -85,9 +86,9 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened.
     pub fn reader(&self) -> Result<Reader> {
-        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        pragma(&connection, "cache_size", -READER_CACHE_KIB)?;
-        Ok(Reader { rows: Rows { base: Base::Sqlite(connection), forge: self.forge.clone() } })
+        let deadline = Deadline::default();
+        let base = Base::Sqlite(connect_to_read(&self.path, &deadline)?);
+        Ok(Reader::new(Rows { base, forge: self.forge.clone(), deadline }))
     }
 
     /// A connection that moves the write-ahead log into the file, apart from the writer.
@@ -140,7 +141,7 @@ pub fn migrations(folder: &Path) -> Result<Vec<migration::Applied>> {
         return Ok(migration::none());
     }
     let base = Base::Sqlite(connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?);
-    migration::listed(&Rows { base, forge: Forge::new(&[]) })
+    migration::listed(&Rows::of(base, Forge::new(&[])))
 }
 
 /// Makes every step that a store lacks, with the server stopped.
@@ -191,6 +192,17 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map_err(|error| failure("no checkpoint on close", &error))?;
     pragma(&connection, "foreign_keys", 1)?;
+    Ok(connection)
+}
+
+/// A connection that only reads, and whose statements end when their time is over.
+pub(crate) fn connect_to_read(path: &Path, deadline: &Deadline) -> Result<Connection> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    pragma(&connection, "cache_size", -READER_CACHE_KIB)?;
+    let deadline = deadline.clone();
+    connection
+        .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || deadline.has_passed()))
+        .map_err(|error| failure("progress_handler", &error))?;
     Ok(connection)
 }
 

@@ -4,9 +4,14 @@ use crate::backend::sql;
 use crate::error::{Error, Result};
 use crate::journal::{Begun, Entry};
 use crate::postgres::LOCK;
-use crate::postgres::session::{Canceller, Session};
+use crate::postgres::session::Session;
 use crate::rows::{Base, Rows, Tx};
-use crate::sqlite::control;
+use crate::sqlite::{connect_to_read, control};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longest read from one moment of a store (E6).
+pub const MAX_READ_TIME: Duration = Duration::from_secs(10);
 
 /// The one connection of a server that writes.
 pub struct Writer {
@@ -185,58 +190,68 @@ impl Tx {
 
 /// A connection that only reads.
 pub struct Reader {
-    pub(crate) rows: Rows,
+    rows: Rows,
+    limit: Duration,
 }
 
 impl Reader {
-    /// Reads from one moment of the store: everything inside sees the same.
+    pub(crate) fn new(rows: Rows) -> Self {
+        Self { rows, limit: MAX_READ_TIME }
+    }
+
+    /// The same with another limit than [`MAX_READ_TIME`] for each of its reads.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Reads from one moment of the store: everything inside sees the same. A read that never ends would keep the write-ahead
+    /// log from being used anew (E6), and a shared store's dead rows from being cleared away: it fails as [`Error::Busy`]
+    /// when its time is over, whoever waits for it. In a shared store its last statement may take that time once more.
     ///
     /// # Errors
     /// What `read` says, or a broken file.
     pub fn read<T, E: From<Error>>(
-        &self,
+        &mut self,
         read: impl FnOnce(&Rows) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        self.begin().map_err(E::from)?;
+        let moment = Moment(&self.rows);
+        self.rows.deadline.set(self.limit);
+        let found = read(&self.rows);
+        drop(moment);
+        found
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        if let Base::Sqlite(connection) = &mut self.rows.base
+            && !connection.is_autocommit()
+            && control(connection, "rollback", "ROLLBACK").is_err()
+        {
+            // What cannot even be given up is of no use to anybody.
+            let path = connection.path().map(PathBuf::from).unwrap_or_default();
+            *connection = connect_to_read(&path, &self.rows.deadline)?;
+        }
         match &self.rows.base {
-            Base::Sqlite(connection) => {
-                control(connection, "begin", "BEGIN DEFERRED").map_err(E::from)?;
-                let found = read(&self.rows);
-                control(connection, "end", "COMMIT").map_err(E::from)?;
-                found
-            }
-            Base::Postgres(session) => {
-                session.begin().map_err(E::from)?;
-                let found = read(&self.rows);
-                session.rollback().map_err(E::from)?;
-                found
-            }
+            Base::Sqlite(connection) => control(connection, "begin", "BEGIN DEFERRED"),
+            Base::Postgres(session) => session.begin(),
         }
     }
-
-    /// What ends its reads: a read that never ends would keep the write-ahead log from being used anew (E6), and a shared
-    /// store's dead rows from being cleared away.
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(match &self.rows.base {
-            Base::Sqlite(connection) => Way::Sqlite(connection.get_interrupt_handle()),
-            Base::Postgres(session) => Way::Postgres(session.canceller()),
-        })
-    }
 }
 
-/// Ends what a reader is reading, from another thread.
-pub struct Interrupter(Way);
+/// A read under way. It is over when this goes, also when the reader panicked: nothing was written, so it is taken back.
+struct Moment<'a>(&'a Rows);
 
-enum Way {
-    Sqlite(rusqlite::InterruptHandle),
-    Postgres(Canceller),
-}
-
-impl Interrupter {
-    /// Ends the read under way; it fails as [`Error::Busy`].
-    pub fn interrupt(&self) {
-        match &self.0 {
-            Way::Sqlite(handle) => handle.interrupt(),
-            Way::Postgres(canceller) => canceller.cancel(),
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        self.0.deadline.lift();
+        let ended = match &self.0.base {
+            Base::Sqlite(connection) if connection.is_autocommit() => Ok(()),
+            Base::Sqlite(connection) => control(connection, "rollback", "ROLLBACK"),
+            Base::Postgres(session) => session.rollback(),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(target: "store", "a read could not be ended, its connection is mended before the next: {error}");
         }
     }
 }

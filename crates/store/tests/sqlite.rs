@@ -1,6 +1,7 @@
 //! The embedded store as it is opened (E6, E10).
 
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tiltyard_store::sqlite::{Durability, Options, Store, version};
 use tiltyard_store::{Error, Rows, Writer, meta};
@@ -39,7 +40,7 @@ fn e6_the_log_is_bounded_whatever_readers_do() {
     let (mut before, mut largest) = (None, 0);
     for round in 0..200 {
         // Each reader begins before the one before it ends.
-        let reader = store.reader().expect("opens");
+        let mut reader = store.reader().expect("opens");
         let (begun, has_begun) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -79,19 +80,52 @@ fn e6_the_log_is_bounded_whatever_readers_do() {
     assert!(largest < 4 * MOVE_BEYOND_BYTES, "the log grew to {largest} bytes");
 }
 
-// An interrupt that comes too late ends no later read.
+/// Makes each look at `meta` one without an end.
+fn never_ends(store: &Store) {
+    let other = rusqlite::Connection::open(store.path()).expect("opens");
+    let endless = "ALTER TABLE meta RENAME TO kept;
+        CREATE VIEW meta AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        SELECT key, value FROM n, kept WHERE i < 0";
+    other.execute_batch(endless).expect("is made");
+}
+
+// E6: a read that never ends is ended, be it one statement or many, with nobody there who watches it; the next one has its
+// whole time again.
 #[test]
-fn an_interrupt_ends_no_later_read() {
+fn e6_a_read_that_never_ends_is_ended() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _writer) = open(&folder);
+    let mut reader = store.reader().expect("opens").within(Duration::from_millis(300));
+    let for_ever = |rows: &Rows| -> Result<(), Error> {
+        loop {
+            meta::get(rows, "salt")?;
+        }
+    };
+    for _ in 0..2 {
+        assert!(matches!(reader.read(for_ever), Err(Error::Busy(_))));
+        reader.read(|rows| meta::get(rows, "salt")).expect("reads");
+    }
+    never_ends(&store);
+    assert!(matches!(reader.read(|rows| meta::get(rows, "salt")), Err(Error::Busy(_))));
+}
+
+// E6: a read that panicked leaves nothing behind: its connection serves the next one, and holds no moment of the store, which
+// would keep the log from beginning anew.
+#[test]
+fn e6_a_read_that_panicked_leaves_nothing_behind() {
     let folder = TempDir::new().expect("a folder");
     let (store, writer) = open(&folder);
-    for round in 0..20 {
-        write(&writer, round);
-    }
-    let reader = store.reader().expect("opens");
-    let interrupter = reader.interrupter();
-    let stop = std::thread::spawn(move || interrupter.interrupt());
-    stop.join().expect("ends");
-    reader.read(|rows| meta::get(rows, "salt")).expect("reads");
+    let mut reader = store.reader().expect("opens");
+    let panics = |rows: &Rows| -> Result<(), Error> {
+        meta::get(rows, "salt")?;
+        panic!("on purpose")
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.read(panics))).expect_err("panics");
+    write(&writer, 1);
+    store.checkpointer().expect("opens").begin_anew().expect("begins anew");
+    assert_eq!(store.sizes().1, 0, "nobody holds the log");
+    let seen: Result<_, Error> = reader.read(|rows| meta::get(rows, "k1-0"));
+    assert!(seen.expect("reads").is_some());
 }
 
 // The journal is a write-ahead log; that each commit is synced is proven with failing disks elsewhere.

@@ -19,6 +19,10 @@ const HOME: &str = "crates/engine/src/clock.rs";
 
 /// Places on deciding floors that measure with the steady clock, and why nothing is decided by it there.
 const MEASURING: &[(&str, &str)] = &[
+    (
+        "crates/store/src/deadline.rs",
+        "when a read is given up: it fails as a whole, nothing else comes of it",
+    ),
     ("crates/engine/src/door.rs", "how long a deed took, for the metrics"),
     (
         "crates/engine/src/door/",

@@ -125,10 +125,6 @@ impl Live {
         self.client.is_closed()
     }
 
-    pub(crate) fn cancel_token(&self) -> tokio_postgres::CancelToken {
-        self.client.cancel_token()
-    }
-
     /// Prepares what these need and is not prepared yet, all at once.
     pub(crate) async fn prepare(
         &mut self,

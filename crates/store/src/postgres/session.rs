@@ -7,11 +7,10 @@ use super::value::Column;
 use super::{Role, Shared};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
-use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{CancelToken, Row};
+use tokio_postgres::Row;
 
 /// A connection. It must not be used on an asynchronous thread: it blocks.
 pub(crate) struct Session {
@@ -19,7 +18,6 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     role: Role,
     state: RefCell<State>,
-    cancel: Arc<Mutex<Option<CancelToken>>>,
 }
 
 #[derive(Default)]
@@ -57,8 +55,7 @@ impl Session {
     pub(crate) fn open(shared: Arc<Shared>, role: Role) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::io("start the driver of PostgreSQL", &error))?;
-        let session =
-            Self { runtime: Some(runtime), shared, role, state: RefCell::default(), cancel: Arc::default() };
+        let session = Self { runtime: Some(runtime), shared, role, state: RefCell::default() };
         session.connect(&mut session.state.borrow_mut())?;
         Ok(session)
     }
@@ -69,9 +66,7 @@ impl Session {
 
     fn connect(&self, state: &mut State) -> Result<()> {
         state.live = None;
-        *self.cancel.lock() = None;
         let live = self.wait(Live::connect(&self.shared, self.role))?;
-        *self.cancel.lock() = Some(live.cancel_token());
         state.live = Some(live);
         Ok(())
     }
@@ -278,11 +273,6 @@ impl Session {
         Ok(())
     }
 
-    /// What ends its reads, from another thread.
-    pub(crate) fn canceller(&self) -> Canceller {
-        Canceller { token: Arc::clone(&self.cancel), shared: Arc::clone(&self.shared) }
-    }
-
     /// Sends what waits and the questions, and waits for all of it.
     fn exchange(&self, state: &mut State, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
         if let Some(error) = &state.failed {
@@ -432,33 +422,6 @@ impl State {
         self.queue.insert_saves(&places);
         for mark in &mut self.marks {
             mark.at = 0;
-        }
-    }
-}
-
-/// Ends the read under way of a session.
-pub(crate) struct Canceller {
-    token: Arc<Mutex<Option<CancelToken>>>,
-    shared: Arc<Shared>,
-}
-
-impl Canceller {
-    /// Asks the database to end it, on a thread of its own: the caller does not wait.
-    pub(crate) fn cancel(&self) {
-        let Some(token) = self.token.lock().clone() else { return };
-        let shared = Arc::clone(&self.shared);
-        let ask = move || {
-            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
-            let asked = runtime.block_on(async {
-                let wait = shared.patience.answer();
-                tokio::time::timeout(wait, token.cancel_query(shared.tls.clone())).await
-            });
-            if !matches!(asked, Ok(Ok(()))) {
-                tracing::warn!(target: "store", "a read could not be ended; its time-out will end it");
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
-            tracing::warn!(target: "store", "a read could not be ended; its time-out will end it: {error}");
         }
     }
 }
