@@ -198,7 +198,7 @@ impl Act<'_> {
 /// What a fault of the store means to a caller.
 pub fn refusal_of(error: Error) -> Refusal {
     match error {
-        Error::Full(_) => Refusal::new(
+        Error::Full(_) | Error::Unsynced(_) => Refusal::new(
             Code::StorageLow,
             "the disk of the data folder is full: nothing was written; make room and try again",
         )

@@ -9,6 +9,11 @@ pub enum Error {
     /// The disk is full: nothing was written, and it may be tried again once there is room (E2).
     #[error("the disk is full: {0}")]
     Full(String),
+    /// The disk turned out to be full when a commit was to be made sure: it did not happen, but its words may lie in the log,
+    /// where a restart would find them. [`crate::writer::Writer::write_over`] takes them away; before that, nobody may be told
+    /// that nothing happened (E2).
+    #[error("the disk is full: {0}")]
+    Unsynced(String),
     /// Somebody else holds the store.
     #[error("the store is busy: {0}")]
     Busy(String),
@@ -70,7 +75,11 @@ impl Error {
     /// Whether the file or its disk is at fault, and not who asked or when.
     pub fn is_storage(&self) -> bool {
         match self {
-            Self::Full(_) | Self::Constraint { .. } | Self::Unreadable { .. } | Self::Broken { .. } => true,
+            Self::Full(_)
+            | Self::Unsynced(_)
+            | Self::Constraint { .. }
+            | Self::Unreadable { .. }
+            | Self::Broken { .. } => true,
             Self::Busy(_) | Self::Lost(_) | Self::Unknown(_) | Self::Newer { .. } | Self::Locked(_) => false,
         }
     }

@@ -212,6 +212,14 @@ pub(crate) fn failure(statement: &'static str, error: &rusqlite::Error) -> Error
     }
 }
 
+/// Whether an fsync failed for want of room and for no other reason. The library tells only that it failed; why is still in this
+/// thread's `errno`, as nothing behind it fails. Where something does, it is not said to be the disk's room, and the server ends.
+pub(crate) fn is_unsynced(error: &rusqlite::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let cause = std::io::Error::last_os_error().kind();
+    extended(error) == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) && matches!(cause, StorageFull | QuotaExceeded)
+}
+
 fn extended(error: &rusqlite::Error) -> Option<i32> {
     error.sqlite_error().map(|error| error.extended_code)
 }

@@ -3,7 +3,7 @@
 use crate::deadline::{Deadline, STEPS_BETWEEN_LOOKS};
 use crate::error::{Error, Result};
 use crate::forge::Forge;
-use crate::rows::{Base, Rows, Tx, failure};
+use crate::rows::{Base, Rows, Tx, failure, is_unsynced};
 use crate::writer::{Reader, Writer};
 use crate::{meta, migration};
 use rusqlite::config::DbConfig;
@@ -98,7 +98,7 @@ impl Store {
     pub fn checkpointer(&self) -> Result<Checkpointer> {
         let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         tune_writer(&connection, self.durability)?;
-        Ok(Checkpointer { connection })
+        Ok(Checkpointer { connection, durability: self.durability })
     }
 
     /// The ids of this store.
@@ -234,9 +234,18 @@ pub(crate) fn control(connection: &Connection, name: &'static str, text: &'stati
     prepared.and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| failure(name, &error))
 }
 
+/// Commits; when the disk turns out to be full only as the log is made sure, the words may be in it.
+pub(crate) fn commit(connection: &Connection) -> Result<()> {
+    let done = connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+    done.map(drop).map_err(|error| {
+        if is_unsynced(&error) { Error::Unsynced(error.to_string()) } else { failure("commit", &error) }
+    })
+}
+
 /// Moves the write-ahead log into the file.
 pub struct Checkpointer {
     connection: Connection,
+    durability: Durability,
 }
 
 impl Checkpointer {
@@ -262,9 +271,19 @@ impl Checkpointer {
         moved
     }
 
+    /// A file that could not grow is written again as a whole, from a log that each commit has made sure. Where commits do not,
+    /// this fsync is the one that does, and then what it left undone is unknown.
+    fn failure(&self, error: &rusqlite::Error) -> Error {
+        let is_sure = self.durability == Durability::Full;
+        if is_unsynced(error) && is_sure {
+            return Error::Full(error.to_string());
+        }
+        failure("checkpoint", error)
+    }
+
     fn checkpoint(&self, text: &str) -> Result<(i64, i64)> {
         self.connection
             .query_row(text, [], |row| Ok((row.get(1)?, row.get(2)?)))
-            .map_err(|error| failure("checkpoint", &error))
+            .map_err(|error| self.failure(&error))
     }
 }

@@ -3,13 +3,16 @@
 use crate::backend::sql;
 use crate::error::{Error, Result};
 use crate::journal::{Begun, Entry};
+use crate::meta;
 use crate::postgres::LOCK;
 use crate::postgres::session::Session;
 use crate::rows::{Base, Rows, Tx};
-use crate::sqlite::{connect_to_read, control};
+use crate::sqlite::{commit, connect_to_read, control};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What is written to write something over.
+const WRITTEN_OVER: &str = "written_over";
 /// Longest read from one moment of a store (E6).
 pub const MAX_READ_TIME: Duration = Duration::from_secs(10);
 
@@ -53,12 +56,35 @@ impl Writer {
     /// Commits: when this is `Ok`, all of it is on disk.
     ///
     /// # Errors
-    /// [`Error::Full`]: nothing of it happened. [`Error::Broken`]: nobody knows; the program must end (E2).
+    /// [`Error::Full`]: nothing of it happened. [`Error::Unsynced`]: nothing either, once it is written over.
+    /// [`Error::Broken`]: nobody knows; the program must end (E2).
     pub fn commit(&self) -> Result<()> {
         match &self.tx.rows.base {
-            Base::Sqlite(connection) => control(connection, "commit", "COMMIT"),
+            Base::Sqlite(connection) => commit(connection),
             Base::Postgres(session) => session.commit(),
         }
+    }
+
+    /// Takes away for good what a commit that failed as [`Error::Unsynced`] may have left in the log: another transaction takes
+    /// its place there, and is made sure.
+    ///
+    /// # Errors
+    /// [`Error::Broken`]: nobody knows whether it would come back, and the program must end.
+    pub fn write_over(&self) -> Result<()> {
+        let broken = |error: Error| {
+            let reason = format!("what was refused on a full disk may come back: {error}");
+            Error::Broken { statement: "write over", reason }
+        };
+        let written = || {
+            self.rollback()?;
+            self.begin()?;
+            // Another value each time: an equal one would write nothing.
+            let times =
+                meta::get(&self.tx, WRITTEN_OVER)?.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
+            meta::put(&self.tx, WRITTEN_OVER, &times.wrapping_add(1).to_string())?;
+            self.commit()
+        };
+        written().map_err(broken)
     }
 
     /// Commits with a row of the journal, which in a shared store says what this transaction did to memory and proves that

@@ -213,3 +213,63 @@ async fn e2_a_disk_without_a_byte_left_refuses_and_lives() {
     assert_eq!((settled.status, &settled.body["replayed"]), (200, &json!(false)), "{}", settled.body);
     assert!(server.runs());
 }
+
+// E2: a disk that says only with the fsync that it is full: the request is refused and did not happen, also for a server that
+// is killed right after, and the server goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e2_a_disk_that_is_full_at_the_fsync_refuses_and_lives() {
+    let yard = Yard::new();
+    let disk = Disk::under(&yard);
+    let (mut server, _) = nearly_full(&yard, &disk).await;
+    disk.room();
+    let mut line = server.line();
+    disk.sync(Sync::FullBesideReserve, On::Log);
+    let refused = line.post("/tasks", &task("refused", 10)).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (503, "storage_low"), "{}", refused.body);
+    assert!(disk.failed() > 0 && server.runs(), "{}", yard.log());
+    disk.sync(Sync::True, On::Any);
+    server.kill().await;
+    let mut server = yard.start_as(disk.command(&yard)).await;
+    let mut line = server.line();
+    assert_eq!(read(&mut line, "/tasks?limit=1").await["total"].as_u64(), Some(20), "it did not come back");
+    assert!(line.post("/tasks", &task("later", 10)).await.unwrap().is_done());
+    assert!(server.runs());
+}
+
+// E2: where not even the reserve helps, nobody knows whether what was refused would come back: the server ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e2_a_disk_that_stays_full_at_the_fsync_ends_the_server() {
+    let yard = Yard::new();
+    let disk = Disk::under(&yard);
+    let mut server = yard.start_as(disk.command(&yard)).await;
+    let mut line = server.line();
+    assert!(line.post("/tasks", &task("early", 10)).await.unwrap().is_done());
+    disk.sync(Sync::Full, On::Log);
+    if let Ok(answer) = line.post("/tasks", &task("lost", 10)).await {
+        assert_eq!((answer.status, answer.code()), (503, "storage_broken"), "{}", answer.body);
+    }
+    assert_eq!(server.ended().await.code(), Some(STORAGE_FAILURE));
+    assert!(yard.log().contains("may come back"), "{}", yard.log());
+}
+
+// E2: the file that cannot grow while the log is moved into it waits for room; what is in the log is safe.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e2_a_file_that_is_full_at_the_fsync_waits_for_room() {
+    let yard = Yard::new();
+    let disk = Disk::under(&yard);
+    let mut server = yard.start_as(disk.command(&yard)).await;
+    disk.sync(Sync::Full, On::Database);
+    let mut line = server.line();
+    let mut acknowledged = 0;
+    while disk.failed() < 2 {
+        let answer = line.post("/tasks", &task("filling", LARGE_BYTES)).await.unwrap();
+        assert!(answer.is_done(), "{}", answer.body);
+        acknowledged += 1;
+    }
+    assert!(server.runs(), "{}", yard.log());
+    disk.sync(Sync::True, On::Any);
+    server.kill().await;
+    let server = yard.start().await;
+    let page = read(&mut server.line(), "/tasks?limit=1").await;
+    assert_eq!(page["total"].as_u64(), Some(acknowledged));
+}

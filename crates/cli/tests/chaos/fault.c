@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SYNC_TRUE = 0, SYNC_FAILS = 1, SYNC_LIES = 2 };
+enum { SYNC_TRUE = 0, SYNC_FAILS = 1, SYNC_LIES = 2, SYNC_RESERVE = 3, SYNC_FULL = 4 };
 enum { ON_ANY = 0, ON_LOG = 1, ON_DATABASE = 2 };
 
 struct control {
@@ -205,6 +205,7 @@ static int synced(int fd, int (*really)(int)) {
     int ours = file && strncmp(file->name, "tiltyard.db", 11) == 0;
     uint64_t sync = ours && is_meant(file, control->sync_on) ? control->sync : SYNC_TRUE;
     if (ours && is(file, "tiltyard.db-wal")) control->syncs++;
+    if (sync == SYNC_RESERVE) sync = size_of("reserve") ? SYNC_FULL : SYNC_TRUE;
     if (sync != SYNC_TRUE) control->failed++;
     if (file && file->shadow >= 0 && sync == SYNC_TRUE) keep(fd, file, &found);
     pthread_mutex_unlock(&lock);
@@ -212,8 +213,8 @@ static int synced(int fd, int (*really)(int)) {
         struct timespec pause = {(time_t)(control->delay_us / 1000000), (long)(control->delay_us % 1000000) * 1000};
         nanosleep(&pause, NULL);
     }
-    if (sync == SYNC_FAILS) {
-        errno = EIO;
+    if (sync == SYNC_FAILS || sync == SYNC_FULL) {
+        errno = sync == SYNC_FULL ? ENOSPC : EIO;
         return -1;
     }
     return sync == SYNC_LIES ? 0 : really(fd);

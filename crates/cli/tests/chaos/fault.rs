@@ -32,6 +32,10 @@ pub(crate) enum Sync {
     Fails,
     /// It says that it did, and did not.
     Lies,
+    /// It finds the disk full as long as the reserve takes its room.
+    FullBesideReserve,
+    /// It finds the disk full.
+    Full,
 }
 
 /// Which file.

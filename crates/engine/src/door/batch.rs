@@ -315,8 +315,13 @@ impl Room {
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).
     fn lose(&mut self, batch: &mut Batch, error: Error) {
         let is_broken = matches!(error, Error::Broken { .. } | Error::Unreadable { .. });
+        let may_come_back = matches!(error, Error::Unsynced(_));
         let refusal = if is_broken { self.break_down(&error) } else { refusal_of(error) };
         self.forget(batch, refusal);
+        // After the reserve was given up, and before anybody is told that nothing happened.
+        if may_come_back && let Err(error) = self.writer.write_over() {
+            batch.lost = Some(self.break_down(&error));
+        }
     }
 
     /// A deed failed and its savepoint is gone too: the database has taken the transaction back by itself, as it does
