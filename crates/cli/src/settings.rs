@@ -13,6 +13,7 @@ pub mod origin;
 pub mod reload;
 pub mod rule;
 pub mod serve;
+pub mod store;
 pub mod template;
 pub mod view;
 
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use store::Store;
 use tiltyard_model::secret::Secret;
 
 /// The port of the default address.
@@ -35,7 +37,9 @@ pub struct Settings {
     /// Folder of the store, the artifacts and the logs. Made with mode 0700.
     /// Default: `$XDG_DATA_HOME/tiltyard`.
     pub data: PathBuf,
-    /// Where the data lives: `embedded` keeps it in the data folder.
+    /// Where the data lives: `embedded` keeps it in the data folder; `postgres://user:password@host:5432/database` in a
+    /// database that any number of servers share. Several hosts may be named, `host1:5432,host2:5432`.
+    #[schemars(with = "String")]
     pub store: Store,
     /// `full` acknowledges what is on disk. `relaxed` acknowledges before the disk has it: a power cut may
     /// lose the last moments.
@@ -59,6 +63,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Upper bounds.
     pub limits: Limits,
+    /// What only a server whose store is shared needs to know.
+    pub shared: Shared,
     /// Leases that do not say how long.
     pub leases: Leases,
     /// Dead letters.
@@ -67,15 +73,6 @@ pub struct Settings {
     pub log: Log,
     /// The built-in agent.
     pub agent: Agent,
-}
-
-/// Where the data lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Store {
-    /// An embedded database in the data folder.
-    #[default]
-    Embedded,
 }
 
 /// When a change counts as done.
@@ -134,6 +131,17 @@ pub struct Limits {
     /// Bytes of one artifact.
     #[schemars(range(min = 1, max = 1_099_511_627_776_u64))]
     pub artifact_bytes: u64,
+}
+
+/// What only a server whose store is shared needs to know.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shared {
+    /// This server's name among those that share the store. Default: the host name with the number of the process.
+    pub name: Option<String>,
+    /// Ask the database often instead of listening to it: where a pool of connections that hands out single transactions stands
+    /// between (PgBouncer), or the database has no LISTEN.
+    pub poll_only: bool,
 }
 
 /// Leases that do not say how long.
@@ -241,6 +249,7 @@ impl Default for Settings {
             no_auth: false,
             tls: Tls::default(),
             limits: Limits::default(),
+            shared: Shared::default(),
             leases: Leases::default(),
             dead_letters: DeadLetters::default(),
             log: Log::default(),

@@ -86,15 +86,6 @@ pub enum Effect {
         /// In milliseconds.
         waited_ms: i64,
     },
-    /// A task is gone for good, and what it had stored may go too. A server that dies before it has done it, and every other
-    /// that shares the store, finds it by looking around.
-    #[serde(skip)]
-    TaskGone {
-        /// The task's key.
-        task: i64,
-        /// Bytes that its attempts had named.
-        digests: Vec<String>,
-    },
     /// A claim found nothing: the door counts it, nobody is told.
     #[serde(skip)]
     Idle,
@@ -108,7 +99,7 @@ impl Effect {
             | Self::TokenEnded { .. }
             | Self::SignInEnded
             | Self::AgentDrain { .. } => true,
-            Self::Written(_) | Self::Started { .. } | Self::TaskGone { .. } | Self::Idle => false,
+            Self::Written(_) | Self::Started { .. } | Self::Idle => false,
         }
     }
 }
@@ -204,6 +195,13 @@ pub fn refusal_of(error: Error) -> Refusal {
         )
         .retry_after(5_000),
         Error::Busy(reason) => Refusal::new(Code::Overloaded, reason).retry_after(1_000),
+        Error::Lost(reason) | Error::Unknown(reason) => Refusal::new(
+            Code::StoreUnreachable,
+            format!(
+                "the database cannot be reached, nothing of this was done: try again in a moment ({reason})"
+            ),
+        )
+        .retry_after(1_000),
         Error::Locked(reason) => Refusal::new(Code::StorageBroken, reason),
         other => Refusal::new(Code::Internal, format!("the store refused the write: {other}")),
     }

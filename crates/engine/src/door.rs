@@ -5,8 +5,11 @@
 //! database systems", 1984): whoever comes while a commit is under way joins the next one.
 
 mod batch;
+pub(crate) mod begin;
 mod deed;
 mod inbox;
+pub mod line;
+pub mod trouble;
 mod wait;
 
 pub use inbox::Urgency;
@@ -22,14 +25,16 @@ use crate::reserve::Reserve;
 use batch::Room;
 use deed::Plain;
 use inbox::Inbox;
+use line::{Line, Progress};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Writer;
 use tokio::sync::{broadcast, oneshot};
+use trouble::Trouble;
 
 /// Effects that may wait for their carrier; one that lags behind asks the store instead.
-pub(crate) const MAX_WAITING_EFFECTS: usize = 4_096;
+const MAX_WAITING_EFFECTS: usize = 4_096;
 
 /// What happens when the store can no longer be trusted (E2).
 pub type OnBroken = Box<dyn Fn(&str) + Send + Sync>;
@@ -56,6 +61,8 @@ pub struct Parts {
     pub reserve: Reserve,
     /// Whoever wants to see the journal; without one, none is written.
     pub witness: Option<Witness>,
+    /// Where this server stands among those of a shared store; `None` for an embedded one.
+    pub line: Option<line::Start>,
 }
 
 /// The door's handle: cheap to clone.
@@ -65,6 +72,8 @@ pub struct Door {
     bell: Bell,
     effects: broadcast::Sender<Effect>,
     metrics: Arc<Metrics>,
+    trouble: Trouble,
+    progress: Option<Progress>,
 }
 
 impl Door {
@@ -74,9 +83,10 @@ impl Door {
     /// When no thread can be started.
     pub fn open(parts: Parts) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let mut parts = parts;
-        if parts.witness.is_some() {
+        if parts.witness.is_some() || parts.line.is_some() {
             parts.memory.write_down();
         }
+        let line = parts.line.take().map(Line::new);
         let inbox = Arc::new(Inbox::new(parts.max_queued));
         let bell = Bell::new(parts.memory.last_seq);
         let effects = broadcast::Sender::new(MAX_WAITING_EFFECTS);
@@ -86,8 +96,10 @@ impl Door {
             bell: bell.clone(),
             effects: effects.clone(),
             metrics: Arc::clone(&metrics),
+            trouble: Trouble::default(),
+            progress: line.as_ref().map(|line| line.progress.clone()),
         };
-        let room = Room::new(parts, inbox, bell, effects, metrics);
+        let room = Room::new(parts, line, &door);
         let thread = std::thread::Builder::new().name("door".to_owned()).spawn(move || room.work())?;
         Ok((door, thread))
     }
@@ -144,6 +156,31 @@ impl Door {
     /// What the door counts.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// What keeps it from the store.
+    pub fn trouble(&self) -> &Trouble {
+        &self.trouble
+    }
+
+    /// How far this server has followed the others of a shared store; `None` for an embedded one.
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
+    }
+
+    /// Looks at what other servers have done, as soon as there is time; returns at once.
+    pub fn nudge(&self) {
+        self.inbox.nudge();
+    }
+
+    /// Comes back when memory knows everything that other servers had done before the call, or after `patience`. At once
+    /// where there are no other servers.
+    pub async fn caught_up(&self, patience: Duration) {
+        let Some(progress) = &self.progress else { return };
+        let (look, mut done) = (progress.next(), progress.done());
+        self.nudge();
+        // Whoever gives up goes on with what is known.
+        let _ = tokio::time::timeout(patience, done.wait_for(|done| *done >= look)).await;
     }
 
     /// From now on so much new work may wait (E7); what waits already stays.

@@ -2,16 +2,17 @@
 
 use crate::act::{Act, Pass};
 use crate::audit::refused::{self, Refusals};
-use crate::audit::verify::{self, Broken};
+use crate::audit::verify::Broken;
 use crate::clock::Clock;
+use crate::door::begin::{Begun, begin};
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting, Witness};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
-use crate::memory::boot::rebuild;
 use crate::memory::letter::Limit;
 use crate::memory::ready::Want;
 use crate::once;
 use crate::readers::Readers;
 use crate::reserve::Reserve;
+use crate::share::{Post, Sharing, Waking};
 use crate::token::Tokens;
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -20,15 +21,18 @@ use std::thread::JoinHandle;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{DEFAULT_SCOPE, SYSTEM_SCOPE};
 use tiltyard_model::scope::Scope;
-use tiltyard_store::Rows;
 use tiltyard_store::blob::Blobs;
 use tiltyard_store::log::Logs;
-use tiltyard_store::sqlite::{Durability, Store};
+use tiltyard_store::sqlite::Durability;
+use tiltyard_store::store::Options as Which;
+use tiltyard_store::{Rows, Store, postgres, sqlite};
 
 /// How to open an engine.
 pub struct Options {
-    /// The data folder; it must exist.
+    /// The data folder; it must exist. An embedded store lies in it.
     pub folder: PathBuf,
+    /// How the store is shared with other servers; `None` for an embedded one.
+    pub sharing: Option<Sharing>,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// Where time comes from.
@@ -46,6 +50,7 @@ impl Options {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+            sharing: None,
             durability: Durability::Full,
             clock: Clock::system(),
             max_queued: DEFAULT_MAX_QUEUED_INTENTS,
@@ -78,10 +83,12 @@ pub struct Engine {
     store: Arc<Store>,
     readers: Readers,
     clock: Clock,
+    post: Option<Post>,
     tokens: Tokens,
     letters: Limit,
     tail: Tail,
     _tail: tail::Running,
+    _waking: Option<Waking>,
     once: once::Running,
     refusals: Refusals,
     broken_chains: Vec<Broken>,
@@ -97,45 +104,53 @@ impl Engine {
     /// # Errors
     /// When another server has the folder, the store is newer than the program, or the disk does not work.
     pub async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
-        let engine = Arc::new(Self::assemble(options)?);
+        let engine = Arc::new(Self::assembled(options).await?);
         engine.enter(Pass::system(), Urgency::Urgent, found).await?;
+        engine.report().await?;
         Ok(engine)
+    }
+
+    /// A shared store blocks while it is opened.
+    async fn assembled(options: Options) -> Result<Self, OpenError> {
+        if options.sharing.is_none() {
+            return Self::assemble(options);
+        }
+        let work = tokio::task::spawn_blocking(move || Self::assemble(options)).await;
+        work.map_err(|error| OpenError::System(error.to_string()))?
     }
 
     fn assemble(options: Options) -> Result<Self, OpenError> {
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.to_string()))?;
-        let now = options.clock.now();
-        let how = tiltyard_store::sqlite::Options {
-            folder: options.folder.clone(),
-            durability: options.durability,
-            seed,
-            now: now.wall,
-        };
-        let (store, writer) = Store::open(&how)?;
+        let (store, writer) = Store::open(&which(&options, seed))?;
         let (blobs, logs) = (Blobs::open(&options.folder)?, Logs::open(&options.folder)?);
-        let memory = rebuild(writer.tx(), now)?;
-        let broken_chains = ends_of_chains(writer.tx())?;
+        let Begun { memory, clock, line, post, broken_chains } =
+            begin(&writer, &options.clock, options.sharing.as_ref())?;
         let (tokens, letters) = (memory.tokens.clone(), memory.letters.limit.clone());
         let readers = Readers::open(&store)?;
         let parts = Parts {
             writer,
             memory,
-            clock: options.clock.clone(),
+            clock: clock.clone(),
             epoch: store.epoch(),
             max_queued: options.max_queued,
             on_broken: options.on_broken,
             reserve: Reserve::of(&options.folder),
             witness: options.witness,
+            line,
         };
         let (door, thread) = Door::open(parts).map_err(|error| OpenError::System(error.to_string()))?;
         let thread = Mutex::new(Some(thread));
         let (tail, running) = Tail::start(store.reader()?, door.bell().clone());
+        let polls = options.sharing.as_ref().is_none_or(|sharing| sharing.poll_only);
+        let wakes = if polls { None } else { store.wakes() };
         Ok(Self {
+            _waking: wakes.map(|wakes| Waking::start(wakes, door.clone())),
             door,
             store: Arc::new(store),
             readers,
-            clock: options.clock,
+            clock,
+            post,
             tokens,
             letters,
             tail,
@@ -207,8 +222,27 @@ impl Engine {
     }
 
     /// The version of the store's library.
-    pub fn store_version(&self) -> &'static str {
-        tiltyard_store::sqlite::version()
+    pub fn store_version(&self) -> &str {
+        self.store.version()
+    }
+
+    /// Bytes of the store, and of its write-ahead log where it has one of its own.
+    ///
+    /// # Errors
+    /// When a shared store does not answer.
+    pub async fn store_bytes(&self) -> Result<(u64, u64), Refusal> {
+        match self.store.file_sizes() {
+            Some(sizes) => Ok(sizes),
+            None => {
+                let size = |rows: &Rows| postgres::size(rows).map_err(crate::act::refusal_of);
+                self.read(size).await.map(|bytes| (bytes, 0))
+            }
+        }
+    }
+
+    /// This server among those that share the store; `None` where there is only one.
+    pub(crate) fn post(&self) -> Option<&Post> {
+        self.post.as_ref()
     }
 
     /// The store.
@@ -282,6 +316,9 @@ impl Engine {
         if let Err(refusal) = refused::write_all(self).await {
             tracing::warn!(target: "security", "counts of refused calls are not on record: {refusal}");
         }
+        if let Err(refusal) = self.leave().await {
+            tracing::warn!(target: "store", "the other servers will notice that this one has gone: {refusal}");
+        }
         self.door.close();
         let Some(thread) = self.thread.lock().take() else { return Ok(()) };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -302,13 +339,18 @@ impl Drop for Engine {
     }
 }
 
-/// Looks at the ends of the audit chains; what is wrong with them is told, and the server serves all the same.
-fn ends_of_chains(rows: &Rows) -> Result<Vec<Broken>, Refusal> {
-    let broken = verify::heads(rows)?;
-    for Broken { chain, seq, reason } in &broken {
-        tracing::error!(target: "security", "the audit record of `{chain}` is not whole: entry {seq} {reason}");
+/// Which store to open.
+fn which(options: &Options, seed: [u8; 16]) -> Which {
+    let durability = options.durability;
+    match &options.sharing {
+        Some(sharing) => {
+            Which::Shared(postgres::Options { durability, ..postgres::Options::new(&sharing.url, seed) })
+        }
+        None => {
+            let (folder, now) = (options.folder.clone(), options.clock.now().wall);
+            Which::Embedded(sqlite::Options { folder, durability, seed, now })
+        }
     }
-    Ok(broken)
 }
 
 /// What every store has from its first moment.

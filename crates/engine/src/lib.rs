@@ -24,6 +24,7 @@ pub mod repository;
 pub mod reserve;
 pub mod scope;
 pub mod service;
+pub mod share;
 pub mod sign_in;
 pub mod system;
 pub mod task;
@@ -33,6 +34,7 @@ pub mod token;
 pub use act::{Act, Effect, Pass};
 pub use door::Urgency;
 pub use engine::{Engine, OpenError, Options};
+pub use share::Sharing;
 pub use tiltyard_store::sqlite::Durability;
 /// Bytes in files, by their digest, and the logs of attempts.
 pub use tiltyard_store::{blob, log};

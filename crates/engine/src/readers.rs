@@ -7,7 +7,7 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Reader;
 /// A reading connection, at one moment of the store.
 pub use tiltyard_store::Rows;
-use tiltyard_store::sqlite::Store;
+use tiltyard_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many reads run at once; more wait their turn.

@@ -3,6 +3,7 @@
 
 mod disk;
 mod expire;
+mod lead;
 mod move_log;
 mod presence;
 mod prune;
@@ -28,6 +29,15 @@ pub enum Ran {
     More,
 }
 
+/// Who does what a service does, where several servers share the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// One of them.
+    Leader,
+    /// Each of them, for itself.
+    Everybody,
+}
+
 /// A run under way.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<Ran, Refusal>> + Send + 'a>>;
 
@@ -38,6 +48,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// How long it rests between two runs.
     fn interval(&self) -> Duration;
+
+    /// Who does it, where several servers share the store.
+    fn whose(&self) -> Whose {
+        Whose::Leader
+    }
 
     /// Does what there is to do, once.
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a>;
@@ -55,6 +70,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(tally::Tally),
         Box::new(disk::Disk),
         Box::new(move_log::MoveLog::default()),
+        Box::new(lead::Lead),
     ]
 }
 
@@ -84,6 +100,9 @@ async fn watch(engine: Weak<Engine>, service: Box<dyn Service>) {
     loop {
         tokio::time::sleep(service.interval()).await;
         let Some(engine) = engine.upgrade() else { return };
+        if service.whose() == Whose::Leader && !engine.leads() {
+            continue;
+        }
         if run(&engine, service.as_ref()).await == Next::End {
             return;
         }

@@ -181,6 +181,8 @@ codes! {
     StorageLow = "storage_low", Overloaded;
     /// The store does not answer
     StorageBroken = "storage_broken", Overloaded;
+    /// The database cannot be reached
+    StoreUnreachable = "store_unreachable", Overloaded;
     /// The audit record cannot be written
     AuditUnavailable = "audit_unavailable", Overloaded;
     /// No agent is connected that holds the repository

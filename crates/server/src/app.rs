@@ -27,6 +27,9 @@ use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_wire::endpoint::Endpoint;
 use tokio::runtime::Handle;
 
+/// How long somebody whom this server does not know waits for what other servers know.
+const NEWS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What all requests share.
 pub(crate) struct App {
     /// Where everything is done.
@@ -77,7 +80,13 @@ pub(crate) struct Front(pub(crate) Arc<App>);
 
 impl House for Front {
     async fn authenticate(&self, knock: &Knock<'_>) -> Result<Arc<Caller>, Refusal> {
-        self.0.porter.let_in(knock)
+        let refused = match self.0.porter.let_in(knock) {
+            Err(refusal) if self.0.engine.store().is_shared() => refusal,
+            let_in => return let_in,
+        };
+        // Another server may have made the token a moment ago.
+        self.0.engine.door().caught_up(NEWS_PATIENCE).await;
+        self.0.porter.let_in(knock).map_err(|_| refused)
     }
 
     /// A scope that is named must be the token's, wherever it is named (SEC4).

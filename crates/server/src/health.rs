@@ -3,10 +3,12 @@
 use crate::app::App;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tiltyard_engine::dead_letter::list::over;
 use tiltyard_engine::event::tail::MAX_RING_EVENTS;
 use tiltyard_engine::reserve::Reserve;
 use tiltyard_engine::{Pass, Urgency};
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::time::{HOUR_MS, TimeMs};
 use tiltyard_wire::health::{Component, Health, Status};
 use tiltyard_wire::time::Time;
@@ -16,6 +18,9 @@ const MAX_VIOLATIONS_AN_HOUR: usize = 50;
 
 /// Events that followers may be behind before somebody should know: what is kept in memory for them.
 const MAX_EVENTS_BEHIND: i64 = MAX_RING_EVENTS as i64;
+
+/// A store that takes longer for nothing is not one to send work to.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// When each part came to be as it is.
 #[derive(Debug, Default)]
@@ -67,13 +72,33 @@ pub(crate) fn in_words(health: Health) -> Health {
 
 /// Whether the store takes a deed, and what an acknowledgement is worth.
 async fn store(app: &App) -> Complaint {
-    if let Err(refusal) = app.engine.enter(Pass::system(), Urgency::Urgent, |_| Ok(())).await {
+    if let Err(refusal) = answers(app).await {
         return Some((Status::Failing, refusal.message));
     }
     app.is_relaxed().then(|| {
         let said = "durability is relaxed: a power cut may lose what was acknowledged last";
         (Status::Degraded, said.to_owned())
     })
+}
+
+/// Whether the store takes a deed, and soon.
+///
+/// # Errors
+/// Why not. 503 `store_unreachable` when it has not said so in time.
+pub(crate) async fn answers(app: &App) -> Result<(), Refusal> {
+    let trouble = app.engine.door().trouble();
+    let unreachable = |(since, reason): (Duration, String)| {
+        let text = format!("the database cannot be used since {} s: {reason}", since.as_secs());
+        Refusal::new(Code::StoreUnreachable, text).retry_after(1_000)
+    };
+    if let Some(told) = trouble.is_there() {
+        return Err(unreachable(told));
+    }
+    let entered = app.engine.enter(Pass::system(), Urgency::Urgent, |_| Ok(()));
+    match tokio::time::timeout(STORE_PATIENCE, entered).await {
+        Ok(entered) => entered,
+        Err(_) => Err(unreachable((STORE_PATIENCE, "it has not answered".to_owned()))),
+    }
 }
 
 async fn queue(app: &App) -> Complaint {

@@ -201,8 +201,6 @@ impl Live {
             }
             // The door counts these itself and tells nobody.
             Effect::Written(_) | Effect::Started { .. } | Effect::Idle => {}
-            // The engine's own service removes it.
-            Effect::TaskGone { .. } => {}
         }
     }
 }

@@ -125,7 +125,7 @@ pub(crate) async fn measure(app: &App, pass: Pass) -> Result<Vec<Family>, Refusa
         return Ok(families);
     }
     families.extend(of_engine(app.engine.door().metrics()));
-    families.extend(of_store(app));
+    families.extend(of_store(app).await?);
     families.extend(of_server(app));
     families.extend(of_sockets(app));
     Ok(families)
@@ -195,8 +195,8 @@ fn of_engine(metrics: &Metrics) -> Vec<Family> {
     ]
 }
 
-fn of_store(app: &App) -> Vec<Family> {
-    let (bytes, log_bytes) = app.engine.store().sizes();
+async fn of_store(app: &App) -> Result<Vec<Family>, Refusal> {
+    let (bytes, log_bytes) = app.engine.store_bytes().await?;
     let store = Family::new(Kind::Gauge, "tiltyard_store_bytes", "Size of the store's files.")
         .with(&[("file", "database")], bytes as f64)
         .with(&[("file", "log")], log_bytes as f64);
@@ -205,7 +205,7 @@ fn of_store(app: &App) -> Vec<Family> {
         let help = "Free space of the data folder's disk.";
         families.push(Family::only(Kind::Gauge, "tiltyard_disk_free_bytes", help, space.free as f64));
     }
-    families
+    Ok(families)
 }
 
 fn of_server(app: &App) -> Vec<Family> {

@@ -15,6 +15,15 @@ pub(crate) struct Statement {
     pub postgres: &'static str,
 }
 
+impl Statement {
+    /// Whether it may change a row of a shared store.
+    pub(crate) fn writes(&self) -> bool {
+        let mut lines = self.postgres.lines().map(str::trim_start).filter(|line| !line.starts_with("--"));
+        let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        !first.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
+    }
+}
+
 /// The statement of `sqlite/<name>.sql` and `postgres/<name>.sql`.
 macro_rules! sql {
     ($name:literal) => {{

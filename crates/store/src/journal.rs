@@ -40,12 +40,24 @@ pub struct Begun {
 /// The lock, then time and journal, in one way there and back. Each statement sees what was committed before it, so the
 /// journal is read as it is under the lock.
 pub(crate) fn begin(session: &Session, lock: i64, seen: i64) -> Result<Begun> {
+    let parameters = [Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)];
     let found = session.ask_rows(&[
         (sql!("journal/lock"), &[Value::Int(lock)]),
         (sql!("journal/begin"), &[]),
-        (sql!("journal/after"), &[Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)]),
+        (sql!("journal/after"), &parameters),
     ])?;
-    let [_, facts, entries] = found.as_slice() else { return Err(incomplete()) };
+    begun(&found[1..])
+}
+
+/// The same without the lock: what is committed by now.
+pub(crate) fn look(session: &Session, seen: i64) -> Result<Begun> {
+    let parameters = [Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)];
+    let asks: [(_, &[Value<'_>]); 2] = [(sql!("journal/begin"), &[]), (sql!("journal/after"), &parameters)];
+    begun(&session.ask_rows(&asks)?)
+}
+
+fn begun(found: &[Vec<tokio_postgres::Row>]) -> Result<Begun> {
+    let [facts, entries] = found else { return Err(incomplete()) };
     let facts = facts.first().map(|row| crate::rows::of_postgres(row, sql!("journal/begin")));
     let facts = facts.ok_or_else(incomplete)?;
     let entry = |row| entry_of(&crate::rows::of_postgres(row, sql!("journal/after")));

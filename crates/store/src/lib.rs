@@ -28,6 +28,7 @@ pub mod rows;
 pub mod server;
 pub mod sign_in;
 pub mod sqlite;
+pub mod store;
 pub mod task;
 pub mod template;
 pub mod token;
@@ -36,4 +37,5 @@ pub mod writer;
 
 pub use error::{Error, Result};
 pub use rows::{Rows, Tx};
+pub use store::Store;
 pub use writer::{Reader, Writer};

@@ -12,6 +12,9 @@ pub(crate) mod schema;
 pub(crate) mod session;
 mod tls;
 pub(crate) mod value;
+mod wake;
+
+pub use wake::{WAKE_EVERY, Wakes};
 
 use crate::backend::sql;
 use crate::error::Result;
@@ -130,6 +133,7 @@ pub struct Store {
     forge: Forge,
     epoch: i64,
     durability: Durability,
+    version: String,
 }
 
 impl Store {
@@ -146,7 +150,8 @@ impl Store {
         let kept = schema::locked(&tx, || meta::load_or_make(&tx, options.seed))?;
         tx.rows.forge = Forge::new(kept.salt.as_bytes());
         let forge = tx.rows.forge.clone();
-        let store = Self { shared, forge, epoch: kept.epoch, durability: options.durability };
+        let version = tx.one(sql!("journal/version"), &[], |row| row.text(0))?.unwrap_or_default();
+        let store = Self { shared, forge, epoch: kept.epoch, durability: options.durability, version };
         Ok((store, Writer { tx }))
     }
 
@@ -157,6 +162,16 @@ impl Store {
     pub fn reader(&self) -> Result<Reader> {
         let session = Session::open(Arc::clone(&self.shared), Role::Reader)?;
         Ok(Reader::new(Rows::of(Base::Postgres(Box::new(session)), self.forge.clone())))
+    }
+
+    /// What wakes the servers of this store.
+    pub fn wakes(&self) -> Wakes {
+        Wakes { shared: Arc::clone(&self.shared) }
+    }
+
+    /// The database's version, as it says it.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The ids of this store.

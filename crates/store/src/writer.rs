@@ -53,6 +53,28 @@ impl Writer {
         }
     }
 
+    /// What others have written into the journal of a shared store after `seen`, and the time, without the store's lock and
+    /// without a transaction: for who only wants to keep up. An embedded store has none of it to tell.
+    ///
+    /// # Errors
+    /// As [`Writer::begin_after`].
+    pub fn look(&self, seen: i64) -> Result<Begun> {
+        let Base::Postgres(session) = &self.tx.rows.base else { return Ok(Begun::default()) };
+        session.begin()?;
+        let found = crate::journal::look(session, seen);
+        session.rollback()?;
+        found
+    }
+
+    /// Whether the transaction has changed a row, or may have. An embedded store does not say, and need not: nobody else
+    /// has to know.
+    pub fn has_written(&self) -> bool {
+        match &self.tx.rows.base {
+            Base::Sqlite(_) => true,
+            Base::Postgres(session) => session.has_written(),
+        }
+    }
+
     /// Commits: when this is `Ok`, all of it is on disk.
     ///
     /// # Errors

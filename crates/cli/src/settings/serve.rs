@@ -3,10 +3,12 @@
 use super::edge::edge;
 use super::environment::Environment;
 use super::load::Loaded;
+use super::name::host_name;
+use super::store::Store;
 use super::{Durability, QueryTokens, Settings};
 use crate::exit::Failure;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tiltyard_engine::{Durability as Keeping, Options};
+use tiltyard_engine::{Durability as Keeping, Options, Sharing};
 use tiltyard_server::edge::bind::External;
 use tiltyard_server::edge::tls::acceptor;
 use tiltyard_server::{Door, QueryTokens as Where, ServeOptions};
@@ -25,6 +27,7 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
             Durability::Relaxed => Keeping::Relaxed,
         },
         max_queued: settings.limits.queued_intents as usize,
+        sharing: sharing(settings),
         ..Options::new(&settings.data)
     };
     let tls = match (&settings.tls.cert, &settings.tls.key) {
@@ -50,6 +53,18 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
         admin_token: environment.admin_token()?,
         default_lease_ms: i64::try_from(settings.leases.default_ms).unwrap_or(i64::MAX),
         ..ServeOptions::new(&settings.data)
+    })
+}
+
+/// How the store is shared; `None` for an embedded one.
+fn sharing(settings: &Settings) -> Option<Sharing> {
+    let Store::Shared(store) = &settings.store else { return None };
+    let own = || format!("{}-{}", host_name(), std::process::id());
+    Some(Sharing {
+        url: store.expose().clone(),
+        name: settings.shared.name.clone().unwrap_or_else(own),
+        address: url(settings, settings.listen),
+        poll_only: settings.shared.poll_only,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use super::deed::{Deed, Tried};
 use super::inbox::Inbox;
-use super::{OnBroken, Parts, Witness};
+use super::line::Line;
+use super::trouble::Trouble;
+use super::{Door, OnBroken, Parts, Witness};
 use crate::act::{Act, Effect, refusal_of};
 use crate::bell::Bell;
 use crate::clock::Clock;
@@ -34,19 +36,22 @@ const LONG_NAP: Duration = Duration::from_secs(60);
 
 /// Everything that the thread owns.
 pub(super) struct Room {
-    writer: Writer,
-    memory: Memory,
-    clock: Clock,
+    pub(super) writer: Writer,
+    pub(super) memory: Memory,
+    pub(super) clock: Clock,
     epoch: i64,
-    inbox: Arc<Inbox>,
-    bell: Bell,
+    pub(super) line: Option<Line>,
+    pub(super) trouble: Trouble,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) bell: Bell,
     effects: broadcast::Sender<Effect>,
     metrics: Arc<Metrics>,
     on_broken: OnBroken,
     reserve: Reserve,
     witness: Option<Witness>,
-    parked: Vec<Box<dyn Deed>>,
+    pub(super) parked: Vec<Box<dyn Deed>>,
     sweep_at: usize,
+    parked_at: u64,
     follow_ups: Vec<Box<dyn Deed>>,
     dice: u64,
     broken: Option<Refusal>,
@@ -61,28 +66,25 @@ struct Batch {
 }
 
 impl Room {
-    pub(super) fn new(
-        parts: Parts,
-        inbox: Arc<Inbox>,
-        bell: Bell,
-        effects: broadcast::Sender<Effect>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(super) fn new(parts: Parts, line: Option<Line>, door: &Door) -> Self {
         let dice = 0x9e37_79b9_7f4a_7c15 ^ parts.memory.last_key as u64;
         Self {
             writer: parts.writer,
             memory: parts.memory,
             clock: parts.clock,
             epoch: parts.epoch,
-            inbox,
-            bell,
-            effects,
-            metrics,
+            line,
+            trouble: door.trouble.clone(),
+            inbox: Arc::clone(&door.inbox),
+            bell: door.bell.clone(),
+            effects: door.effects.clone(),
+            metrics: Arc::clone(&door.metrics),
             on_broken: parts.on_broken,
             reserve: parts.reserve,
             witness: parts.witness,
             parked: Vec::new(),
             sweep_at: MIN_SWEPT,
+            parked_at: 0,
             follow_ups: Vec::new(),
             dice,
             broken: None,
@@ -101,34 +103,53 @@ impl Room {
 
     fn serve(&mut self) {
         while !self.inbox.is_done() {
-            let nap = if self.parked.is_empty() { LONG_NAP } else { PARKED_NAP };
-            match self.inbox.take(nap) {
+            match self.inbox.take(self.nap()) {
                 Some(first) => self.transaction(Some(first)),
-                None if self.parked_may_go_on() => self.transaction(None),
+                None if self.keep_up() || self.parked_may_go_on() => self.transaction(None),
                 None => {}
             }
         }
     }
 
+    fn nap(&self) -> Duration {
+        let nap = if self.parked.is_empty() { LONG_NAP } else { PARKED_NAP };
+        self.line.as_ref().map_or(nap, |line| nap.min(line.look_every()))
+    }
+
     /// Whether a limit by the minute could have let something go.
     fn parked_may_go_on(&mut self) -> bool {
-        !self.parked.is_empty() && self.memory.hints().ready.is_woken(self.clock.now().wall)
+        let waits = !self.parked.is_empty() && !self.memory.ready.is_empty();
+        if waits {
+            self.memory.hints().ready.touch();
+        }
+        waits
     }
 
     fn transaction(&mut self, first: Option<Box<dyn Deed>>) {
         let mut batch = Batch::default();
+        self.trouble.enter();
         if let Some(refusal) = self.broken.clone() {
             batch.done.extend(first);
             batch.lost = Some(refusal);
-        } else if let Err(error) = self.writer.begin() {
+        } else if let Err(error) = self.begin() {
             batch.done.extend(first);
+            self.turn_away(&mut batch);
             self.lose(&mut batch, error);
         } else {
             self.fill(&mut batch, first);
             self.feed_parked(&mut batch);
             self.commit(&mut batch);
         }
+        self.trouble.leave();
         self.answer(batch);
+    }
+
+    /// Where the database of a shared store cannot be reached, nobody waits for it one after the other.
+    fn turn_away(&mut self, batch: &mut Batch) {
+        while self.line.is_some() && batch.done.len() < MAX_BATCH_DEEDS {
+            let Some(deed) = self.inbox.try_take() else { break };
+            batch.done.push(deed);
+        }
     }
 
     fn fill(&mut self, batch: &mut Batch, first: Option<Box<dyn Deed>>) {
@@ -148,7 +169,7 @@ impl Room {
     }
 
     /// Counts what is counted, and tells the rest.
-    fn carry_out(&self, effect: Effect) {
+    pub(super) fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Written(kind) => self.metrics.written(kind),
             Effect::Started { waited_ms } => self.metrics.began(waited_ms),
@@ -215,7 +236,7 @@ impl Room {
     }
 
     /// SplitMix64: chance for jitter, not for secrets.
-    fn chance(&mut self) -> f64 {
+    pub(super) fn chance(&mut self) -> f64 {
         self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.dice;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -236,32 +257,20 @@ impl Room {
         batch.done.push(deed);
     }
 
-    /// Tries the waiting deeds again that something has opened for, in the transaction that opened it.
+    /// Tries the waiting deeds again when something has changed, in the transaction that changed it.
     fn feed_parked(&mut self, batch: &mut Batch) {
-        if self.parked.is_empty() {
-            return self.memory.hints().ready.nobody_waits();
-        }
-        if batch.lost.is_some() {
+        if self.parked_at == self.memory.ready.changes() || batch.lost.is_some() {
             return;
         }
-        let woken = self.memory.hints().woken(self.clock.now().wall);
-        if woken.is_nothing() {
-            return;
-        }
+        self.parked_at = self.memory.ready.changes();
         for mut deed in self.parked_in_turn() {
-            let asker = deed.asker();
-            let finds = woken.wakes(asker) && asker.is_none_or(|want| self.memory.ready.has_for(want));
-            if batch.lost.is_some() || !finds {
+            if batch.lost.is_some() || self.memory.ready.is_empty() {
                 self.parked.push(deed);
             } else if deed.still_wanted() {
                 self.one(batch, deed);
             }
         }
         self.memory.hints().share = None;
-        if batch.lost.is_some() {
-            // Not all were tried, and what opened by the time alone is still open.
-            self.memory.hints().ready.touch();
-        }
     }
 
     /// The waiting deeds, in the order in which the queues choose (D6).
@@ -303,7 +312,8 @@ impl Room {
             statement: "a page of the journal",
             reason: error.to_string(),
         })?;
-        self.writer.commit().map(|()| page)
+        let told = self.witness.as_ref().and(page.clone());
+        self.end_shared(page).map(|()| told)
     }
 
     /// How far each scope's own sequence is, once a transaction.
@@ -314,13 +324,28 @@ impl Room {
 
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).
     fn lose(&mut self, batch: &mut Batch, error: Error) {
-        let is_broken = matches!(error, Error::Broken { .. } | Error::Unreadable { .. });
+        let is_broken = self.is_fatal(&error);
         let may_come_back = matches!(error, Error::Unsynced(_));
         let refusal = if is_broken { self.break_down(&error) } else { refusal_of(error) };
         self.forget(batch, refusal);
         // After the reserve was given up, and before anybody is told that nothing happened.
         if may_come_back && let Err(error) = self.writer.write_over() {
             batch.lost = Some(self.break_down(&error));
+        }
+    }
+
+    /// Whether the store can no longer be trusted. Of a shared store it is the database that keeps what was written; where
+    /// rows are not as memory says, it is memory that is made anew.
+    fn is_fatal(&mut self, error: &Error) -> bool {
+        match (error, &mut self.line) {
+            (Error::Unreadable { .. }, Some(line)) => {
+                line.distrust_memory();
+                tracing::error!(target: "store", "memory is made anew from the store: {error}");
+                false
+            }
+            (Error::Broken { statement, .. }, Some(_)) => matches!(*statement, "journal" | "commit"),
+            (Error::Broken { .. } | Error::Unreadable { .. }, _) => true,
+            _ => false,
         }
     }
 
@@ -346,7 +371,7 @@ impl Room {
         batch.lost = Some(refusal);
     }
 
-    fn break_down(&mut self, error: &Error) -> Refusal {
+    pub(super) fn break_down(&mut self, error: &Error) -> Refusal {
         let text = format!(
             "the store can no longer be trusted, so the server ends and recovers at its restart: {error}"
         );

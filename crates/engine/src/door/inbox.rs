@@ -33,6 +33,7 @@ struct Lines {
     normal: VecDeque<Box<dyn Deed>>,
     closed: bool,
     asleep: bool,
+    nudged: bool,
 }
 
 impl Inbox {
@@ -75,13 +76,28 @@ impl Inbox {
         if let Some(deed) = lines.next() {
             return Some(deed);
         }
-        if lines.closed {
+        if lines.closed || std::mem::take(&mut lines.nudged) {
             return None;
         }
         lines.asleep = true;
         self.came.wait_for(&mut lines, patience);
         lines.asleep = false;
+        lines.nudged = false;
         lines.next()
+    }
+
+    /// Whoever waits for a deed stops waiting, as there may be something else to do.
+    pub(super) fn nudge(&self) {
+        let mut lines = self.lines.lock();
+        lines.nudged = true;
+        if lines.asleep {
+            self.came.notify_one();
+        }
+    }
+
+    /// Whether it takes no more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lines.lock().closed
     }
 
     /// The next deed, when there is one.

@@ -48,6 +48,31 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Becomes as `fresh` is, which was made from the store just now: what was known is not to be trusted. What only ever stood in
+    /// memory stays. Gives what is to be done outside because of what was missed.
+    pub(crate) fn begin_anew(&mut self, fresh: Self) -> Vec<Effect> {
+        self.rollback();
+        let mut parts = fresh.parts;
+        let before = &mut self.parts;
+        before.tokens.become_as(&parts.tokens);
+        parts.tokens = before.tokens.clone();
+        parts.letters.limit = before.letters.limit.clone();
+        parts.last_key = parts.last_key.max(before.last_key);
+        parts.presence.extend(before.presence.drain());
+        parts.connections.extend(before.connections.drain());
+        parts.served.extend(before.served.drain());
+        parts.online.extend(before.online.drain());
+        parts.claimed_with.extend(before.claimed_with.drain());
+        parts.turns = std::mem::take(&mut before.turns);
+        parts.storage_low = before.storage_low;
+        self.parts = parts;
+        self.redo_caught_up();
+        // Whoever streams is looked at again, whichever way it was let in.
+        vec![Effect::SignInEnded]
+    }
+}
+
 impl Parts {
     /// Who took what elsewhere counts for whose turn it is here (D6).
     fn follow(&mut self, step: &Step) {

@@ -1,6 +1,6 @@
 //! Watches the disk: new work is refused while space is low, and the reserve is filled up again when there is room.
 
-use super::{Ran, Run, Service};
+use super::{Ran, Run, Service, Whose};
 use crate::reserve::{RESERVE_BYTES, Reserve};
 use crate::{Engine, Pass, Urgency};
 use std::time::Duration;
@@ -16,6 +16,10 @@ impl Service for Disk {
 
     fn interval(&self) -> Duration {
         Duration::from_secs(2)
+    }
+
+    fn whose(&self) -> Whose {
+        Whose::Everybody
     }
 
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {

@@ -1,7 +1,7 @@
 //! Moves the write-ahead log into the database file, apart from the commits: a checkpoint inside one makes the
 //! slowest batch twenty times slower (E6).
 
-use super::{Ran, Run, Service};
+use super::{Ran, Run, Service, Whose};
 use crate::act::{Act, refusal_of};
 use crate::{Engine, Pass, Urgency};
 use parking_lot::Mutex;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Error;
-use tiltyard_store::sqlite::{Checkpointer, Store};
+use tiltyard_store::Store;
+use tiltyard_store::sqlite::Checkpointer;
 
 /// The log is moved when it is larger than this, in bytes.
 const MOVE_BEYOND_BYTES: u64 = 4 * 1024 * 1024;
@@ -32,9 +33,13 @@ impl Service for MoveLog {
         Duration::from_millis(500)
     }
 
+    fn whose(&self) -> Whose {
+        Whose::Everybody
+    }
+
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
-            let (_, log_bytes) = engine.store().sizes();
+            let Some((_, log_bytes)) = engine.store().file_sizes() else { return Ok(Ran::Done) };
             let (store, connection) = (Arc::clone(engine.store()), Arc::clone(&self.connection));
             let work = tokio::task::spawn_blocking(move || {
                 let mut connection = connection.lock();
@@ -62,7 +67,9 @@ impl Service for MoveLog {
 /// Opened with the server, before a flood of connections can leave no file to open. That it cannot be opened now says
 /// nothing about the store: it is tried again.
 fn opened(store: &Store) -> Result<Checkpointer, Error> {
-    store.checkpointer().map_err(|error| Error::Busy(format!("the log cannot be moved yet: {error}")))
+    let opened =
+        store.checkpointer().map_err(|error| Error::Busy(format!("the log cannot be moved yet: {error}")))?;
+    opened.ok_or_else(|| Error::Busy("a shared store has no log of its own".to_owned()))
 }
 
 /// A failed fsync of the file is no better than one of the log: it is not tried again, and the server ends (E2).

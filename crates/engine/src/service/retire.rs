@@ -1,6 +1,6 @@
 //! Ends tokens and sign-ins whose time is over (SEC19: within a second), and keeps when each was used last, a minute at a time.
 
-use super::{Ran, Run, Service, more};
+use super::{Ran, Run, Service, Whose, more};
 use crate::sign_in::{self, MAX_ENDED_AT_ONCE};
 use crate::token::{MAX_TOKENS_AT_ONCE, expire_due, keep_used};
 use crate::{Engine, Pass, Urgency};
@@ -23,6 +23,10 @@ impl Service for Retire {
 
     fn interval(&self) -> Duration {
         Duration::from_millis(250)
+    }
+
+    fn whose(&self) -> Whose {
+        Whose::Everybody
     }
 
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {

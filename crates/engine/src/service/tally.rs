@@ -1,6 +1,6 @@
 //! Puts the counts of refused calls on record, when their minute is over (SEC21).
 
-use super::{Ran, Run, Service};
+use super::{Ran, Run, Service, Whose};
 use crate::Engine;
 use crate::audit::refused::write_counts;
 use std::time::Duration;
@@ -15,6 +15,10 @@ impl Service for Tally {
 
     fn interval(&self) -> Duration {
         Duration::from_secs(5)
+    }
+
+    fn whose(&self) -> Whose {
+        Whose::Everybody
     }
 
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {

@@ -123,6 +123,12 @@ impl Tokens {
         Ok(tokens)
     }
 
+    /// Becomes as `fresh` is, for everybody who has this table.
+    pub(crate) fn become_as(&self, fresh: &Self) {
+        *self.inner.live.write() = std::mem::take(&mut *fresh.inner.live.write());
+        *self.inner.sign_ins.write() = std::mem::take(&mut *fresh.inner.sign_ins.write());
+    }
+
     /// Takes `ADMIN_TOKEN` as an admin beside the store, for as long as the program runs (SEC2).
     ///
     /// # Errors

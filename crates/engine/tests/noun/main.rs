@@ -2,7 +2,6 @@
 
 mod audit;
 mod dead_letter;
-mod dead_letter_bytes;
 mod dead_letter_group;
 mod desk;
 mod event;

@@ -27,7 +27,7 @@ pub(crate) async fn alive() -> Answer {
 
 /// `GET /readyz`: the store is open, its schema is the program's, and the door takes deeds.
 pub(crate) async fn ready(ask: Ask) -> Answer {
-    ask.app.engine.enter(ask.pass(), Urgency::Urgent, |_| Ok(())).await?;
+    health::answers(&ask.app).await?;
     Ok(plain(StatusCode::OK, "ready\n".to_owned()))
 }
 
@@ -77,11 +77,11 @@ pub(crate) async fn info(ask: Ask) -> Answer {
 /// `GET /system/store`.
 pub(crate) async fn store(ask: Ask) -> Answer {
     let engine = &ask.app.engine;
-    let (bytes, wal_bytes) = engine.store().sizes();
+    let (bytes, wal_bytes) = engine.store_bytes().await?;
     let steps = ask.read(|rows, _| migrate::steps(rows)).await?;
     let made = steps.iter().filter(|step| step.applied_at.is_some());
     let store = wire::Store {
-        kind: "sqlite".to_owned(),
+        kind: engine.store().kind().to_owned(),
         version: engine.store_version().to_owned(),
         durability: match engine.store().durability() {
             Durability::Full => "full".to_owned(),

@@ -29,6 +29,8 @@ struct State {
     marks: Vec<Mark>,
     /// Why the transaction can only be taken back.
     failed: Option<Error>,
+    /// Whether the transaction has changed a row, or may have.
+    wrote: bool,
 }
 
 /// A point to come back to.
@@ -177,6 +179,7 @@ impl Session {
             return Err(error.clone());
         }
         state.queue.write(statement, parameters, expect);
+        state.wrote = true;
         if state.open && !state.queue.is_full() {
             return Ok(());
         }
@@ -273,6 +276,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the transaction has changed a row, or may have; what was taken back again counts.
+    pub(crate) fn has_written(&self) -> bool {
+        self.state.borrow().wrote
+    }
+
     /// Sends what waits and the questions, and waits for all of it.
     fn exchange(&self, state: &mut State, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
         if let Some(error) = &state.failed {
@@ -287,6 +295,7 @@ impl Session {
             }
             self.connect(state)?;
         }
+        state.wrote |= asks.iter().any(|ask| ask.statement.writes());
         state.send_marks();
         let queue = std::mem::take(&mut state.queue);
         let mut told = self.once(state, &queue, asks);
@@ -374,6 +383,7 @@ fn surprise(part: &Part, answer: &Answer) -> Option<Error> {
 impl State {
     fn reset(&mut self) {
         self.open = false;
+        self.wrote = false;
         self.queue.clear();
         self.marks.clear();
         self.failed = None;

@@ -1,0 +1,372 @@
+//! Where this server stands in the journal of a shared store, and how it keeps up with the others (decision 5).
+//!
+//! A transaction begins with the store's lock and with what others have written since; it ends with a row of its own. In
+//! between the door looks at the journal, without the lock, whenever it is woken or has nothing else to do.
+
+use super::batch::Room;
+use crate::act::Effect;
+use crate::clock::SharedClock;
+use crate::journal::{self, Unreadable};
+use crate::memory::boot::rebuild;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tiltyard_model::time::{DurationMs, TimeMs};
+use tiltyard_store::journal::{Begun, Entry, MAX_ENTRIES_OF_BEGIN, after};
+use tiltyard_store::{Error, Result};
+use tokio::sync::watch;
+
+/// How long a beginning is tried again before whoever waits is refused.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
+/// The first pause between two tries, in milliseconds; each further one is up to twice as long.
+const FIRST_PAUSE_MS: u64 = 20;
+/// The longest pause between two tries, in milliseconds.
+const MAX_PAUSE_MS: u64 = 500;
+/// The time of the database may differ by so much from what was expected; beyond it, its clock was set anew.
+const MAX_DRIFT_MS: DurationMs = 5_000;
+/// After so long without the database, and with nobody else having written meanwhile, leases begin anew: nobody could
+/// be heard.
+const DEAF_AFTER: Duration = Duration::from_secs(5);
+
+/// What a door of a shared store begins with.
+pub struct Start {
+    /// This process of this server; no other has the name.
+    pub server: String,
+    /// The time that all servers go by; `None` where a test has its own.
+    pub clock: Option<Arc<SharedClock>>,
+    /// The last row of the journal that memory knows of.
+    pub seen: i64,
+    /// Which life of the database memory knows of.
+    pub incarnation: i64,
+    /// The journal is looked at after so long, woken or not.
+    pub look_every: Duration,
+}
+
+/// What others may know of a line: cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// The last row of the journal that memory knows of.
+    seen: Arc<AtomicI64>,
+    /// The last row that this server wrote.
+    grown: watch::Sender<i64>,
+    /// How many looks have begun.
+    begun: Arc<AtomicU64>,
+    /// How many looks have ended.
+    done: watch::Sender<u64>,
+}
+
+impl Progress {
+    fn new(seen: i64) -> Self {
+        Self {
+            seen: Arc::new(AtomicI64::new(seen)),
+            grown: watch::Sender::new(seen),
+            begun: Arc::default(),
+            done: watch::Sender::new(0),
+        }
+    }
+
+    /// The last row of the journal that memory knows of.
+    pub fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Hears of every row that this server writes.
+    pub fn grown(&self) -> watch::Receiver<i64> {
+        self.grown.subscribe()
+    }
+
+    /// The number of the first look that begins after this call.
+    pub(super) fn next(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst) + 1
+    }
+
+    /// Hears of looks that have ended.
+    pub(super) fn done(&self) -> watch::Receiver<u64> {
+        self.done.subscribe()
+    }
+}
+
+/// Where this server stands.
+pub(super) struct Line {
+    server: String,
+    clock: Option<Arc<SharedClock>>,
+    seen: i64,
+    incarnation: i64,
+    look_every: Duration,
+    pub(super) progress: Progress,
+    /// The journal does not follow on what memory knows: it is made anew at the next beginning.
+    lost: bool,
+    /// Leases begin anew with the next transaction; over when that is committed.
+    anew: bool,
+    /// Since when the database has not been reached.
+    deaf: Option<Instant>,
+    now: TimeMs,
+}
+
+impl Line {
+    pub(super) fn new(start: Start) -> Self {
+        let Start { server, clock, seen, incarnation, look_every } = start;
+        let progress = Progress::new(seen);
+        let (lost, anew, deaf, now) = (false, false, None, 0);
+        Self { server, clock, seen, incarnation, look_every, progress, lost, anew, deaf, now }
+    }
+
+    pub(super) fn look_every(&self) -> Duration {
+        self.look_every
+    }
+
+    /// Memory and rows disagree, or the journal does not follow on: memory is made anew.
+    pub(super) fn distrust_memory(&mut self) {
+        self.lost = true;
+    }
+
+    /// The database answers, and says what time it is and who has written.
+    fn hear(&mut self, begun: &Begun) {
+        let Some(now) = begun.now else { return };
+        let drift = self.clock.as_ref().map_or(0, |clock| clock.set(now));
+        self.now = now;
+        let was_deaf = self.deaf.take().is_some_and(|since| since.elapsed() > DEAF_AFTER);
+        let nobody_served = was_deaf && begun.head == self.seen;
+        if drift.abs() > MAX_DRIFT_MS {
+            tracing::warn!(target: "store", drift_ms = drift, "the database's clock was set: leases begin anew");
+        }
+        self.anew |= drift.abs() > MAX_DRIFT_MS || nobody_served || begun.incarnation != self.incarnation;
+        self.incarnation = begun.incarnation;
+    }
+
+    fn knows(&mut self, seq: i64) {
+        self.seen = seq;
+        self.progress.seen.store(seq, Ordering::Relaxed);
+    }
+
+    /// Not this store any more, or an older copy of it: whoever was answered may be forgotten in it.
+    fn check(&self, begun: &Begun) -> Result<()> {
+        if begun.head >= self.seen {
+            return Ok(());
+        }
+        let (head, seen) = (begun.head, self.seen);
+        let reason = format!(
+            "its journal ends with row {head}, and this server has seen row {seen}: it is another store, or an older copy of this one; \
+             start the server anew to go on with what is there"
+        );
+        Err(Error::Broken { statement: "journal", reason })
+    }
+}
+
+/// What following the journal has brought.
+#[derive(Default)]
+struct News {
+    effects: Vec<Effect>,
+    claimable: bool,
+}
+
+impl Room {
+    /// Begins a transaction; of a shared store with all that others have done. A database that does not answer at once
+    /// is asked again for a moment.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        if self.line.is_none() {
+            return self.writer.begin();
+        }
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE_MS;
+        loop {
+            let error = match self.begin_shared() {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let first = self.note_trouble(&error);
+            let again = matches!(error, Error::Busy(_) | Error::Lost(_)) && first;
+            if !again || began.elapsed() > BEGIN_PATIENCE || self.inbox.is_closed() {
+                return Err(error);
+            }
+            self.pause(&mut pause);
+        }
+    }
+
+    /// Waits a random while, at most as long as `pause` says, and makes the next one longer.
+    fn pause(&mut self, pause: &mut u64) {
+        let part = 0.5 + self.chance() / 2.0;
+        std::thread::sleep(Duration::from_millis((*pause as f64 * part) as u64));
+        *pause = (*pause * 2).min(MAX_PAUSE_MS);
+    }
+
+    /// The database does not answer. Says whether that is so recent that it is worth waiting for.
+    fn note_trouble(&mut self, error: &Error) -> bool {
+        self.trouble.note(error);
+        let Some(line) = &mut self.line else { return false };
+        line.deaf.get_or_insert_with(Instant::now).elapsed() < BEGIN_PATIENCE
+    }
+
+    fn begin_shared(&mut self) -> Result<()> {
+        let Some(line) = &mut self.line else { return Ok(()) };
+        let look = line.progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let begun = self.writer.begin_after(line.seen)?;
+        let followed = self.follow(begun).and_then(|news| {
+            self.tell(news);
+            self.mend()
+        });
+        if followed.is_err() {
+            self.writer.rollback()?;
+        }
+        self.looked(look);
+        followed
+    }
+
+    /// Looks at the journal, when there is one, and says whether a transaction is worth its while: something that waits may find
+    /// something, or memory must be made anew.
+    pub(super) fn keep_up(&mut self) -> bool {
+        let Some(line) = &mut self.line else { return false };
+        let look = line.progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let news = self.writer.look(line.seen).and_then(|begun| self.follow(begun));
+        let worth = match news {
+            Ok(news) => {
+                let fed = news.claimable && !self.parked.is_empty();
+                self.tell(news);
+                fed || self.line.as_ref().is_some_and(|line| line.lost || line.anew)
+            }
+            Err(error @ Error::Broken { .. }) => {
+                self.break_down(&error);
+                false
+            }
+            Err(error) => {
+                self.note_trouble(&error);
+                false
+            }
+        };
+        self.looked(look);
+        worth
+    }
+
+    fn looked(&mut self, look: u64) {
+        if let Some(line) = &self.line {
+            line.progress.done.send_replace(look);
+        }
+    }
+
+    /// Does in memory what others have done in the store.
+    fn follow(&mut self, begun: Begun) -> Result<News> {
+        let mut news = News::default();
+        let Some(line) = &mut self.line else { return Ok(news) };
+        line.check(&begun)?;
+        line.hear(&begun);
+        self.trouble.clear();
+        let mut entries = begun.entries;
+        loop {
+            let full = entries.len() as i64 >= MAX_ENTRIES_OF_BEGIN;
+            for entry in entries {
+                self.follow_entry(&entry, &mut news)?;
+            }
+            match &self.line {
+                Some(line) if full => entries = after(self.writer.tx(), line.seen, MAX_ENTRIES_OF_BEGIN)?,
+                _ => return Ok(news),
+            }
+        }
+    }
+
+    fn follow_entry(&mut self, entry: &Entry, news: &mut News) -> Result<()> {
+        let Some(line) = &mut self.line else { return Ok(()) };
+        if entry.seq != line.seen + 1 && !line.lost {
+            tracing::warn!(target: "store", seen = line.seen, next = entry.seq, "rows of the journal are gone: memory is made anew");
+            line.lost = true;
+        }
+        line.knows(entry.seq);
+        if line.lost || entry.steps.is_empty() {
+            return Ok(());
+        }
+        let page = match journal::read(&entry.steps) {
+            Ok(page) => page,
+            Err(error @ Unreadable::Version { .. }) => {
+                line.knows(entry.seq - 1);
+                return Err(Error::Locked(error.to_string()));
+            }
+            Err(error) => {
+                self.out_of_step(entry.seq, &error);
+                return Ok(());
+            }
+        };
+        match self.memory.catch_up(page) {
+            Ok(caught_up) => {
+                news.claimable |= caught_up.claimable;
+                news.effects.extend(caught_up.effects);
+            }
+            Err(error) => self.out_of_step(entry.seq, &error),
+        }
+        Ok(())
+    }
+
+    fn out_of_step(&mut self, seq: i64, error: &dyn std::error::Error) {
+        tracing::error!(target: "store", seq, "memory is made anew from the store: {error}");
+        if let Some(line) = &mut self.line {
+            line.lost = true;
+        }
+    }
+
+    /// Wakes who follows the log, and has done what is to be done outside.
+    fn tell(&mut self, news: News) {
+        self.bell.ring(self.memory.last_seq);
+        news.effects.into_iter().for_each(|effect| self.carry_out(effect));
+    }
+
+    /// With the lock: makes memory anew where it is not to be trusted, and lets leases begin anew where nobody could be heard.
+    fn mend(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if self.line.as_ref().is_some_and(|line| line.lost) {
+            let fresh = rebuild(self.writer.tx(), now)?;
+            let effects = self.memory.begin_anew(fresh);
+            if let Some(line) = &mut self.line {
+                line.lost = false;
+            }
+            self.tell(News { effects, claimable: true });
+        }
+        if self.line.as_ref().is_some_and(|line| line.anew) {
+            self.memory.leases_anew(now.steady);
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction: with a row of the journal when anything was done, which tells the others, and proves that it
+    /// happened. A transaction that has changed nothing is as good as one that never was.
+    pub(super) fn end_shared(&mut self, page: Option<Vec<u8>>) -> Result<()> {
+        let Some(line) = &mut self.line else { return self.writer.commit() };
+        if page.is_none() && !self.writer.has_written() {
+            return self.writer.rollback();
+        }
+        let entry = Entry {
+            seq: line.seen + 1,
+            server: line.server.clone(),
+            made_at: line.now,
+            steps: page.unwrap_or_default(),
+        };
+        match self.writer.commit_with(&entry) {
+            Ok(()) => {}
+            Err(Error::Unknown(reason)) => self.find_out(&entry, reason)?,
+            Err(error) => return Err(error),
+        }
+        if let Some(line) = &mut self.line {
+            line.anew = false;
+            line.knows(entry.seq);
+            line.progress.grown.send_replace(entry.seq);
+        }
+        Ok(())
+    }
+
+    /// Nobody knows whether the transaction was committed (E2): asks until somebody does. Nobody is answered before.
+    fn find_out(&mut self, entry: &Entry, reason: String) -> Result<()> {
+        tracing::warn!(target: "store", seq = entry.seq, "a commit was cut off, its outcome is looked for: {reason}");
+        let mut pause = FIRST_PAUSE_MS;
+        loop {
+            match self.writer.resolve(entry) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Error::Lost(reason)),
+                Err(error) if self.inbox.is_closed() => {
+                    let reason = format!("whether the last transaction was committed is not known: {error}");
+                    return Err(Error::Broken { statement: "commit", reason });
+                }
+                Err(error) => {
+                    self.note_trouble(&error);
+                    self.pause(&mut pause);
+                }
+            }
+        }
+    }
+}

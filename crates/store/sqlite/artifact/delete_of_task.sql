@@ -1,1 +1,0 @@
-DELETE FROM artifact WHERE task = ?1

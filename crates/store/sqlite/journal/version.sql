@@ -1,0 +1,1 @@
+-- No twin: the embedded store is a library, which says its version itself.

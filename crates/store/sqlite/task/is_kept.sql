@@ -1,1 +1,0 @@
-SELECT count(*) FROM (SELECT 1 FROM task WHERE id = ?1) AS found
