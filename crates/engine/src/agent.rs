@@ -222,6 +222,11 @@ pub fn list(act: &mut Act<'_>) -> Result<Vec<Seen>, Refusal> {
     keys.into_iter().map(|(_, key)| view(act, key)).collect()
 }
 
+/// Whether there is an agent of that name that the caller may know of.
+pub(crate) fn is_seen(act: &Act<'_>, name: &str) -> bool {
+    reach::seen_by_caller(act, name).is_ok()
+}
+
 fn view(act: &Act<'_>, key: i64) -> Result<Seen, Refusal> {
     let agent = known(act, key)?;
     let reach = &act.pass.caller.reach;

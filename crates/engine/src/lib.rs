@@ -23,6 +23,7 @@ pub mod readers;
 pub mod repository;
 pub mod reserve;
 pub mod scope;
+pub mod search;
 pub mod service;
 pub mod share;
 pub mod sign_in;

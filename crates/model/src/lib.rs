@@ -16,6 +16,7 @@ pub mod refusal;
 pub mod repository;
 pub mod role;
 pub mod scope;
+pub mod search;
 pub mod secret;
 pub mod sign_in;
 pub mod slug;

@@ -14,6 +14,7 @@ pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod schema;
 pub(crate) mod scope;
+pub(crate) mod search;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod task;
@@ -79,6 +80,7 @@ handlers! {
     TaskRelease => task::work::release,
     DependencyPut => task::add_dependency,
     DependencyDelete => task::remove_dependency,
+    SearchGet => search::search,
     BoardGet => board::get,
     QueueList => queue::list,
     QueuePatch => queue::patch,

@@ -35,6 +35,8 @@ mod right;
 mod scope;
 #[path = "api/sign_in.rs"]
 mod sign_in;
+#[path = "api/search.rs"]
+mod search;
 #[path = "api/system.rs"]
 mod system;
 #[path = "api/task.rs"]

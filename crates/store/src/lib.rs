@@ -25,6 +25,7 @@ pub mod name;
 pub mod postgres;
 pub mod repository;
 pub mod rows;
+pub mod search;
 pub mod server;
 pub mod sign_in;
 pub mod sqlite;

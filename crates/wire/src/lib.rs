@@ -20,6 +20,7 @@ pub mod problem;
 pub mod queue;
 pub mod repository;
 pub mod scope;
+pub mod search;
 pub mod sign_in;
 pub mod system;
 pub mod task;

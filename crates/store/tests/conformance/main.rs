@@ -11,6 +11,7 @@ mod event;
 mod gate;
 mod idempotency;
 mod repository;
+mod search;
 mod sign_in;
 mod task;
 mod template;

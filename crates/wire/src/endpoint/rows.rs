@@ -8,7 +8,7 @@ use super::{
 use crate::page::{NoQuery, Page, PageQuery, ScopeQuery};
 use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, queue, repository, scope,
-    sign_in, system, task, template, token,
+    search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
@@ -128,6 +128,8 @@ endpoints! {
     DependencyPut = Put "/tasks/{id}/dependencies/{task}", Operate, Normal, NoQuery, Empty, Json(task::View), 200;
     /// Takes a dependency away.
     DependencyDelete = Delete "/tasks/{id}/dependencies/{task}", Operate, Normal, NoQuery, Empty, Json(task::View), 200;
+    /// Searches names, titles and errors, newest first, or finds one thing by its id.
+    SearchGet = Get "/search", Read, Heavy, search::Query, Empty, Json(search::Answer), 200;
     /// Counts and windows of each column.
     BoardGet = Get "/board", Read, Heavy, board::Query, Empty, Json(board::View), 200;
     /// The queues.
