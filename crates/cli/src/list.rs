@@ -4,9 +4,10 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::table::Table;
 use clap::Args;
+use std::fmt::Display;
 use tiltyard_client::{Client, Request};
 use tiltyard_wire::endpoint::Call;
-use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS, Page, TotalIs};
+use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS, Page, PartQuery, TotalIs};
 
 /// Most items of one list; for more, filter.
 pub const MAX_LIST_ITEMS: u32 = 10_000;
@@ -53,6 +54,27 @@ where
         all.items.extend(page.items);
         (all.next_cursor, all.total, all.total_is) = (page.next_cursor, page.total, page.total_is);
         if all.next_cursor.is_none() || got == 0 || all.items.len() >= limit as usize {
+            return Ok(all);
+        }
+    }
+}
+
+/// The whole of a list that belongs to one thing, page after page.
+///
+/// # Errors
+/// Those of the calls.
+pub async fn of_one<C, T>(client: &Client, thing: impl Display) -> Result<Page<T>, Failure>
+where
+    C: Call<Answer = Page<T>, Query = PartQuery>,
+{
+    let mut all: Page<T> = Page::new(Vec::new(), None, 0);
+    loop {
+        let query = PartQuery { limit: Some(MAX_PAGE_ITEMS), cursor: all.next_cursor.take(), offset: None };
+        let page = client.call(Request::<C>::new().place(&thing).query(query)).await?;
+        let got = page.items.len();
+        all.items.extend(page.items);
+        (all.next_cursor, all.total, all.total_is) = (page.next_cursor, page.total, page.total_is);
+        if all.next_cursor.is_none() || got == 0 || all.items.len() >= MAX_LIST_ITEMS as usize {
             return Ok(all);
         }
     }

@@ -2,7 +2,7 @@
 
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
-use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_OFFSET_ITEMS, MAX_PAGE_ITEMS, Page, PageQuery};
+use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_OFFSET_ITEMS, MAX_PAGE_ITEMS, Page, PageQuery, PartQuery};
 
 /// How many items, after how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,36 @@ pub(crate) fn by_name<T>(
     Ok(Page::new(items, next, total))
 }
 
+/// From which end of a list its places are counted: the one that does not grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The oldest is the first, or nothing is added between two pages.
+    First,
+    /// The oldest is the last.
+    Last,
+}
+
+/// A page of a list of one thing that is short enough to be read as a whole; its cursor is a place in it.
+///
+/// # Errors
+/// As [`Span::of`]; 400 for a cursor that no page gave.
+pub(crate) fn by_place<T>(all: Vec<T>, asked: &PartQuery, end: End) -> Result<Page<T>, Refusal> {
+    let span = Span::of(asked.limit, asked.offset, asked.cursor.as_deref())?;
+    let (count, place) = (all.len(), |text: &str| text.parse::<usize>().map_err(|_| bad_cursor()));
+    let begin = match (asked.cursor.as_deref().map(place).transpose()?, end) {
+        (None, _) => span.offset as usize,
+        (Some(place), End::First) => place,
+        (Some(left), End::Last) => count.saturating_sub(left),
+    };
+    let items: Vec<T> = all.into_iter().skip(begin).take(span.limit as usize).collect();
+    let stop = begin.saturating_add(items.len());
+    let next = (stop < count).then(|| match end {
+        End::First => stop.to_string(),
+        End::Last => (count - stop).to_string(),
+    });
+    Ok(Page::new(items, next, count as u64))
+}
+
 /// The key below which a page of a list by id begins: its cursor is the id of the last item before.
 ///
 /// # Errors
@@ -103,6 +133,26 @@ mod tests {
         assert_eq!(below(Noun::Task, Some(&id.to_string())).unwrap(), 77);
         assert_eq!(below(Noun::Task, None).unwrap(), i64::MAX);
         assert!(below(Noun::Gate, Some(&id.to_string())).is_err());
+    }
+
+    // API3: a list of one thing has pages that neither leave out nor repeat while it grows.
+    #[test]
+    fn api3_a_list_of_one_thing_has_pages() {
+        let asked = |cursor: Option<&str>| PartQuery {
+            limit: Some(2),
+            cursor: cursor.map(str::to_owned),
+            offset: None,
+        };
+        let first = by_place(vec![1, 2, 3], &asked(None), End::First).unwrap();
+        assert_eq!((first.items, first.total, first.next_cursor.as_deref()), (vec![1, 2], 3, Some("2")));
+        let last = by_place(vec![1, 2, 3, 4], &asked(Some("2")), End::First).unwrap();
+        assert_eq!((last.items, last.next_cursor), (vec![3, 4], None));
+        let first = by_place(vec![3, 2, 1], &asked(None), End::Last).unwrap();
+        let last = by_place(vec![4, 3, 2, 1], &asked(first.next_cursor.as_deref()), End::Last).unwrap();
+        assert_eq!((last.items, last.next_cursor), (vec![1], None));
+        let beyond = by_place(vec![1], &asked(Some("9")), End::First).unwrap();
+        assert_eq!((beyond.items, beyond.next_cursor), (vec![], None));
+        assert_eq!(by_place(vec![1], &asked(Some("x")), End::Last).unwrap_err().code, Code::BadParameter);
     }
 
     // API3: a list that is read as a whole has pages like any other; a scope's name decides before a queue's.

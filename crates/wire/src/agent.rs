@@ -89,13 +89,6 @@ pub struct Violation {
     pub action: String,
 }
 
-/// The last 50 invalid messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Violations {
-    /// Newest first.
-    pub items: Vec<Violation>,
-}
-
 /// One end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Disconnect {
@@ -105,11 +98,4 @@ pub struct Disconnect {
     pub instance: Option<String>,
     /// Why.
     pub reason: String,
-}
-
-/// The last 20 ends of connections.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Disconnects {
-    /// Newest first.
-    pub items: Vec<Disconnect>,
 }

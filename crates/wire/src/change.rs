@@ -262,10 +262,3 @@ pub struct Decided {
     /// Whether the same identity had said the same before.
     pub replayed: bool,
 }
-
-/// The runs of the checks, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Checks {
-    /// Newest first.
-    pub items: Vec<CheckRun>,
-}

@@ -116,13 +116,6 @@ pub struct Group {
     pub last_at: Time,
 }
 
-/// The groups, the largest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Groups {
-    /// The largest first.
-    pub items: Vec<Group>,
-}
-
 /// Sets a letter aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -177,6 +177,27 @@ mod tests {
         }
     }
 
+    // API3: whatever answers `items` has pages. Events and the record have cursors of their own.
+    #[test]
+    fn api3_every_list_has_pages() {
+        let mut lists = 0;
+        for endpoint in Endpoint::ALL {
+            let mut generator = SchemaGenerator::default();
+            let Some(answer) = endpoint.shapes(&mut generator).answer else { continue };
+            let name = answer.get("$ref").and_then(Value::as_str).and_then(|name| name.rsplit('/').next());
+            let shape = name.and_then(|name| generator.definitions().get(name));
+            let has = |member: &str| shape.is_some_and(|shape| !shape["properties"][member].is_null());
+            let takes = |name: &str| endpoint.parameters().iter().any(|known| known == name);
+            if has("items") && endpoint.row().method == Method::Get {
+                lists += 1;
+                let name = endpoint.row().name;
+                assert!(has("next_cursor") && takes("limit"), "{name}");
+                assert!(*endpoint == Endpoint::EventList || has("total") && takes("cursor"), "{name}");
+            }
+        }
+        assert!(lists > 15, "{lists} lists");
+    }
+
     // SEC3: what needs no token is the closed list of API1.
     #[test]
     fn sec3_open_rows_are_the_listed_ones() {

@@ -64,13 +64,6 @@ pub struct Setting {
     pub origin: String,
 }
 
-/// The schema's steps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Migrations {
-    /// In order.
-    pub items: Vec<Migration>,
-}
-
 /// One step of the schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Migration {

@@ -434,13 +434,6 @@ pub struct Attempt {
     pub payload: Option<Box<RawValue>>,
 }
 
-/// The attempts of a task, oldest first.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Attempts {
-    /// Oldest first.
-    pub items: Vec<Attempt>,
-}
-
 /// Which log to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -6,7 +6,7 @@ pub mod send_back;
 use crate::argument::change_id;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::list::{ListFlags, Slot, collect, print};
+use crate::list::{ListFlags, Slot, collect, of_one, print};
 use crate::moment::short;
 use crate::output::card::Card;
 use crate::output::style::Colour;
@@ -186,7 +186,7 @@ async fn diff(context: &Context, id: Id) -> Result<(), Failure> {
 }
 
 async fn checks(context: &Context, id: Id) -> Result<(), Failure> {
-    let checks = context.client()?.call(Request::<call::ChangeChecks>::new().place(id)).await?;
+    let checks = of_one::<call::ChangeChecks, _>(&context.client()?, id).await?;
     if context.output.is_json() {
         return context.output.json(&checks);
     }

@@ -11,7 +11,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
 use tiltyard_engine::migrate::{self, Step};
-use tiltyard_wire::system::{Migration, Migrations};
+use tiltyard_wire::page::Page;
+use tiltyard_wire::system::Migration;
 use tiltyard_wire::time::Time;
 
 /// Show or change the schema of a store, with its server stopped
@@ -99,7 +100,8 @@ impl Migrate {
 fn status(context: &Context, flags: &SettingsFlags) -> Result<(), Failure> {
     let steps = migrate::status(&context.settings(&flags.given())?.settings.data)?;
     if context.output.is_json() {
-        return context.output.json(&Migrations { items: steps.into_iter().map(view).collect() });
+        let total = steps.len() as u64;
+        return context.output.json(&Page::new(steps.into_iter().map(view).collect(), None, total));
     }
     context.output.table(&table(&steps))
 }

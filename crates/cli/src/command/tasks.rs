@@ -3,7 +3,7 @@
 use crate::argument::task_id;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::list::{ListFlags, collect, print};
+use crate::list::{ListFlags, collect, of_one, print};
 use crate::moment::{short, short_or_dash};
 use crate::output::card::Card;
 use crate::output::style::Colour;
@@ -118,7 +118,7 @@ pub fn colour(state: State) -> Colour {
 async fn show(context: &Context, id: Id) -> Result<(), Failure> {
     let client = context.client()?;
     let task = client.call(Request::<call::TaskGet>::new().place(id)).await?;
-    let attempts = client.call(Request::<call::TaskAttempts>::new().place(id)).await?.items;
+    let attempts = of_one::<call::TaskAttempts, _>(&client, id).await?.items;
     if context.output.is_json() {
         let mut value = serde_json::to_value(&task).map_err(|error| Failure::failed(error.to_string()))?;
         value["attempt_list"] =

@@ -68,7 +68,7 @@ fn checks_that_failed_are_shown_with_what_they_said() {
         json!({"name": name, "status": status, "exit": 2, "duration_ms": 1200,
         "log_tail": "boom\u{1b}[2J\n", "tree": "c".repeat(40)})
     };
-    let checks = json!({"items": [check("tests", "failed"), check("lint", "passed")]});
+    let checks = page(&[check("tests", "failed"), check("lint", "passed")]);
     let fake = Fake::start().on(&format!("GET /changes/{CHANGE}/checks"), 200, &checks);
     assert_golden("checks.txt", &Run::against(&fake, &["changes", "checks", CHANGE]).done());
 }
@@ -129,7 +129,7 @@ fn d10_dead_letters_are_listed_shown_and_moved() {
 fn d12_a_group_is_retried_first_some_then_the_rest() {
     let group = json!({"scope": "default", "fingerprint": "f00d", "kind": "command", "error": "exit 2\nx", "pending": 9,
         "total": 12, "first_at": "2026-11-20T07:14:00Z", "last_at": "2026-11-20T07:15:00Z"});
-    let fake = Fake::start().on("GET /dead-letters/groups", 200, &json!({"items": [group]})).on(
+    let fake = Fake::start().on("GET /dead-letters/groups", 200, &page(&[group])).on(
         "POST /dead-letters/groups/f00d/retry",
         200,
         &json!({"matched": 9, "started": 1, "scheduled": 5}),

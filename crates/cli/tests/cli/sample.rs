@@ -24,10 +24,10 @@ pub(crate) fn task(state: &str) -> Value {
 }
 
 pub(crate) fn attempts() -> Value {
-    json!({"items": [{
+    page(&[json!({
         "generation": 1, "agent": "builder", "started_at": AT, "ended_at": AT, "outcome": "failed",
         "error": "exit 2\nmore", "result": null, "log": "/x", "stop": null,
-    }]})
+    })])
 }
 
 pub(crate) fn page(items: &[Value]) -> Value {

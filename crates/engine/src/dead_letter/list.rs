@@ -14,8 +14,8 @@ pub use tiltyard_store::dead_letter::{Filter, Window};
 
 /// Up to here the total of a list is exact.
 const MAX_EXACT_TOTAL: u32 = 10_000;
-/// Most groups of one list.
-pub const MAX_GROUPS: u32 = 1_000;
+/// Most groups that are looked at, the largest first: one more than a total says exactly.
+pub const MAX_GROUPS: u32 = MAX_EXACT_TOTAL + 1;
 
 /// A page of letters.
 #[derive(Debug, Clone, PartialEq)]

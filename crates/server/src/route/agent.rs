@@ -3,7 +3,7 @@
 use crate::ask::Ask;
 use crate::live::Live;
 use crate::live::record::Record;
-use crate::page::by_name;
+use crate::page::{End, by_name, by_place};
 use crate::reply::{Answer, Reply};
 use crate::view;
 use http::StatusCode;
@@ -15,7 +15,7 @@ use tiltyard_model::agent::Profile;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::agent as wire;
 use tiltyard_wire::endpoint::BASE_PATH;
-use tiltyard_wire::page::PageQuery;
+use tiltyard_wire::page::{PageQuery, PartQuery};
 use tiltyard_wire::task::work::AgentHeartbeat;
 
 /// Most leases that one heartbeat may name.
@@ -112,14 +112,16 @@ pub(crate) async fn register(mut ask: Ask) -> Answer {
 
 /// `GET /agents/{name}/violations`.
 pub(crate) async fn violations(ask: Ask) -> Answer {
+    let asked: PartQuery = ask.query()?;
     let items = remembered(&ask, |record| record.violations()).await?;
-    Ok(Reply::ok(&wire::Violations { items }).into_response())
+    Ok(Reply::ok(&by_place(items, &asked, End::Last)?).into_response())
 }
 
 /// `GET /agents/{name}/disconnects`.
 pub(crate) async fn disconnects(ask: Ask) -> Answer {
+    let asked: PartQuery = ask.query()?;
     let items = remembered(&ask, |record| record.disconnects()).await?;
-    Ok(Reply::ok(&wire::Disconnects { items }).into_response())
+    Ok(Reply::ok(&by_place(items, &asked, End::Last)?).into_response())
 }
 
 /// What is remembered of an agent that is there; nothing where it never connected.

@@ -1,7 +1,7 @@
 //! Changes: read, decided, sent back (C18 to C23, C33).
 
 use crate::ask::Ask;
-use crate::page::{Span, below};
+use crate::page::{End, Span, below, by_place};
 use crate::reply::{Answer, Reply};
 use crate::route::artifact;
 use crate::route::gate::{approval, left, rejection};
@@ -16,7 +16,7 @@ use tiltyard_model::change::State;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::change as wire;
-use tiltyard_wire::page::Page;
+use tiltyard_wire::page::{Page, PartQuery, TotalIs};
 
 /// `GET /changes`.
 pub(crate) async fn list(ask: Ask) -> Answer {
@@ -86,10 +86,13 @@ pub(crate) async fn diff(ask: Ask) -> Answer {
 
 /// `GET /changes/{id}/checks`.
 pub(crate) async fn checks(ask: Ask) -> Answer {
-    let id = ask.id(Noun::Change)?;
+    let (id, asked): (Id, PartQuery) = (ask.id(Noun::Change)?, ask.query()?);
     let rounds = ask.read(move |rows, caller| changes::checks(rows, caller, id)).await?;
-    let items = rounds.into_iter().flat_map(view::change::runs).collect();
-    Ok(Reply::ok(&wire::Checks { items }).into_response())
+    let is_cut = rounds.len() == changes::MAX_SHOWN as usize;
+    let runs = rounds.into_iter().flat_map(view::change::runs).collect();
+    let page = by_place(runs, &asked, End::Last)?;
+    Ok(Reply::ok(&Page { total_is: is_cut.then_some(TotalIs::AtLeast).or(page.total_is), ..page })
+        .into_response())
 }
 
 /// `POST /changes/{id}/approve`.

@@ -5,7 +5,7 @@ mod bulk;
 pub(crate) use bulk::{bulk, retry_group};
 
 use crate::ask::Ask;
-use crate::page::{Span, below};
+use crate::page::{End, Span, below, by_place};
 use crate::pen;
 use crate::reply::{Answer, Reply};
 use crate::route::task::edit_of;
@@ -19,7 +19,7 @@ use tiltyard_model::id::Noun;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Caller;
 use tiltyard_wire::dead_letter as wire;
-use tiltyard_wire::page::{Page, ScopeQuery};
+use tiltyard_wire::page::{Page, PageQuery, PartQuery, ScopeQuery};
 
 /// A letter as it is shown alone.
 fn shown(letter: &Letter) -> Reply {
@@ -84,10 +84,11 @@ pub(crate) async fn stats(ask: Ask) -> Answer {
 
 /// `GET /dead-letters/groups`.
 pub(crate) async fn groups(ask: Ask) -> Answer {
-    let ScopeQuery { scope } = ask.query()?;
+    let PageQuery { scope, limit, cursor, offset } = ask.query()?;
+    let asked = PartQuery { limit, cursor, offset };
     let groups = ask.read(move |rows, caller| lists::groups(rows, caller, scope.as_deref())).await?;
-    let items = groups.into_iter().map(view::dead_letter::group).collect();
-    Ok(Reply::ok(&wire::Groups { items }).into_response())
+    let page = by_place(groups, &asked, End::First)?;
+    Ok(Reply::ok(&page.map(view::dead_letter::group)).into_response())
 }
 
 /// `GET /dead-letters/{id}`.

@@ -3,6 +3,7 @@
 use crate::ask::Ask;
 use crate::health;
 use crate::metric;
+use crate::page::{End, by_place};
 use crate::reply::{Answer, Reply};
 use axum::body::Body;
 use axum::response::Response;
@@ -14,6 +15,7 @@ use tiltyard_engine::{Durability, migrate, system};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_wire::endpoint::BASE_PATH;
 use tiltyard_wire::frame::PROTOCOL;
+use tiltyard_wire::page::PartQuery;
 use tiltyard_wire::system as wire;
 use tiltyard_wire::time::Time;
 
@@ -104,13 +106,14 @@ pub(crate) async fn settings(ask: Ask) -> Answer {
 
 /// `GET /system/migrations`.
 pub(crate) async fn migrations(ask: Ask) -> Answer {
+    let asked: PartQuery = ask.query()?;
     let steps = ask.read(|rows, _| migrate::steps(rows)).await?;
     let item = |step: migrate::Step| wire::Migration {
         version: step.version,
         name: step.name,
         applied_at: step.applied_at.map(Time),
     };
-    Ok(Reply::ok(&wire::Migrations { items: steps.into_iter().map(item).collect() }).into_response())
+    Ok(Reply::ok(&by_place(steps, &asked, End::First)?.map(item)).into_response())
 }
 
 fn level(ask: &Ask) -> Reply {

@@ -8,6 +8,7 @@ mod template;
 pub(crate) mod work;
 
 use crate::ask::Ask;
+use crate::page::{End, by_place};
 use crate::pen;
 use crate::reply::{Answer, Reply};
 use crate::view;
@@ -22,7 +23,7 @@ use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Kind, Refusal};
 use tiltyard_model::task::State;
-use tiltyard_wire::page;
+use tiltyard_wire::page::{self, PartQuery};
 use tiltyard_wire::task as wire;
 
 /// A task as it is shown alone.
@@ -113,13 +114,17 @@ pub(crate) async fn graph(ask: Ask) -> Answer {
 
 /// `GET /tasks/{id}/attempts`.
 pub(crate) async fn attempts(ask: Ask) -> Answer {
-    let id = ask.id(Noun::Task)?;
+    let (id, asked): (Id, PartQuery) = (ask.id(Noun::Task)?, ask.query()?);
     let attempts = ask.read(move |rows, caller| lists::attempts(rows, caller, id)).await?;
+    let page = by_place(attempts, &asked, End::First)?;
     let mut out = Vec::new();
     pen::object(&mut out, |pen| {
         pen.member("items", |out| {
-            pen::list(out, &attempts, |out, attempt| view::task::write_attempt(out, id, attempt));
+            pen::list(out, &page.items, |out, attempt| view::task::write_attempt(out, id, attempt));
         });
+        pen.any("next_cursor", &page.next_cursor);
+        pen.any("total", &page.total);
+        pen.some("total_is", page.total_is.as_ref());
     });
     Ok(Reply::text(StatusCode::OK, out).into_response())
 }

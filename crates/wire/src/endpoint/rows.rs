@@ -5,7 +5,7 @@
 use super::{
     Call, Form, MAX_ARTIFACT_BYTES, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, Method, Row, Shapes, Tier, shape,
 };
-use crate::page::{NoQuery, Page, PageQuery, ScopeQuery};
+use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, queue, repository, scope,
     search, sign_in, system, task, template, token,
@@ -111,7 +111,7 @@ endpoints! {
     /// Says why a task is not running.
     TaskWhy = Get "/tasks/{id}/why", ReadWork, Light, NoQuery, Empty, Json(task::Why), 200;
     /// The attempts of a task.
-    TaskAttempts = Get "/tasks/{id}/attempts", ReadWork, Light, NoQuery, Empty, Json(task::Attempts), 200;
+    TaskAttempts = Get "/tasks/{id}/attempts", ReadWork, Light, PartQuery, Empty, Json(Page<task::Attempt>), 200;
     /// The log of an attempt, as text; followed, as server-sent events.
     TaskLog = Get "/tasks/{id}/log", ReadWork, Light, task::LogQuery, Empty, Text, 200;
     /// Adds to the log of a running attempt.
@@ -159,7 +159,7 @@ endpoints! {
     /// How many dead letters there are.
     DeadLetterStats = Get "/dead-letters/stats", Read, Light, ScopeQuery, Empty, Json(dead_letter::Stats), 200;
     /// Dead letters by cause.
-    DeadLetterGroups = Get "/dead-letters/groups", Read, Light, ScopeQuery, Empty, Json(dead_letter::Groups), 200;
+    DeadLetterGroups = Get "/dead-letters/groups", Read, Light, PageQuery, Empty, Json(Page<dead_letter::Group>), 200;
     /// Does one thing to many letters.
     DeadLetterBulk = Post "/dead-letters/bulk", Operate, Heavy, NoQuery, Json(dead_letter::Bulk), Json(task::BulkAnswer), 200;
     /// Retries letters of one cause: some at once, the rest at a rate.
@@ -203,9 +203,9 @@ endpoints! {
     /// Forgets an agent that is offline and holds nothing.
     AgentDelete = Delete "/agents/{name}", Administer, Normal, NoQuery, Empty, Empty, 204;
     /// The last invalid messages of an agent.
-    AgentViolations = Get "/agents/{name}/violations", Read, Light, NoQuery, Empty, Json(agent::Violations), 200;
+    AgentViolations = Get "/agents/{name}/violations", Read, Light, PartQuery, Empty, Json(Page<agent::Violation>), 200;
     /// The last ends of an agent's connections.
-    AgentDisconnects = Get "/agents/{name}/disconnects", Read, Light, NoQuery, Empty, Json(agent::Disconnects), 200;
+    AgentDisconnects = Get "/agents/{name}/disconnects", Read, Light, PartQuery, Empty, Json(Page<agent::Disconnect>), 200;
     /// The repositories.
     RepositoryList = Get "/repositories", Read, Light, PageQuery, Empty, Json(Page<repository::View>), 200;
     /// One repository.
@@ -225,7 +225,7 @@ endpoints! {
     /// Its diff.
     ChangeDiff = Get "/changes/{id}/diff", Read, Normal, NoQuery, Empty, Text, 200;
     /// Its checks.
-    ChangeChecks = Get "/changes/{id}/checks", Read, Light, NoQuery, Empty, Json(change::Checks), 200;
+    ChangeChecks = Get "/changes/{id}/checks", Read, Light, PartQuery, Empty, Json(Page<change::CheckRun>), 200;
     /// Approves what was seen.
     ChangeApprove = Post "/changes/{id}/approve", Operate, Normal, NoQuery, Json(gate::Approve), Json(change::Decided), 200;
     /// Rejects what was seen.
@@ -269,7 +269,7 @@ endpoints! {
     /// The settings in force.
     SystemSettings = Get "/system/settings", Govern, Light, NoQuery, Empty, Json(system::Settings), 200;
     /// The schema's steps.
-    SystemMigrations = Get "/system/migrations", Govern, Light, NoQuery, Empty, Json(system::Migrations), 200;
+    SystemMigrations = Get "/system/migrations", Govern, Light, PartQuery, Empty, Json(Page<system::Migration>), 200;
     /// How much is logged.
     LogLevelGet = Get "/system/log-level", Govern, Light, NoQuery, Empty, Json(system::LogLevel), 200;
     /// Logs more or less, until the restart.

@@ -5,15 +5,16 @@ use crate::command::retry::RetryFlags;
 use crate::context::Context;
 use crate::each::each;
 use crate::exit::Failure;
+use crate::list::{MAX_LIST_ITEMS, Slot, collect};
 use crate::moment::short;
 use crate::output::table::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
 use tiltyard_client::Request;
 use tiltyard_model::id::Id;
-use tiltyard_wire::dead_letter::{Dismiss, Groups, RetryGroup};
+use tiltyard_wire::dead_letter::{Dismiss, Group, RetryGroup};
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::page::ScopeQuery;
+use tiltyard_wire::page::{Page, PageQuery, ScopeQuery};
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -81,7 +82,7 @@ impl Act {
             Self::Dismiss { ids, reason } => dismiss(context, ids, reason),
             Self::Reopen { ids } => reopen(context, ids),
             Self::Delete { ids } => delete(context, ids),
-            Self::Groups { scope } => groups(context, scope.clone()),
+            Self::Groups { scope } => groups(context, scope.as_deref()),
             Self::RetryGroup { fingerprint, first, rate_per_minute, scope } => {
                 let body = RetryGroup { scope: None, first: *first, rate_per_minute: *rate_per_minute };
                 retry_group(context, fingerprint, body, scope.clone())
@@ -127,10 +128,12 @@ fn delete(context: &Context, ids: &[Id]) -> Result<(), Failure> {
     })
 }
 
-fn groups(context: &Context, scope: Option<String>) -> Result<(), Failure> {
+fn groups(context: &Context, scope: Option<&str>) -> Result<(), Failure> {
     let client = context.client()?;
-    let request = Request::<call::DeadLetterGroups>::new().query(ScopeQuery { scope });
-    let groups = context.block_on(async { Ok(client.call(request).await?) })?;
+    let query =
+        |slot: Slot| PageQuery { scope: scope.map(str::to_owned), limit: slot.limit, cursor: slot.cursor, offset: None };
+    let groups = context
+        .block_on(async { collect::<call::DeadLetterGroups, _>(&client, MAX_LIST_ITEMS, query).await })?;
     if context.output.is_json() {
         context.output.json(&groups)
     } else {
@@ -138,7 +141,7 @@ fn groups(context: &Context, scope: Option<String>) -> Result<(), Failure> {
     }
 }
 
-fn group_table(groups: &Groups) -> Table {
+fn group_table(groups: &Page<Group>) -> Table {
     let mut table = Table::new(&["group", "kind", "pending", "all", "last", "error"], "No dead letters.");
     for group in &groups.items {
         table.row([

@@ -7,6 +7,7 @@ use super::scene::short;
 use super::story::Story;
 use crate::command::audit::verify;
 use crate::exit::Failure;
+use crate::list::of_one;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -97,7 +98,7 @@ impl Case<'_> {
 
     /// Its checks were green on exactly this tree, and are again when they are run here.
     async fn passed(&self, change: &View, landed: &Landed) -> Result<bool, Failure> {
-        let checks = self.cast.admin.call(Request::<call::ChangeChecks>::new().place(change.id)).await?;
+        let checks = of_one::<call::ChangeChecks, _>(&self.cast.admin, change.id).await?;
         let mut on_tree = checks.items.iter().filter(|check| check.tree == landed.tree).peekable();
         let recorded = on_tree.peek().is_some() && on_tree.all(|check| check.status == "passed");
         let clone = self.folder.join("proof").join(&landed.commit);
