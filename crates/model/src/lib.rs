@@ -22,6 +22,7 @@ pub mod sign_in;
 pub mod slug;
 pub mod task;
 pub mod template;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod visible;

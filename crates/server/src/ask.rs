@@ -110,12 +110,24 @@ impl Ask {
     /// As [`body::read`]; 422 `idempotency_mismatch` and 409 `idempotency_running` where the request has a key.
     pub(crate) async fn body<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         let body = self.take_body()?;
-        if !self.has_key() {
-            return body::read_from(&self.parts.headers, body, &self.visit.budget).await;
-        }
         let (text, _share) = body::whole(&self.parts.headers, body, &self.visit.budget).await?;
-        self.begin_once(&text)?;
-        body::parse(&text)
+        if self.has_key() {
+            self.begin_once(&text)?;
+        }
+        body::parse(&text).map_err(|refusal| match self.visit.place {
+            Place::Api(endpoint) => body::with_every_fault(endpoint, &text, refusal),
+            Place::Outside(_) => refusal,
+        })
+    }
+
+    /// A body whose texts may hold any character: they go into files, not into the store.
+    ///
+    /// # Errors
+    /// As [`Ask::body`].
+    pub(crate) async fn verbatim_body<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
+        let body = self.take_body()?;
+        let (text, _share) = body::whole(&self.parts.headers, body, &self.visit.budget).await?;
+        body::parse_verbatim(&text)
     }
 
     /// A body that may be left out.

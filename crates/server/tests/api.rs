@@ -17,6 +17,8 @@ mod board;
 mod change;
 #[path = "api/dead_letter.rs"]
 mod dead_letter;
+#[path = "api/fault.rs"]
+mod fault;
 #[path = "api/log.rs"]
 mod log;
 #[path = "api/once.rs"]
@@ -33,10 +35,10 @@ mod record;
 mod right;
 #[path = "api/scope.rs"]
 mod scope;
-#[path = "api/sign_in.rs"]
-mod sign_in;
 #[path = "api/search.rs"]
 mod search;
+#[path = "api/sign_in.rs"]
+mod sign_in;
 #[path = "api/system.rs"]
 mod system;
 #[path = "api/task.rs"]

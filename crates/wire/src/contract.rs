@@ -1,5 +1,6 @@
 //! The contract: OpenAPI document and JSON Schemas, generated from the table, committed under `contracts/`.
 
+pub mod fault;
 mod openapi;
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};

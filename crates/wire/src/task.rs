@@ -26,6 +26,7 @@ pub struct Submit {
     pub kind: String,
     /// One line for people, at most 200 characters; the template's when absent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 200))]
     pub title: String,
     /// Any JSON for the worker, at most 256 KiB; `{}` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +34,7 @@ pub struct Submit {
     pub payload: Option<Box<RawValue>>,
     /// 1 to 10, 10 runs first; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10))]
     pub priority: Option<u8>,
     /// For people and filters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,9 +56,11 @@ pub struct Submit {
     pub deadline: Option<Time>,
     /// Wall time of one attempt; an hour when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604_800_000))]
     pub timeout_ms: Option<i64>,
     /// Attempts before it is dead; 3 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
     pub max_attempts: Option<u32>,
     /// How long to wait after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,12 +76,14 @@ pub struct Submit {
     pub concurrency_key: Option<String>,
     /// The limit of the key; 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub concurrency_limit: Option<u32>,
     /// Tasks of one key start at most `rate_per_minute` times a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_key: Option<String>,
     /// The limit of the key; required with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rate_per_minute: Option<u32>,
     /// Only this agent may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,9 +296,11 @@ pub struct Filter {
 pub struct Patch {
     /// One line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
     pub title: Option<String>,
     /// 1 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10))]
     pub priority: Option<u8>,
     /// For people and filters.
     #[serde(skip_serializing_if = "Option::is_none")]

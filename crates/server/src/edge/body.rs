@@ -18,7 +18,9 @@ use object::Objects;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::refusal::{Code, Fault, Refusal};
+use tiltyard_wire::contract::fault::{MAX_FAULTS, faults_of_body};
+use tiltyard_wire::endpoint::{Endpoint, MAX_BODY_BYTES};
 
 /// All bodies that are held in memory at once, in bytes; beyond it larger ones are told to come back.
 pub const MAX_HELD_BYTES: usize = 256 << 20;
@@ -255,6 +257,43 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
         return Err(Refusal::new(Code::TooDeep, said));
     }
     read_objects(json).map_err(|error| explain(json, &error))
+}
+
+/// The same for an object whose texts may hold any character.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_verbatim<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
+    let is_object = json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object || !depth::is_within(json, MAX_JSON_DEPTH) {
+        return parse(json);
+    }
+    serde_json::from_slice(json).map_err(|error| explain(json, &error))
+}
+
+/// The refusal of a body with everything that its type's schema objects to (API2). What the parser stopped at stays the
+/// first; a body beyond the usual size is not read a second time.
+pub(crate) fn with_every_fault(endpoint: Endpoint, json: &[u8], refusal: Refusal) -> Refusal {
+    let is_data = matches!(refusal.code, Code::Invalid | Code::UnknownField);
+    if !is_data || json.len() > MAX_BODY_BYTES {
+        return refusal;
+    }
+    let Ok(body) = serde_json::from_slice(json) else { return refusal };
+    let mut faults = faults_of_body(endpoint, &body);
+    let Some(own) = refusal.faults.first().cloned() else { return refusal };
+    // Where the parser names a whole list or body, the schema may know which part of it is meant.
+    let inner = format!("{}/", own.field);
+    let is_closer = |fault: &Fault| fault.field.starts_with(&inner);
+    match faults.iter().position(is_closer) {
+        Some(closer) => faults.swap(0, closer),
+        None => {
+            faults.retain(|fault| fault.field != own.field);
+            faults.insert(0, own);
+        }
+    }
+    faults.truncate(MAX_FAULTS);
+    let first = Refusal::fault(refusal.code, faults[0].field.clone(), faults[0].error.clone());
+    Refusal { faults, ..first }
 }
 
 fn read_objects<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {

@@ -34,12 +34,14 @@ pub struct Claim {
     pub capabilities: Vec<String>,
     /// At most so many, 1 to 1,000; 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
     pub max: Option<usize>,
     /// How long the leases last; 30,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_ms: Option<i64>,
     /// How long to wait for work, 0 to 30,000; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 30_000))]
     pub wait_ms: Option<u64>,
     /// From this scope only; all of the token's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +66,7 @@ pub struct Heartbeat {
     pub lease_ms: Option<i64>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub progress: Option<f64>,
     /// What it does, one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]

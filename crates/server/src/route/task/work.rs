@@ -91,6 +91,12 @@ pub(crate) fn request(
     asked: wire::Claim,
     default_lease_ms: DurationMs,
 ) -> Result<Request, Refusal> {
+    if !is_slug(&asked.agent) {
+        return Err(Refusal::field(
+            "/agent",
+            "must be 1 to 64 of a-z, 0-9, _ and -, not starting with _ or -",
+        ));
+    }
     speaks_for(caller, &asked.agent)?;
     let max = asked.max.unwrap_or(1);
     if !(1..=MAX_CLAIM_TASKS).contains(&max) {

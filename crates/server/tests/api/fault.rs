@@ -1,0 +1,71 @@
+//! Bodies that are wrong: everything that is, at once, and each with its place (API2).
+
+use crate::support::{Raw, raw, server, submit, task};
+use serde_json::Value;
+
+fn fields(answer: &Raw, code: &str) -> Vec<String> {
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, problem["code"].as_str()), (422, Some(code)), "{answer:?}");
+    let details = problem["details"].as_array().unwrap();
+    assert_eq!(details[0]["field"], problem["field"], "the first one is told in the problem itself");
+    let mut fields: Vec<String> =
+        details.iter().map(|detail| detail["field"].as_str().unwrap().to_owned()).collect();
+    fields.sort();
+    fields
+}
+
+// API2: `details` holds every failure: unknown fields, wrong types and values out of bounds.
+#[tokio::test]
+async fn api2_every_failure_is_told_at_once() {
+    let server = server().await;
+    let task = submit(&server.client(), task("t")).await;
+    let line = format!("PATCH /api/v1/tasks/{}", task.id);
+    let answer = raw(&server, &line, &[], r#"{"priority":11,"title":"","bogus":1,"other":2}"#).await;
+    assert_eq!(fields(&answer, "unknown_field"), ["/bogus", "/other", "/priority", "/title"]);
+    let answer = raw(&server, &line, &[], r#"{"priority":"5","labels":"x"}"#).await;
+    assert_eq!(fields(&answer, "invalid"), ["/labels", "/priority"]);
+}
+
+// API2: the field is the one that is meant, also for times, ids in lists and the name of an agent.
+#[tokio::test]
+async fn api2_the_field_is_the_one_that_is_meant() {
+    let server = server().await;
+    let wrong = |line: &str, body: &str| {
+        let (line, body, server) = (line.to_owned(), body.to_owned(), &server);
+        async move { fields(&raw(server, &format!("POST /api/v1{line}"), &[], &body).await, "invalid") }
+    };
+    let body = r#"{"kind":"a","title":"t","run_at":"tomorrow","deadline":"later"}"#;
+    assert_eq!(wrong("/tasks", body).await, ["/deadline", "/run_at"]);
+    assert_eq!(
+        wrong("/tasks", r#"{"kind":"a","title":"t","depends_on":["task_x"]}"#).await,
+        ["/depends_on/0"]
+    );
+    assert_eq!(wrong("/tasks/bulk", r#"{"action":"cancel","ids":["task_x"]}"#).await, ["/ids/0"]);
+    assert_eq!(wrong("/tasks/claim", r#"{"agent":"W 1"}"#).await, ["/agent"]);
+    let token = r#"{"label":"x","role":"viewer","scopes":["default"],"expires":"soon"}"#;
+    assert_eq!(wrong("/auth/tokens", token).await, ["/expires"]);
+}
+
+// Text with U+0000 is refused with its place; JSON that is carried as text has it escaped, and so may a log.
+#[tokio::test]
+async fn u0000_is_in_no_stored_text() {
+    let server = server().await;
+    let post = async |line: &str, body: &str| raw(&server, &format!("POST /api/v1{line}"), &[], body).await;
+    let answer = post("/tasks", r#"{"kind":"a","title":"a\u0000b","labels":["x","\u0000"]}"#).await;
+    assert_eq!(fields(&answer, "invalid"), ["/labels/1", "/title"]);
+    let payload = r#"{"kind":"a","title":"t","payload":{"bytes":"\u0000"}}"#;
+    let made = post("/tasks", payload).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert!(made.body.contains(r#""payload":{"bytes":"\u0000"}"#), "{made:?}");
+    let claimed = post("/tasks/claim", r#"{"agent":"w"}"#).await;
+    let claimed: Value = serde_json::from_str(&claimed.body).unwrap();
+    let place = format!("/tasks/{}", claimed["tasks"][0]["id"].as_str().unwrap());
+    let log = post(&format!("{place}/log"), r#"{"generation":1,"offset":0,"text":"a\u0000b"}"#).await;
+    assert_eq!(log.status, 200, "{log:?}");
+    let settle = post(&format!("{place}/fail"), r#"{"generation":1,"error":"a\u0000b"}"#).await;
+    assert_eq!(fields(&settle, "invalid"), ["/error"]);
+    for line in ["GET /api/v1/tasks?q=a%00b", "GET /api/v1/tasks?label=%00"] {
+        assert_eq!(raw(&server, line, &[], "").await.status, 400, "{line}");
+    }
+    assert_eq!(raw(&server, "GET /api/v1/repositories/a%00b", &[], "").await.status, 404);
+}
