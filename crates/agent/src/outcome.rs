@@ -65,9 +65,10 @@ impl Verdict {
     }
 }
 
-/// What everybody who may see the task will read: bounded, and without tokens.
+/// What everybody who may see the task will read: bounded, without tokens, and without U+0000, which the server does
+/// not take and programs do write.
 fn cut(error: &str) -> String {
-    let mut error = crate::token::masked(error);
+    let mut error = crate::token::masked(error).replace('\0', "\u{fffd}");
     error.truncate(error.floor_char_boundary(MAX_ERROR_BYTES));
     error
 }

@@ -27,7 +27,8 @@ pub fn progress_pair() -> (Reporter, watch::Receiver<Progress>) {
 impl Reporter {
     /// Says what is being done now.
     pub fn say(&self, message: &str) {
-        let message = message.replace('\n', " ").chars().take(MAX_MESSAGE_CHARS).collect();
+        let message =
+            message.replace('\n', " ").replace('\0', "\u{fffd}").chars().take(MAX_MESSAGE_CHARS).collect();
         self.0.send_modify(|progress| progress.message = Some(message));
     }
 }

@@ -14,6 +14,7 @@ use tiltyard_model::event::{AgentDeleted, AgentDraining, AgentOffline, AgentOnli
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::SYSTEM_SCOPE;
 use tiltyard_model::task::attempt::{Outcome, after};
+use tiltyard_model::text::{NOT_STORABLE, is_storable};
 use tiltyard_model::time::TimeMs;
 
 /// An agent as it is now.
@@ -86,6 +87,9 @@ pub fn is_superseded(act: &Act<'_>, name: &str, connection: u64) -> bool {
 /// 403 for who does not speak for the agent; 422 for a name that is no slug.
 pub fn hello(act: &mut Act<'_>, hello: &Hello) -> Result<Standing, Refusal> {
     admit(&hello.name, &hello.profile)?;
+    if !is_storable(&hello.instance) {
+        return Err(Refusal::field("/instance", NOT_STORABLE));
+    }
     crate::token::speak_for(act, &hello.name)?;
     let key = act.agent_key(&hello.name)?;
     let was_there = act.memory.online.contains(&key);

@@ -3,6 +3,7 @@
 use crate::refusal::{Fault, Refusal};
 use crate::slug::is_slug;
 use crate::task::admission::{MAX_TAGS, is_tag};
+use crate::text::{NOT_STORABLE, is_storable};
 use crate::time::{DurationMs, TimeMs};
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,8 @@ pub fn admit(name: &str, profile: &Profile) -> Result<(), Refusal> {
     let mut kinds = profile.kinds.iter().flatten();
     let few = profile.kinds.as_ref().is_none_or(|kinds| kinds.len() <= MAX_KINDS);
     check(few && kinds.all(|kind| is_tag(kind)), "/kinds", "at most 100 kinds of tasks");
+    let told = [&profile.version, &profile.host];
+    check(told.iter().all(|text| is_storable(text)), "/host", NOT_STORABLE);
     check(profile.slots <= MAX_SLOTS, "/slots", "must be at most 1,000");
     Refusal::from_faults(faults).map_or(Ok(()), Err)
 }

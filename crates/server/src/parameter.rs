@@ -11,6 +11,7 @@ use tiltyard_engine::{audit, scope};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, DEFAULT_SCOPE, Reach, SYSTEM_SCOPE};
 use tiltyard_model::slug::is_slug;
+use tiltyard_model::text::NOT_STORABLE;
 use tiltyard_wire::endpoint::Endpoint;
 
 /// Parameters that can be nothing but slugs.
@@ -24,6 +25,7 @@ const TOKEN: &str = "token";
 /// 400 `bad_parameter`; 422 `unknown_scope`.
 pub(crate) async fn check(ask: &Ask) -> Result<(), Refusal> {
     let Place::Api(endpoint) = ask.visit.place else { return Ok(()) };
+    check_storable(&ask.parts.uri)?;
     let Some(query) = ask.parts.uri.query().filter(|query| !query.is_empty()) else { return Ok(()) };
     known_names(endpoint, &ask.parts.uri, query)?;
     for name in SLUGS {
@@ -41,6 +43,23 @@ pub(crate) async fn check(ask: &Ask) -> Result<(), Refusal> {
         check_scope(ask, endpoint, scope).await?;
     }
     Ok(())
+}
+
+/// Nothing that is stored has U+0000 in its name, and not every database takes it in a question either.
+fn check_storable(uri: &Uri) -> Result<(), Refusal> {
+    if uri.path().contains("%00") {
+        return Err(Refusal::new(
+            Code::NotFound,
+            "there is nothing of that name: it holds the character U+0000",
+        ));
+    }
+    match uri.query().and_then(|query| query.split('&').find(|pair| pair.contains("%00"))) {
+        None => Ok(()),
+        Some(pair) => {
+            let name: String = pair.split('=').next().unwrap_or_default().chars().take(64).collect();
+            Err(Refusal::new(Code::BadParameter, format!("`{name}`: {NOT_STORABLE}")))
+        }
+    }
 }
 
 fn known_names(endpoint: Endpoint, uri: &Uri, query: &str) -> Result<(), Refusal> {

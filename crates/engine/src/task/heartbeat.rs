@@ -11,6 +11,7 @@ use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::attempt::{Attempt, Outcome, Stop};
 use tiltyard_model::task::lease::{admit, stale};
+use tiltyard_model::text::{NOT_STORABLE, is_storable};
 use tiltyard_model::time::DurationMs;
 use tiltyard_store::task;
 
@@ -80,6 +81,9 @@ fn check(word: &Beat) -> Result<(), Refusal> {
     }
     if word.message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARS) {
         return Err(Refusal::field("/message", "must be at most 1,000 characters"));
+    }
+    if !word.message.as_deref().is_none_or(is_storable) {
+        return Err(Refusal::field("/message", NOT_STORABLE));
     }
     Ok(())
 }

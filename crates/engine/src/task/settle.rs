@@ -9,6 +9,7 @@ use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::State;
 use tiltyard_model::task::attempt::{Attempt, Facts, MAX_RESULT_BYTES, Next, Outcome, Stop, after};
 use tiltyard_model::task::lease::stale;
+use tiltyard_model::text::{NOT_STORABLE, is_storable};
 use tiltyard_store::task::{self, Found};
 
 /// How an attempt ended, as its agent says.
@@ -88,6 +89,9 @@ fn admit(report: &Report) -> Result<(), Refusal> {
             "/error",
             "must be at most 64 KiB; keep the end of it and put the rest into the log",
         ));
+    }
+    if !report.error.as_deref().is_none_or(is_storable) {
+        return Err(Refusal::field("/error", NOT_STORABLE));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 use std::fmt::{self, Formatter};
+use tiltyard_model::text::{NOT_STORABLE, is_storable};
 
 /// What an array is told where an object is meant.
 pub(super) const EXPECTED: &str = "an object";
@@ -74,6 +75,15 @@ macro_rules! see {
     )+};
 }
 
+/// Text as it is stored: without U+0000. JSON that is carried as text has it escaped, and passes.
+macro_rules! see_text {
+    ($($name:ident($kind:ty);)+) => {$(
+        fn $name<E: Error>(self, value: $kind) -> Result<V::Value, E> {
+            if is_storable(&value) { self.visitor.$name(value) } else { Err(E::custom(NOT_STORABLE)) }
+        }
+    )+};
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Within<V> {
     type Value = V::Value;
 
@@ -81,11 +91,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Within<V> {
         self.visitor.expecting(f)
     }
 
+    see_text! { visit_str(&str); visit_borrowed_str(&'de str); visit_string(String); }
+
     see! {
         visit_bool(bool); visit_i8(i8); visit_i16(i16); visit_i32(i32); visit_i64(i64); visit_i128(i128);
         visit_u8(u8); visit_u16(u16); visit_u32(u32); visit_u64(u64); visit_u128(u128); visit_f32(f32);
-        visit_f64(f64); visit_char(char); visit_str(&str); visit_borrowed_str(&'de str); visit_string(String);
-        visit_bytes(&[u8]); visit_borrowed_bytes(&'de [u8]); visit_byte_buf(Vec<u8>);
+        visit_f64(f64); visit_char(char); visit_bytes(&[u8]); visit_borrowed_bytes(&'de [u8]); visit_byte_buf(Vec<u8>);
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {

@@ -84,7 +84,7 @@ pub(crate) async fn read(logs: &Logs, place: Place, offset: u64, limit: usize) -
 /// `POST /tasks/{id}/log`.
 pub(crate) async fn append(mut ask: Ask) -> Answer {
     let id = ask.id(Noun::Task)?;
-    let asked: wire::Log = ask.body().await?;
+    let asked: wire::Log = ask.verbatim_body().await?;
     let addition = Addition { id, generation: asked.generation, offset: asked.offset, text: asked.text };
     let offset = add(&ask.app, ask.pass(), addition).await?;
     Ok(Reply::ok(&wire::LogAnswer { offset }).into_response())
