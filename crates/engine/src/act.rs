@@ -86,6 +86,15 @@ pub enum Effect {
         /// In milliseconds.
         waited_ms: i64,
     },
+    /// A task is gone for good, and what it had stored may go too. A server that dies before it has done it, and every other
+    /// that shares the store, finds it by looking around.
+    #[serde(skip)]
+    TaskGone {
+        /// The task's key.
+        task: i64,
+        /// Bytes that its attempts had named.
+        digests: Vec<String>,
+    },
     /// A claim found nothing: the door counts it, nobody is told.
     #[serde(skip)]
     Idle,
@@ -99,7 +108,7 @@ impl Effect {
             | Self::TokenEnded { .. }
             | Self::SignInEnded
             | Self::AgentDrain { .. } => true,
-            Self::Written(_) | Self::Started { .. } | Self::Idle => false,
+            Self::Written(_) | Self::Started { .. } | Self::TaskGone { .. } | Self::Idle => false,
         }
     }
 }

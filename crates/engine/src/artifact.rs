@@ -2,7 +2,7 @@
 //! them through `Engine::blobs`.
 
 use crate::Engine;
-use crate::act::{Act, refusal_of};
+use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
 use crate::task::access::may_answer;
 use tiltyard_model::event::ArtifactStored;
@@ -22,6 +22,8 @@ pub const MAX_ARTIFACTS_OF_ATTEMPT: i64 = 1_000;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 128;
 /// Longest file name, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
+/// Most digests of a task that are removed at once when it goes; what it had beyond them is found later.
+const MAX_DIGESTS_TOLD: i64 = 100;
 /// The media type of bytes that nobody said anything of.
 pub const DEFAULT_MEDIA_TYPE: &str = "application/octet-stream";
 
@@ -133,6 +135,28 @@ pub fn by_digest(rows: &Rows, caller: &Caller, sha256: &str) -> Result<Artifact,
     };
     let found = artifact::by_digest(rows, sha256, scopes).map_err(refusal_of)?;
     found.ok_or_else(|| Refusal::missing("artifact", sha256))
+}
+
+/// Forgets what a task that is gone had stored; its bytes and its logs are removed after the commit.
+pub(crate) fn forget(act: &mut Act<'_>, task: i64) -> Result<(), Refusal> {
+    let digests = artifact::digests_of_task(act.tx, task, MAX_DIGESTS_TOLD).map_err(refusal_of)?;
+    artifact::delete_of_task(act.tx, task).map_err(refusal_of)?;
+    act.effects.push(Effect::TaskGone { task, digests });
+    Ok(())
+}
+
+/// Which of these digests no row names.
+///
+/// # Errors
+/// When the store is broken.
+pub(crate) fn unnamed(rows: &Rows, digests: Vec<String>) -> Result<Vec<String>, Refusal> {
+    let mut left = Vec::new();
+    for digest in digests {
+        if !artifact::is_named(rows, &digest).map_err(refusal_of)? {
+            left.push(digest);
+        }
+    }
+    Ok(left)
 }
 
 /// Removes stored bytes that no row names: those of an upload that was refused, or that a crash came upon. Bytes that

@@ -82,7 +82,7 @@ pub fn reopen(act: &mut Act<'_>, id: Id) -> Result<Letter, Refusal> {
     known(act, id).map(|(letter, _)| letter)
 }
 
-/// Removes a letter and the payload of its task for good. The task itself goes too, unless it must still be found: one
+/// Removes a letter and the payload of its task for good. The task itself goes too, with its logs and artifacts, unless it must still be found: one
 /// that succeeded after all, that made a change, that others depend on, or whose last attempt is still stopping. It
 /// does not run again without another payload.
 ///
@@ -121,6 +121,7 @@ fn forget_task(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
         return task::forget_payload(act.tx, found.key).map_err(refusal_of);
     }
     task::delete(act.tx, found.key).map_err(refusal_of)?;
+    crate::artifact::forget(act, found.key)?;
     tiltyard_store::unique::end(act.tx, found.key).map_err(refusal_of)?;
     act.memory.end_hold(found.key);
     act.memory.count_move(found.queue, Some(found.task.state), None);

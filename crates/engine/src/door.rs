@@ -34,7 +34,7 @@ use tokio::sync::{broadcast, oneshot};
 use trouble::Trouble;
 
 /// Effects that may wait for their carrier; one that lags behind asks the store instead.
-const MAX_WAITING_EFFECTS: usize = 4_096;
+pub(crate) const MAX_WAITING_EFFECTS: usize = 4_096;
 
 /// What happens when the store can no longer be trusted (E2).
 pub type OnBroken = Box<dyn Fn(&str) + Send + Sync>;

@@ -90,8 +90,8 @@ pub struct Memory {
     redo: Option<Box<Redo>>,
 }
 
-/// A point to come back to.
-#[derive(Debug, Clone, Copy)]
+/// A point to come back to; two are the same when nothing was changed between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     undo: usize,
     redo: usize,

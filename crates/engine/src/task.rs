@@ -9,6 +9,7 @@ pub mod edit;
 pub mod end;
 pub mod heartbeat;
 pub mod list;
+pub mod log;
 pub mod rescue;
 pub mod retry;
 pub mod settle;

@@ -201,6 +201,8 @@ impl Live {
             }
             // The door counts these itself and tells nobody.
             Effect::Written(_) | Effect::Started { .. } | Effect::Idle => {}
+            // The engine's own service removes it.
+            Effect::TaskGone { .. } => {}
         }
     }
 }

@@ -82,6 +82,22 @@ pub fn is_named(rows: &Rows, sha256: &str) -> Result<bool> {
     Ok(rows.number(sql!("artifact/is_named"), &[sha256.into()])? == 1)
 }
 
+/// The digests of what the attempts of a task have stored, at most `limit`.
+///
+/// # Errors
+/// When the store is broken.
+pub fn digests_of_task(rows: &Rows, task: i64, limit: i64) -> Result<Vec<String>> {
+    rows.all(sql!("artifact/digests_of_task"), &[task.into(), limit.into()], |row| row.text(0))
+}
+
+/// Removes the rows of what the attempts of a task have stored.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn delete_of_task(tx: &Tx, task: i64) -> Result<()> {
+    tx.put(sql!("artifact/delete_of_task"), &[task.into()])
+}
+
 /// How many rows an attempt has stored.
 ///
 /// # Errors

@@ -133,11 +133,27 @@ impl Logs {
         }
     }
 
+    /// The keys of tasks that have logs, at most `limit`, of one of 256 parts.
+    ///
+    /// # Errors
+    /// When the disk is broken.
+    pub fn tasks(&self, part: u8, limit: usize) -> Result<Vec<i64>, Error> {
+        let broken = |error: io::Error| Error::io("look for logs", &error);
+        let key = |entry: io::Result<std::fs::DirEntry>| match entry {
+            Ok(entry) => entry.file_name().to_str()?.parse::<i64>().ok().map(Ok),
+            Err(error) => Some(Err(broken(error))),
+        };
+        let keys = std::fs::read_dir(&self.root).map_err(broken)?.filter_map(key);
+        let own = |key: &Result<i64, Error>| key.as_ref().map_or(true, |key| key & 0xff == i64::from(part));
+        keys.filter(own).take(limit).collect()
+    }
+
     /// Removes every log of a task; there may be none.
     ///
     /// # Errors
     /// When the disk is broken.
     pub fn remove(&self, task: i64) -> Result<(), Error> {
+        let _turn = self.locks[task.unsigned_abs() as usize % LOCKS].lock();
         match std::fs::remove_dir_all(self.folder(task)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove a log", &error)),
             _ => Ok(()),

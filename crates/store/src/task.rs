@@ -380,6 +380,14 @@ pub fn link_change(tx: &Tx, key: i64, change: i64) -> Result<()> {
     tx.put(sql!("task/link_change"), &[key.into(), change.into()])
 }
 
+/// Whether there is a task with this key.
+///
+/// # Errors
+/// When the store is broken.
+pub fn is_kept(rows: &Rows, key: i64) -> Result<bool> {
+    Ok(rows.number(sql!("task/is_kept"), &[key.into()])? == 1)
+}
+
 /// Removes a task, its attempts and its dependencies for good.
 ///
 /// # Errors

@@ -51,7 +51,6 @@ pub(super) struct Room {
     witness: Option<Witness>,
     pub(super) parked: Vec<Box<dyn Deed>>,
     sweep_at: usize,
-    parked_at: u64,
     follow_ups: Vec<Box<dyn Deed>>,
     dice: u64,
     broken: Option<Refusal>,
@@ -84,7 +83,6 @@ impl Room {
             witness: parts.witness,
             parked: Vec::new(),
             sweep_at: MIN_SWEPT,
-            parked_at: 0,
             follow_ups: Vec::new(),
             dice,
             broken: None,
@@ -118,11 +116,7 @@ impl Room {
 
     /// Whether a limit by the minute could have let something go.
     fn parked_may_go_on(&mut self) -> bool {
-        let waits = !self.parked.is_empty() && !self.memory.ready.is_empty();
-        if waits {
-            self.memory.hints().ready.touch();
-        }
-        waits
+        !self.parked.is_empty() && self.memory.hints().ready.is_woken(self.clock.now().wall)
     }
 
     fn transaction(&mut self, first: Option<Box<dyn Deed>>) {
@@ -257,20 +251,32 @@ impl Room {
         batch.done.push(deed);
     }
 
-    /// Tries the waiting deeds again when something has changed, in the transaction that changed it.
+    /// Tries the waiting deeds again that something has opened for, in the transaction that opened it.
     fn feed_parked(&mut self, batch: &mut Batch) {
-        if self.parked_at == self.memory.ready.changes() || batch.lost.is_some() {
+        if self.parked.is_empty() {
+            return self.memory.hints().ready.nobody_waits();
+        }
+        if batch.lost.is_some() {
             return;
         }
-        self.parked_at = self.memory.ready.changes();
+        let woken = self.memory.hints().woken(self.clock.now().wall);
+        if woken.is_nothing() {
+            return;
+        }
         for mut deed in self.parked_in_turn() {
-            if batch.lost.is_some() || self.memory.ready.is_empty() {
+            let asker = deed.asker();
+            let finds = woken.wakes(asker) && asker.is_none_or(|want| self.memory.ready.has_for(want));
+            if batch.lost.is_some() || !finds {
                 self.parked.push(deed);
             } else if deed.still_wanted() {
                 self.one(batch, deed);
             }
         }
         self.memory.hints().share = None;
+        if batch.lost.is_some() {
+            // Not all were tried, and what opened by the time alone is still open.
+            self.memory.hints().ready.touch();
+        }
     }
 
     /// The waiting deeds, in the order in which the queues choose (D6).

@@ -204,10 +204,13 @@ impl Parts {
     pub fn put_lease(&mut self, lease: Box<Lease>) -> Option<Box<Lease>> {
         let lane = lease.lane;
         let before = self.leases.put(lease);
-        if let Some(before) = &before {
-            self.ready.free(before.lane);
+        // One that changes keeps its slot: nothing became free for anybody.
+        if before.as_ref().is_none_or(|before| before.lane != lane) {
+            if let Some(before) = &before {
+                self.ready.free(before.lane);
+            }
+            self.ready.take(lane);
         }
-        self.ready.take(lane);
         before
     }
 
@@ -224,6 +227,7 @@ impl Parts {
             Step::End { task } => {
                 let lease = self.leases.remove(task)?;
                 self.ready.free(lease.lane);
+                self.ready.has_room(lease.agent);
                 Some(Step::Put(lease))
             }
             Step::Anew { now } => {

@@ -1,5 +1,6 @@
 //! Names and their keys.
 
+use super::ready::Known;
 use super::step::form::{boxed_agent, boxed_scope};
 use super::{Memory, Parts};
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,7 @@ impl Parts {
     /// Knows a scope.
     pub fn put_scope(&mut self, key: i64, scope: Scope, last_seq: i64) {
         self.names.scope_keys.insert(scope.name.clone(), key);
+        self.ready.know_scope(key, &scope.name);
         self.names.scopes.insert(key, (scope, last_seq));
     }
 
@@ -156,7 +158,12 @@ impl Parts {
     /// Knows a queue.
     pub fn put_queue(&mut self, queue: Queue) {
         self.names.queue_keys.insert((queue.scope, Arc::clone(&queue.name)), queue.key);
-        self.ready.know_queue(queue.key, queue.scope, &queue.settings);
+        self.ready.know_queue(Known {
+            key: queue.key,
+            scope: (queue.scope, self.names.scope_name(queue.scope)),
+            name: &queue.name,
+            settings: &queue.settings,
+        });
         self.names.queues.insert(queue.key, queue);
     }
 

@@ -1,24 +1,34 @@
 //! The ready order (D5, D6): lanes of ready tasks, and which one is next for whom.
 //!
-//! Tasks that are alike for the choice share a lane; a lane that a limit blocks is passed over as a whole, so blocked
-//! work never enters the scan. Scopes take turns, and the queues of a scope take turns; within a queue the lowest
-//! sort key is first.
+//! Tasks that are alike for the choice share a lane. A lane that a limit blocks is in no list that is looked at: what
+//! blocks it knows it, and puts it back. An asker looks only at lanes that it could take from ([`index`]), in queues
+//! that could start something ([`turn`]). Scopes take turns, and the queues of a scope take turns; within a queue the
+//! lowest sort key is first.
 
+mod index;
 mod limit;
 mod pick;
+mod rest;
+mod turn;
+mod woken;
 
 pub use limit::{Rates, SECONDS_OF_A_RATE, Step as RateStep};
 pub use pick::{Block, Pick, Want};
+pub use woken::Woken;
 
 use super::Memory;
+use index::{Head, Open};
 use limit::Slots;
+use rest::{Rests, Sleeper};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::{Assignment, Flow, Settings};
 use tiltyard_model::task::sort_key;
 use tiltyard_model::time::TimeMs;
+use turn::Rota;
+use woken::Opened;
 
 /// A ready task's place: its sort key, then its key.
 pub type Place = (i64, i64);
@@ -29,6 +39,10 @@ struct LaneState {
     queue: i64,
     lane: Arc<Lane>,
     places: BTreeSet<Place>,
+    /// Its head, while nothing blocks it.
+    shown: Option<Head>,
+    /// Whether it waits for its rate.
+    rests: bool,
 }
 
 /// One queue and its lanes.
@@ -38,8 +52,25 @@ struct QueueState {
     settings: Settings,
     running: u32,
     ready: usize,
-    /// The head of each lane that has one.
-    heads: BTreeSet<(Place, i64)>,
+    /// The head of each lane that has one, blocked or not.
+    heads: BTreeSet<Head>,
+    /// Those that nothing blocks.
+    open: Open,
+    /// Whether it waits for its rate.
+    rests: bool,
+}
+
+/// A queue, for those who look for the next task.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Its key.
+    pub key: i64,
+    /// Its scope's key and name.
+    pub scope: (i64, &'a str),
+    /// Its name.
+    pub name: &'a Arc<str>,
+    /// Its switches and limits.
+    pub settings: &'a Settings,
 }
 
 /// What may be claimed, in order.
@@ -47,45 +78,56 @@ struct QueueState {
 pub struct Ready {
     lanes: HashMap<i64, LaneState>,
     queues: HashMap<i64, QueueState>,
-    /// Queues of each scope, in turn.
-    turns: HashMap<i64, VecDeque<i64>>,
-    /// Scopes, in turn.
-    scopes: VecDeque<i64>,
+    rota: Rota,
     slots: Slots,
     rates: Rates,
+    asleep: Rests,
+    count: usize,
     /// Grows whenever something could have become claimable.
     changes: u64,
+    opened: Opened,
 }
 
 impl Ready {
+    /// Knows the name of a scope.
+    pub(super) fn know_scope(&mut self, key: i64, name: &str) {
+        self.rota.know_scope(key, name);
+    }
+
     /// Knows a queue and its settings.
-    pub(super) fn know_queue(&mut self, key: i64, scope: i64, settings: &Settings) {
+    pub(super) fn know_queue(&mut self, known: Known<'_>) {
         self.changes += 1;
-        if let Some(queue) = self.queues.get_mut(&key) {
-            queue.settings = settings.clone();
-            return;
+        if let Some(queue) = self.queues.get_mut(&known.key) {
+            queue.settings = known.settings.clone();
+            queue.rests = false;
+            return self.stand(known.key);
         }
-        let fresh =
-            QueueState { scope, settings: settings.clone(), running: 0, ready: 0, heads: BTreeSet::new() };
-        self.queues.insert(key, fresh);
-        if !self.turns.contains_key(&scope) {
-            self.scopes.push_back(scope);
-        }
-        self.turns.entry(scope).or_default().push_back(key);
+        let fresh = QueueState {
+            scope: known.scope.0,
+            settings: known.settings.clone(),
+            running: 0,
+            ready: 0,
+            heads: BTreeSet::new(),
+            open: Open::default(),
+            rests: false,
+        };
+        self.queues.insert(known.key, fresh);
+        self.rota.know(known.key, known.scope, known.name);
     }
 
     /// Forgets a queue that was made and taken back.
     pub(super) fn forget_queue(&mut self, key: i64) {
-        if let Some(queue) = self.queues.remove(&key)
-            && let Some(turns) = self.turns.get_mut(&queue.scope)
-        {
-            turns.retain(|other| *other != key);
+        if let Some(queue) = self.queues.remove(&key) {
+            self.count -= queue.ready;
         }
+        self.rota.forget(key);
+        self.opened.forget_queue(key);
     }
 
     /// Knows a lane.
     pub(super) fn know_lane(&mut self, key: i64, queue: i64, lane: Arc<Lane>) {
-        self.lanes.entry(key).or_insert(LaneState { queue, lane, places: BTreeSet::new() });
+        let fresh = LaneState { queue, lane, places: BTreeSet::new(), shown: None, rests: false };
+        self.lanes.entry(key).or_insert(fresh);
     }
 
     /// Forgets a lane that was made and taken back.
@@ -109,44 +151,120 @@ impl Ready {
     }
 
     /// Changes the places of a lane and keeps the head that its queue knows.
-    fn with_heads(&mut self, lane: i64, change: impl FnOnce(&mut BTreeSet<Place>)) {
-        let Some(state) = self.lanes.get_mut(&lane) else { return };
+    fn with_heads(&mut self, key: i64, change: impl FnOnce(&mut BTreeSet<Place>)) {
+        let Some(state) = self.lanes.get_mut(&key) else { return };
         let Some(queue) = self.queues.get_mut(&state.queue) else { return };
         let (head, count) = (state.places.first().copied(), state.places.len());
         change(&mut state.places);
         queue.ready = queue.ready + state.places.len() - count;
+        self.count = self.count + state.places.len() - count;
         let now = state.places.first().copied();
-        if head != now {
-            if let Some(head) = head {
-                queue.heads.remove(&(head, lane));
+        if head == now {
+            return;
+        }
+        if let Some(head) = head {
+            queue.heads.remove(&(head, key));
+        }
+        queue.heads.extend(now.map(|now| (now, key)));
+        if let Some(concurrency) = &state.lane.concurrency {
+            match (head, now) {
+                (None, Some(_)) => self.slots.join(&state.lane.scope, concurrency, key),
+                (Some(_), None) => self.slots.leave(&state.lane.scope, concurrency, key),
+                _ => {}
             }
-            if let Some(now) = now {
-                queue.heads.insert((now, lane));
-            }
+        }
+        self.show(key);
+    }
+
+    /// Shows a lane's head to those who look, or no longer.
+    fn show(&mut self, key: i64) {
+        let Some(state) = self.lanes.get_mut(&key) else { return };
+        let Some(queue) = self.queues.get_mut(&state.queue) else { return };
+        let limit = state.lane.concurrency.as_ref();
+        let blocked = state.rests || limit.is_some_and(|limit| self.slots.is_full(&state.lane.scope, limit));
+        let head = state.places.first().filter(|_| !blocked).map(|place| (*place, key));
+        if head == state.shown {
+            return;
+        }
+        queue.open.replace(&state.lane, state.shown, head);
+        if state.shown.is_none() {
+            self.opened.queue(state.queue);
+        }
+        state.shown = head;
+        let queue = state.queue;
+        self.stand(queue);
+    }
+
+    /// Lets a queue stand in line while it could start something.
+    fn stand(&mut self, key: i64) {
+        let Some(queue) = self.queues.get(&key) else { return };
+        if self.rota.stand(key, !queue.open.is_empty() && !queue.rests && Self::is_open(queue)) {
+            self.opened.queue(key);
         }
     }
 
     /// A lease of that lane began: it takes a slot of its queue and of its key.
     pub fn take(&mut self, lane: i64) {
         let Some(state) = self.lanes.get(&lane) else { return };
-        if let Some(queue) = self.queues.get_mut(&state.queue) {
+        let key = state.queue;
+        if let Some(queue) = self.queues.get_mut(&key) {
             queue.running += 1;
         }
         if let Some(concurrency) = &state.lane.concurrency {
-            self.slots.take(&state.lane.scope, &concurrency.key);
+            let full = self.slots.take(&state.lane.scope, &concurrency.key);
+            full.into_iter().for_each(|lane| self.show(lane));
         }
+        self.stand(key);
     }
 
     /// A lease of that lane ended.
     pub fn free(&mut self, lane: i64) {
         self.changes += 1;
         let Some(state) = self.lanes.get(&lane) else { return };
-        if let Some(queue) = self.queues.get_mut(&state.queue) {
+        let key = state.queue;
+        if let Some(queue) = self.queues.get_mut(&key) {
             queue.running = queue.running.saturating_sub(1);
         }
         if let Some(concurrency) = &state.lane.concurrency {
-            self.slots.free(&state.lane.scope, &concurrency.key);
+            let let_go = self.slots.free(&state.lane.scope, &concurrency.key);
+            let_go.into_iter().for_each(|lane| self.show(lane));
         }
+        self.stand(key);
+    }
+
+    /// An agent holds less than it did, so it may have room for more.
+    pub(super) fn has_room(&mut self, agent: i64) {
+        self.opened.agent(agent);
+    }
+
+    /// Lets go what has rested enough.
+    fn wake(&mut self, now: TimeMs) {
+        for sleeper in self.asleep.over(now / 1_000) {
+            self.set_resting(sleeper, false);
+        }
+    }
+
+    fn set_resting(&mut self, sleeper: Sleeper, rests: bool) {
+        match sleeper {
+            Sleeper::Lane(key) => {
+                self.lanes.entry(key).and_modify(|lane| lane.rests = rests);
+                self.show(key);
+            }
+            Sleeper::Queue(key) => {
+                self.queues.entry(key).and_modify(|queue| queue.rests = rests);
+                self.stand(key);
+            }
+        }
+    }
+
+    /// A step of the starts that rates count.
+    pub(super) fn apply_rate(&mut self, step: RateStep) -> Option<RateStep> {
+        for rate in step.lets_go() {
+            for sleeper in self.asleep.of(&rate) {
+                self.set_resting(sleeper, false);
+            }
+        }
+        self.rates.apply(step)
     }
 
     /// How many tasks of a queue run.
@@ -171,12 +289,12 @@ impl Ready {
 
     /// How many tasks are ready.
     pub fn len(&self) -> usize {
-        self.queues.values().map(|queue| queue.ready).sum()
+        self.count
     }
 
     /// Whether nothing is ready.
     pub fn is_empty(&self) -> bool {
-        self.queues.values().all(|queue| queue.ready == 0)
+        self.count == 0
     }
 
     /// Grows whenever something could have become claimable.
@@ -184,15 +302,17 @@ impl Ready {
         self.changes
     }
 
-    /// Says that something could have become claimable: a minute has gone on.
+    /// Says that anything could have become claimable for somebody.
     pub fn touch(&mut self) {
         self.changes += 1;
+        self.opened.all();
     }
 
     /// How many ready tasks of its queue stand before a place, at most `limit`.
     pub fn before(&self, queue: i64, place: Place, limit: usize) -> usize {
-        let lanes = self.lanes.values().filter(|state| state.queue == queue);
-        lanes.map(|state| state.places.range(..place).take(limit).count()).sum::<usize>().min(limit)
+        let heads = self.queues.get(&queue).map(|queue| queue.heads.range(..(place, i64::MIN)));
+        let lanes = heads.into_iter().flatten().filter_map(|(_, lane)| self.lanes.get(lane));
+        lanes.flat_map(|state| state.places.range(..place)).take(limit).count()
     }
 
     /// The ready task of a queue that starts next, while nothing holds the queue back.
@@ -216,6 +336,10 @@ impl Ready {
         for (key, queue) in &self.queues {
             let text = format!("running {} ready {} heads {:?}", queue.running, queue.ready, queue.heads);
             all.insert(format!("order {key}"), text);
+        }
+        // What a rate holds back is found out when it is met, so not even those who know the same know that alike.
+        for (key, lane) in self.lanes.iter().filter(|(_, lane)| lane.lane.rate.is_none()) {
+            all.extend(lane.shown.map(|shown| (format!("open {key}"), format!("{shown:?}"))));
         }
         self.slots.summary(all);
     }

@@ -71,7 +71,7 @@ impl Parts {
         match step {
             Step::Name(step) => self.apply_name(step).map(Step::Name),
             Step::Ready(step) => self.ready.apply(step).map(Step::Ready),
-            Step::Rate(step) => self.ready.rates_mut().apply(step).map(Step::Rate),
+            Step::Rate(step) => self.ready.apply_rate(step).map(Step::Rate),
             Step::Lease(step) => self.apply_lease(step).map(Step::Lease),
             Step::Count(step) => Some(Step::Count(self.counts.apply(step))),
             Step::Unique(step) => self.apply_unique(step).map(Step::Unique),

@@ -63,12 +63,44 @@ pub type Judged = (Id, Result<Verdict, Code>);
 /// # Errors
 /// What is about the server and not about one report; then none of them was taken.
 pub fn each(act: &mut Act<'_>, reports: &[Report]) -> Result<Vec<Judged>, Refusal> {
-    let judge = |report: &Report| match act.part(|act| settle(act, report))? {
-        Ok(verdict) => Ok((report.id, Ok(verdict))),
-        Err(refusal) if is_a_verdict(refusal.kind()) => Ok((report.id, Err(refusal.code))),
-        Err(refusal) => Err(refusal),
+    let judge = |report: &Report| {
+        let judged = if may_be_refused_late(act, report) {
+            act.part(|act| settle(act, report))?
+        } else {
+            outright(act, report)?
+        };
+        match judged {
+            Ok(verdict) => Ok((report.id, Ok(verdict))),
+            Err(refusal) if is_a_verdict(refusal.kind()) => Ok((report.id, Err(refusal.code))),
+            Err(refusal) => Err(refusal),
+        }
     };
     reports.iter().map(judge).collect()
+}
+
+/// Whether a report could be refused after something was written: whatever follows from it has conditions of its own.
+/// The end of a plain task that none waits for has one condition, in its first statement; a report without a lease
+/// writes nothing, or only how a stop goes. Those need no savepoint, which costs as much as half of the rest.
+fn may_be_refused_late(act: &Act<'_>, report: &Report) -> bool {
+    let live = act.tx.key(report.id).and_then(|key| act.memory.leases.live(key, report.generation));
+    live.is_some_and(|lease| lease.sort != Sort::Plain || act.memory.awaited.contains_key(&lease.task))
+}
+
+/// Takes a report that is refused before anything was written, or not at all: the inner result is its own.
+///
+/// # Errors
+/// When that is not so, by a fault of ours: only the whole deed can be taken back then.
+fn outright(act: &mut Act<'_>, report: &Report) -> Result<Result<Verdict, Refusal>, Refusal> {
+    let before = act.memory.mark();
+    match settle(act, report) {
+        Err(refusal) if is_a_verdict(refusal.kind()) && act.memory.mark() != before => {
+            let text = format!(
+                "a report was refused after it had begun to be taken, so nothing was done: {refusal}"
+            );
+            Err(Refusal::new(Code::Internal, text))
+        }
+        judged => Ok(judged),
+    }
 }
 
 /// Whether a refusal is about the one report, and not about the server.

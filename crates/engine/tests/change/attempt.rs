@@ -1,6 +1,8 @@
 //! What enters as an idea, and what is taken as a proposal.
 
-use crate::yard::{Yard, asked, found, idea, oid};
+use crate::rig::{report, spec};
+use crate::yard::{SMITH, Yard, agent, asked, found, idea, oid};
+use tiltyard_engine::task::settle::{Report, each};
 use tiltyard_model::change::State;
 use tiltyard_model::change::work::{ChangePayload, Fit, Program, Start, Stored};
 use tiltyard_model::refusal::Code;
@@ -97,4 +99,34 @@ async fn a_failed_attempt_is_tried_again_before_anything_is_proposed() {
     let (_, change) = yard.propose("one").await;
     assert_eq!(change.change.state, State::Checking);
     assert_eq!(change.change.record.proposal.expect("has one").head, oid("one"));
+}
+
+// D51: of many reports at once, one that is refused after it had begun leaves nothing behind, and the others stand.
+#[tokio::test]
+async fn d51_a_report_that_is_refused_late_leaves_nothing_half_done() {
+    let yard = Yard::new().await;
+    let other = yard.in_review("one").await;
+    let late = yard.idea("two").await;
+    let taken = yard.take("default").await.expect("an idea waits");
+    let result = yard.proposal(&taken, "two").await.to_text();
+    let plain = yard.rig.submit(spec("plain")).await;
+    yard.take("default").await.expect("is ready");
+    // As no store is: the change that is linked to the task is before people, and cannot be proposed again.
+    let store = rusqlite::Connection::open(yard.rig.folder.path().join("tiltyard.db")).expect("opens");
+    let linked = (other.key, late.key());
+    store.execute("UPDATE task SET change = ?1 WHERE id = ?2", linked).expect("is done");
+    let reports = [
+        Report { result: Some(result), ..report(late, 1, Outcome::Succeeded) },
+        report(plain, 7, Outcome::Succeeded),
+        report(plain, 1, Outcome::Succeeded),
+    ];
+    let judged = yard.act_as(&agent(SMITH), move |act| each(act, &reports)).await.expect("are judged");
+    let codes: Vec<_> = judged.into_iter().map(|(_, judged)| judged.err()).collect();
+    assert_eq!(codes, [Some(Code::WrongState), Some(Code::StaleGeneration), None]);
+    assert_eq!(yard.rig.state(plain).await, TaskState::Succeeded);
+    let found = yard.rig.get(late).await.task;
+    assert_eq!((found.state, found.generation), (TaskState::Running, 1));
+    assert!(!yard.rig.story(late).await.contains(&"waiting"));
+    yard.settle(&taken, Outcome::Released, None).await.expect("its lease lives, and can end otherwise");
+    yard.memory().await;
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod dead_letter;
+mod dead_letter_bytes;
 mod dead_letter_group;
 mod desk;
 mod event;

@@ -200,6 +200,67 @@ async fn d6_a_queue_chooses_among_the_agents_that_wait() {
     }
 }
 
+// E7: a claim that waits is tried again for what it asks for, and for nothing else.
+#[tokio::test]
+async fn e7_a_waiting_claim_is_woken_by_its_own_queues() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tiltyard_engine::Pass;
+    use tiltyard_engine::task::claim::claim;
+    use tiltyard_engine::task::heartbeat::{Held, renew_all};
+    let rig = Rig::new().await;
+    let held = rig.submit(spec("held")).await;
+    rig.claim("a").await.expect("is ready");
+    let tries = Arc::new(AtomicUsize::new(0));
+    let (counted, wanted) = (Arc::clone(&tries), request("b"));
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let taken = claim(act, &wanted)?;
+        Ok((!taken.is_empty()).then_some(taken))
+    };
+    let asker = Some(request("b").want);
+    let waiting = rig.engine.wait_as(Pass::system(), asker, deed, |_, _| Ok(())).expect("waits");
+    for number in 0..10 {
+        rig.submit(Spec { queue: "other".into(), ..spec("not for b") }).await;
+        rig.submit(Spec {
+            extras: Extras { assign_to: Some("c".into()), ..Extras::default() },
+            ..spec("not for b")
+        })
+        .await;
+        let (instance, lease) = (format!("i{number}"), [Held { id: held, generation: 1 }]);
+        let renew = move |act: &mut tiltyard_engine::Act<'_>| {
+            renew_all(act, "a", Some(&instance), None, &lease).map(drop)
+        };
+        rig.act(renew).await.expect("is renewed");
+    }
+    assert_eq!(tries.load(Ordering::SeqCst), 1, "nothing was there for it");
+    let id = rig.submit(spec("for b")).await;
+    let taken = waiting.at_most(std::time::Duration::from_secs(20)).await.expect("answers").expect("is fed");
+    assert_eq!((taken[0].found.task.id, tries.load(Ordering::SeqCst)), (id, 2));
+}
+
+// E34: an agent that had no room when it asked is tried again when it has.
+#[tokio::test]
+async fn e34_an_agent_without_room_is_woken_by_its_own_settle() {
+    use tiltyard_engine::Pass;
+    use tiltyard_engine::task::claim::claim;
+    let rig = Rig::new().await;
+    let first = rig.submit(spec("first")).await;
+    rig.claim("a").await.expect("is ready");
+    let second = rig.submit(spec("second")).await;
+    let wanted = request("a");
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        let busy = act.memory.names.agent_key("a").is_some_and(|agent| act.memory.leases.load(agent) > 0);
+        let taken = if busy { Vec::new() } else { claim(act, &wanted)? };
+        Ok((!taken.is_empty()).then_some(taken))
+    };
+    let waiting =
+        rig.engine.wait_as(Pass::system(), Some(request("a").want), deed, |_, _| Ok(())).expect("waits");
+    rig.settle(first, 1, Outcome::Succeeded).await.expect("is taken");
+    let taken = waiting.at_most(std::time::Duration::from_secs(20)).await.expect("answers").expect("is fed");
+    assert_eq!(taken[0].found.task.id, second);
+}
+
 // D8: a worker that says what it can do with its claims only can do it.
 #[tokio::test]
 async fn d8_why_knows_what_a_worker_said_with_its_claim() {

@@ -1,6 +1,8 @@
 use crate::body::{Body, each};
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_store::artifact::{Artifact, by_digest, count_attempt, get, insert, of_attempt};
+use tiltyard_store::artifact::{
+    Artifact, by_digest, count_attempt, delete_of_task, digests_of_task, get, insert, is_named, of_attempt,
+};
 
 fn artifact(body: &Body, n: u16, scope: &str, sha256: &str, attempt: Option<(Id, i64)>) -> Artifact {
     Artifact {
@@ -41,5 +43,28 @@ fn sec4_a_digest_is_looked_for_in_the_named_scopes() {
         assert_eq!(find(Some(&["one".to_owned()])).as_ref(), Some(&one));
         assert_eq!(find(Some(&["three".to_owned()])), None);
         assert_eq!(find(Some(&[])), None);
+    });
+}
+
+// D10: a task that is gone names nothing any more; what another one names stays named.
+#[test]
+fn d10_the_artifacts_of_a_task_go_with_it() {
+    each(|body| {
+        let (gone, stays) = (body.id(Noun::Task, 1), body.id(Noun::Task, 2));
+        let rows = [
+            artifact(body, 1, "default", "aa", Some((gone, 1))),
+            artifact(body, 2, "default", "aa", Some((gone, 2))),
+            artifact(body, 3, "default", "bb", Some((gone, 1))),
+            artifact(body, 4, "default", "bb", Some((stays, 1))),
+        ];
+        body.write(|tx| rows.iter().try_for_each(|row| insert(tx, row)));
+        let mut digests = digests_of_task(body.rows(), gone.key(), 10).unwrap();
+        digests.sort();
+        assert_eq!(digests, ["aa", "bb"]);
+        assert_eq!(digests_of_task(body.rows(), gone.key(), 1).unwrap().len(), 1);
+        body.write(|tx| delete_of_task(tx, gone.key()));
+        assert!(!is_named(body.rows(), "aa").unwrap() && is_named(body.rows(), "bb").unwrap());
+        assert_eq!(get(body.rows(), rows[0].id).unwrap(), None);
+        assert!(get(body.rows(), rows[3].id).unwrap().is_some());
     });
 }

@@ -1,41 +1,91 @@
 //! Limits: how many of a key run, and how many started in the last minute.
 
+use super::index::entry;
 use crate::memory::Memory;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tiltyard_model::task::Concurrency;
 
 /// How far back a rate looks.
 pub const SECONDS_OF_A_RATE: i64 = 60;
 
-/// How many tasks of each concurrency key run, by scope.
+/// How many tasks of each concurrency key run, by scope and key, and which lanes with ready tasks that holds back.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    running: HashMap<(String, String), u32>,
+    scopes: HashMap<String, HashMap<String, Slot>>,
+}
+
+/// One concurrency key.
+#[derive(Debug, Default)]
+struct Slot {
+    running: u32,
+    /// Lanes with ready tasks, by the limit that they name.
+    lanes: BTreeSet<(u32, i64)>,
 }
 
 impl Slots {
     pub(super) fn running(&self, scope: &str, key: &str) -> u32 {
-        self.running.get(&(scope.to_owned(), key.to_owned())).copied().unwrap_or_default()
+        self.scopes.get(scope).and_then(|keys| keys.get(key)).map_or(0, |slot| slot.running)
+    }
+
+    pub(super) fn is_full(&self, scope: &str, of: &Concurrency) -> bool {
+        self.running(scope, &of.key) >= of.limit
+    }
+
+    /// A lane has ready tasks.
+    pub(super) fn join(&mut self, scope: &str, of: &Concurrency, lane: i64) {
+        self.slot(scope, &of.key).lanes.insert((of.limit, lane));
+    }
+
+    /// A lane has none any more.
+    pub(super) fn leave(&mut self, scope: &str, of: &Concurrency, lane: i64) {
+        self.slot(scope, &of.key).lanes.remove(&(of.limit, lane));
+        self.prune(scope, &of.key);
+    }
+
+    /// One more runs; gives the lanes that this holds back.
+    pub(super) fn take(&mut self, scope: &str, key: &str) -> Vec<i64> {
+        let slot = self.slot(scope, key);
+        slot.running += 1;
+        slot.limited_to(slot.running)
+    }
+
+    /// One less runs; gives the lanes that this lets go.
+    pub(super) fn free(&mut self, scope: &str, key: &str) -> Vec<i64> {
+        let slot = self.slot(scope, key);
+        let let_go = slot.limited_to(slot.running);
+        slot.running = slot.running.saturating_sub(1);
+        self.prune(scope, key);
+        let_go
+    }
+
+    fn slot(&mut self, scope: &str, key: &str) -> &mut Slot {
+        entry(entry(&mut self.scopes, scope), key)
+    }
+
+    /// Drops what is empty.
+    fn prune(&mut self, scope: &str, key: &str) {
+        let Some(keys) = self.scopes.get_mut(scope) else { return };
+        if keys.get(key).is_some_and(|slot| slot.running == 0 && slot.lanes.is_empty()) {
+            keys.remove(key);
+        }
+        if keys.is_empty() {
+            self.scopes.remove(scope);
+        }
     }
 
     pub(super) fn summary(&self, all: &mut BTreeMap<String, String>) {
-        for ((scope, key), running) in &self.running {
-            all.insert(format!("slots {scope} {key}"), running.to_string());
-        }
-    }
-
-    pub(super) fn take(&mut self, scope: &str, key: &str) {
-        *self.running.entry((scope.to_owned(), key.to_owned())).or_default() += 1;
-    }
-
-    pub(super) fn free(&mut self, scope: &str, key: &str) {
-        let name = (scope.to_owned(), key.to_owned());
-        if let Some(running) = self.running.get_mut(&name) {
-            *running = running.saturating_sub(1);
-            if *running == 0 {
-                self.running.remove(&name);
+        for (scope, keys) in &self.scopes {
+            for (key, slot) in keys {
+                all.insert(format!("slots {scope} {key}"), format!("{} {:?}", slot.running, slot.lanes));
             }
         }
+    }
+}
+
+impl Slot {
+    fn limited_to(&self, limit: u32) -> Vec<i64> {
+        self.lanes.range((limit, i64::MIN)..=(limit, i64::MAX)).map(|(_, lane)| *lane).collect()
     }
 }
 
@@ -71,6 +121,22 @@ impl Rates {
         counts.map(|(_, count)| count).sum()
     }
 
+    /// The first second after `second` at which fewer than `limit` starts count, while nothing else starts.
+    pub(super) fn opens_at(&self, scope: i64, key: &str, limit: u32, second: i64) -> i64 {
+        let starts = self.starts.get(&(scope, key.to_owned())).map_or(&[][..], Vec::as_slice);
+        let window = starts.iter().filter(|(at, _)| *at > second - SECONDS_OF_A_RATE && *at <= second);
+        let mut counted: Vec<_> = window.copied().collect();
+        counted.sort_unstable();
+        let mut left: u32 = counted.iter().map(|(_, count)| count).sum();
+        for (at, count) in counted {
+            left -= count;
+            if left < limit {
+                return at + SECONDS_OF_A_RATE;
+            }
+        }
+        second + SECONDS_OF_A_RATE
+    }
+
     /// Whether any key has no start in the 60 seconds that end with `second`.
     fn has_old(&self, second: i64) -> bool {
         self.starts.values().any(|seconds| is_over(seconds, second))
@@ -88,6 +154,19 @@ pub struct Starts {
     scope: i64,
     key: Box<str>,
     seconds: Vec<(i64, u32)>,
+}
+
+impl Step {
+    /// The rates by which more may start after this step.
+    pub(super) fn lets_go(&self) -> Vec<(i64, String)> {
+        match self {
+            Self::Uncount { scope, key, .. } => vec![(*scope, String::from(&**key))],
+            Self::Back(starts) => {
+                starts.iter().map(|Starts { scope, key, .. }| (*scope, String::from(&**key))).collect()
+            }
+            Self::Count { .. } | Self::Prune { .. } => Vec::new(),
+        }
+    }
 }
 
 /// A step of the starts that rates count.
@@ -121,7 +200,7 @@ pub enum Step {
 }
 
 impl Rates {
-    pub(in crate::memory) fn apply(&mut self, step: Step) -> Option<Step> {
+    pub(super) fn apply(&mut self, step: Step) -> Option<Step> {
         match step {
             Step::Count { scope, key, second } => {
                 let before = self.with_old(scope, &key, second);

@@ -1,12 +1,10 @@
 //! Which ready task is next for somebody.
 
-use super::{LaneState, Place, QueueState, Ready, limit::queue_key};
-use std::collections::VecDeque;
+use super::limit::queue_key;
+use super::rest::Sleeper;
+use super::{LaneState, Place, QueueState, Ready};
 use tiltyard_model::role::Reach;
 use tiltyard_model::time::TimeMs;
-
-/// Lanes of one queue that are looked at for one pick; what is behind them waits for the next.
-const MAX_LANES_A_PICK: usize = 10_000;
 
 /// Who asks, and what for.
 #[derive(Debug, Clone)]
@@ -50,55 +48,44 @@ impl Want {
 }
 
 impl Ready {
-    /// The next task for `want` at `now`, without taking it; the turn passes on.
+    /// The next task for `want` at `now`, without taking it; the turn passes on. What a rate holds back is put to rest
+    /// where it is met, so that the next look does not meet it.
     pub fn next(&mut self, want: &Want, now: TimeMs) -> Option<Pick> {
-        for _ in 0..self.scopes.len() {
-            let scope = self.scopes.pop_front()?;
-            self.scopes.push_back(scope);
-            if let Some(pick) = self.next_of_scope(scope, want, now) {
-                return Some(pick);
+        self.wake(now);
+        loop {
+            let first = |key| Some((key, self.queues.get(&key)?.open.first(want)?));
+            let (queue, (place, lane)) = self.rota.find(want, first)?;
+            if self.rests(queue, lane, now) {
+                continue;
             }
+            self.rota.serve(queue);
+            let scope = self.queues.get(&queue).map_or(0, |queue| queue.scope);
+            return Some(Pick { task: place.1, lane, queue, scope, place });
         }
-        None
-    }
-
-    fn next_of_scope(&mut self, scope: i64, want: &Want, now: TimeMs) -> Option<Pick> {
-        let turns = self.turns.get(&scope)?.len();
-        for _ in 0..turns {
-            let queues = self.turns.get_mut(&scope)?;
-            let key = queues.pop_front()?;
-            queues.push_back(key);
-            if let Some(pick) = self.next_of_queue(key, want, now) {
-                return Some(pick);
-            }
-        }
-        None
     }
 
     /// The turn passes on from a queue that somebody was served from elsewhere, as [`Ready::next`] passes it on here.
     pub(in crate::memory) fn pass_turn(&mut self, queue: i64) {
-        let Some(scope) = self.queues.get(&queue).map(|queue| queue.scope) else { return };
-        pass(&mut self.scopes, scope);
-        if let Some(queues) = self.turns.get_mut(&scope) {
-            pass(queues, queue);
-        }
+        self.rota.serve(queue);
     }
 
-    fn next_of_queue(&self, key: i64, want: &Want, now: TimeMs) -> Option<Pick> {
-        let queue = self.queues.get(&key).filter(|queue| queue.ready > 0 && Self::is_open(queue))?;
-        if self.queue_rate_is_used_up(key, queue, now) {
-            return None;
-        }
-        let fits = |lane: &LaneState| {
-            want.names(&lane.lane.scope, &lane.lane.queue)
-                && lane.lane.fits(&want.agent, &want.capabilities)
-                && lane.lane.is_done_by(want.kinds.as_deref())
+    /// Puts a queue or its lane to rest when the starts of its rate are used up.
+    fn rests(&mut self, key: i64, lane: i64, now: TimeMs) -> bool {
+        let second = now / 1_000;
+        let (Some(queue), Some(state)) = (self.queues.get(&key), self.lanes.get(&lane)) else { return false };
+        let scope = queue.scope;
+        let of_queue =
+            queue.settings.rate_per_minute.map(|limit| (Sleeper::Queue(key), queue_key(key), limit));
+        let own = state.lane.rate.as_ref();
+        let own = own.map(|rate| (Sleeper::Lane(lane), rate.key.clone(), rate.per_minute));
+        let used_up = |(_, rate, limit): &(_, String, u32)| self.rates.started(scope, rate, second) >= *limit;
+        let Some((sleeper, rate, limit)) = of_queue.into_iter().chain(own).find(used_up) else {
+            return false;
         };
-        let heads = queue.heads.iter().take(MAX_LANES_A_PICK);
-        heads
-            .filter_map(|(place, lane)| Some((*place, *lane, self.lanes.get(lane)?)))
-            .find(|(_, _, lane)| fits(lane) && self.blocked_by(queue.scope, lane, now).is_none())
-            .map(|(place, lane, _)| Pick { task: place.1, lane, queue: key, scope: queue.scope, place })
+        let until = self.rates.opens_at(scope, &rate, limit, second);
+        self.asleep.add(sleeper, (scope, rate), until);
+        self.set_resting(sleeper, true);
+        true
     }
 
     fn queue_rate_is_used_up(&self, key: i64, queue: &QueueState, now: TimeMs) -> bool {
@@ -108,7 +95,7 @@ impl Ready {
 
     fn blocked_by(&self, scope: i64, lane: &LaneState, now: TimeMs) -> Option<Block> {
         if let Some(concurrency) = &lane.lane.concurrency
-            && self.slots.running(&lane.lane.scope, &concurrency.key) >= concurrency.limit
+            && self.slots.is_full(&lane.lane.scope, concurrency)
         {
             return Some(Block::Concurrency);
         }
@@ -140,13 +127,6 @@ impl Ready {
         let own = state.lane.rate.as_ref().map(|rate| (queue.scope, rate.key.clone()));
         let of_queue = queue.settings.rate_per_minute.map(|_| (queue.scope, queue_key(state.queue)));
         own.into_iter().chain(of_queue).collect()
-    }
-}
-
-/// Moves all up to and with `key` to the end.
-fn pass(turns: &mut VecDeque<i64>, key: i64) {
-    if let Some(place) = turns.iter().position(|other| *other == key) {
-        turns.rotate_left(place + 1);
     }
 }
 

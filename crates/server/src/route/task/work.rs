@@ -65,12 +65,13 @@ async fn take(ask: &Ask, request: Request, wait: Duration) -> Result<Taken, Refu
         let deed = move |act: &mut Act<'_>| Ok(giver.of(claims::claim(act, &request)?));
         return app.engine.enter(pass, Urgency::Urgent, deed).await;
     }
-    let giver = app.taken(&pass);
+    let (giver, asker) = (app.taken(&pass), request.want.clone());
     let deed = move |act: &mut Act<'_>| {
         let claimed = claims::claim(act, &request)?;
         Ok((!claimed.is_empty()).then(|| giver.of(claimed)))
     };
-    let waiting = app.engine.wait(pass.clone(), deed, |act, taken: Taken| taken.take_back(act))?;
+    let lost = |act: &mut Act<'_>, taken: Taken| taken.take_back(act);
+    let waiting = app.engine.wait_as(pass.clone(), Some(asker), deed, lost)?;
     let stop = app.stop.clone();
     let over = async {
         tokio::select! {

@@ -1,0 +1,1 @@
+SELECT DISTINCT sha256 FROM artifact WHERE task = $1 LIMIT $2

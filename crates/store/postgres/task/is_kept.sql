@@ -1,0 +1,1 @@
+SELECT count(*) FROM (SELECT 1 FROM task WHERE id = $1) AS found
