@@ -231,6 +231,13 @@ pub struct Agent {
     /// Milliseconds between asking a process group to end and ending it.
     #[schemars(range(min = 0, max = 600_000))]
     pub grace_ms: u64,
+    /// What gives git its passwords for `https://`, as git's own `credential.helper` takes it. Default: only `~/.netrc`.
+    pub git_credential_helper: Option<String>,
+    /// The command by which git reaches `ssh://`. Default: `ssh`, which never asks anybody.
+    pub git_ssh_command: Option<String>,
+    /// Milliseconds that one git command may take.
+    #[schemars(range(min = 1_000, max = 86_400_000))]
+    pub git_timeout_ms: u64,
 }
 
 impl Default for Settings {
@@ -296,6 +303,9 @@ impl Default for Agent {
             user: None,
             programs: None,
             grace_ms: 10_000,
+            git_credential_helper: None,
+            git_ssh_command: None,
+            git_timeout_ms: 600_000,
         }
     }
 }

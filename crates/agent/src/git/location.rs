@@ -95,7 +95,7 @@ fn remote(text: &str) -> Result<Location, Refused> {
     if user.contains(':') {
         return Err(bad(
             text,
-            "it holds a password; put that into `~/.netrc` of the agent's user, or use ssh",
+            "it holds a password; leave it to a credential helper (`agent.git_credential_helper`) or to `~/.netrc` of the agent's user, or use ssh",
         ));
     }
     if host.is_empty() || host.starts_with('-') || user.starts_with('-') || text.contains(char::is_whitespace)

@@ -76,7 +76,7 @@ pub enum GitError {
         program: PathBuf,
     },
     /// It was ended by us.
-    #[error("could not {what}: git did not finish within {seconds} s and was ended")]
+    #[error("could not {what}: git did not finish within {seconds} s (`agent.git_timeout_ms`) and was ended")]
     TimedOut {
         /// What it was for.
         what: &'static str,

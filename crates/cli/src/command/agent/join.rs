@@ -21,7 +21,17 @@ use tiltyard_wire::endpoint::call;
 /// Scope of the proof where the token's scopes say everywhere.
 const DEFAULT_SCOPE: &str = "default";
 /// Settings of the agent that are kept in its file when they were given.
-const KEPT_SETTINGS: [&str; 6] = ["slots", "capabilities", "work", "roots", "user", "grace_ms"];
+const KEPT_SETTINGS: [&str; 9] = [
+    "slots",
+    "capabilities",
+    "work",
+    "roots",
+    "user",
+    "grace_ms",
+    "git_credential_helper",
+    "git_ssh_command",
+    "git_timeout_ms",
+];
 
 /// Add this machine to a server: verify, write the settings, prove with a task that does nothing
 ///

@@ -20,6 +20,7 @@ use tiltyard_agent::executor::{Executors, Workshop};
 use tiltyard_agent::git::{AllowedRoots, Git, GitError, GitSettings};
 use tiltyard_agent::host::{Host, HostError, HostSettings, Recovered};
 use tiltyard_agent::log::LogLimits;
+use tiltyard_agent::outbox::SealKey;
 use tiltyard_agent::process::{Graces, Launcher, RunAs, hide_own_memory};
 use tiltyard_agent::session::{Identity, Session, SessionSettings, Times};
 use tiltyard_client::{Client, connection};
@@ -100,6 +101,12 @@ impl Plan {
         self
     }
 
+    /// What its outcomes on disk are sealed with: programs can read no token.
+    fn seal(&self) -> SealKey {
+        let token = self.destination.token.as_ref();
+        token.map_or_else(SealKey::default, |token| SealKey::from_secret(token.expose()))
+    }
+
     /// A caller of its server, with its token.
     ///
     /// # Errors
@@ -157,6 +164,7 @@ fn host(plan: &Plan, executors: Executors) -> Result<Arc<Host>, Failure> {
         hide: plan.hide.clone(),
         user,
         graces: Graces { stop_ms: agent.grace_ms, ..Graces::default() },
+        seal: plan.seal(),
         log_limits: LogLimits::default(),
         executors,
     };
@@ -174,7 +182,7 @@ fn no_host(error: &HostError) -> Failure {
 
 /// Without git an agent still runs commands.
 async fn workshop(plan: &Plan, client: &Client) -> Result<Option<Arc<Workshop>>, Failure> {
-    let git = match Git::find(GitSettings::default()) {
+    let git = match Git::find(git_settings(&plan.settings.agent)) {
         Ok(git) => git.version().await.map(|_| git),
         Err(error) => Err(error),
     };
@@ -197,6 +205,16 @@ async fn workshop(plan: &Plan, client: &Client) -> Result<Option<Arc<Workshop>>,
     let failed =
         |error: GitError| Failure::failed(error.to_string()).hint("say --work DIR for another folder");
     Ok(Some(Arc::new(opened.map_err(failed)?)))
+}
+
+/// How git reaches what is registered by address.
+fn git_settings(agent: &crate::settings::Agent) -> GitSettings {
+    GitSettings {
+        program: None,
+        ssh_command: agent.git_ssh_command.clone().map(Into::into),
+        credential_helper: agent.git_credential_helper.clone(),
+        timeout: Some(Duration::from_millis(agent.git_timeout_ms)),
+    }
 }
 
 fn private_folder(folder: &Path) -> Result<(), Failure> {
@@ -227,5 +245,25 @@ fn tell_recovered(recovered: &Recovered) {
     }
     for (key, error) in stuck {
         tracing::warn!(target: "agent", attempt = %key, %error, "a folder of an earlier process cannot be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // C31: how git reaches what is registered by address is the operator's to say.
+    #[test]
+    fn c31_git_is_run_as_the_settings_say() {
+        let agent = crate::settings::Agent {
+            git_credential_helper: Some("store".into()),
+            git_ssh_command: Some("ssh -i key".into()),
+            git_timeout_ms: 5_000,
+            ..Default::default()
+        };
+        let git = git_settings(&agent);
+        assert_eq!(git.credential_helper.as_deref(), Some("store"));
+        assert_eq!(git.ssh_command.as_deref(), Some(std::ffi::OsStr::new("ssh -i key")));
+        assert_eq!(git.timeout, Some(Duration::from_secs(5)));
     }
 }
