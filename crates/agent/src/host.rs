@@ -9,7 +9,7 @@ pub use recover::Recovered;
 use crate::attempt::AttemptKey;
 use crate::executor::{Assignment, Executors, Surroundings};
 use crate::log::{self, LogLimits, LogReader, LogSummary};
-use crate::outbox::{Damage, Outbox, OutboxError};
+use crate::outbox::{Damage, Outbox, OutboxError, SealKey};
 use crate::outcome::Outcome;
 use crate::process::{Graces, Launcher, RunAs, Stop};
 use crate::progress::{Progress, progress_pair};
@@ -37,6 +37,8 @@ pub struct HostSettings {
     pub user: Option<RunAs>,
     /// How long the ends of programs may take.
     pub graces: Graces,
+    /// What outcomes on disk are sealed with.
+    pub seal: SealKey,
     /// How much of a log is kept.
     pub log_limits: LogLimits,
     /// Who does what.
@@ -132,11 +134,11 @@ impl Host {
     /// # Errors
     /// [`HostError`] when work folder or outbox cannot be had.
     pub fn open(settings: HostSettings) -> Result<(Arc<Self>, Vec<Damage>), HostError> {
-        let HostSettings { folder, slots, launcher, mut hide, user, graces, log_limits, executors } =
+        let HostSettings { folder, slots, launcher, mut hide, user, graces, seal, log_limits, executors } =
             settings;
         let workspace = Workspace::open(&folder.join("work"))?;
         let outbox_folder = folder.join("outbox");
-        let (outbox, damage) = Outbox::open(&outbox_folder)?;
+        let (outbox, damage) = Outbox::open(&outbox_folder, seal)?;
         // Programs can read neither each other's folders nor mirrors nor what is told about them. Where only Landlock
         // hides them, names can be listed and files made and removed there (docs/guide/security.md).
         hide.extend([workspace.root().to_owned(), outbox_folder, folder]);

@@ -5,6 +5,8 @@
 
 mod sealed;
 
+pub use sealed::SealKey;
+
 use crate::attempt::AttemptKey;
 use crate::outcome::Outcome;
 use crate::workspace::make_private;
@@ -64,23 +66,24 @@ pub struct Damage {
 #[derive(Debug)]
 pub struct Outbox {
     folder: PathBuf,
+    key: SealKey,
     waiting: Mutex<BTreeMap<AttemptKey, Outcome>>,
 }
 
 impl Outbox {
     /// Opens the outbox in `folder` or makes it. What was being written when the last process ended was never
-    /// promised to anybody and goes; what is damaged is set aside and told.
+    /// promised to anybody and goes; what is damaged, or was not written with this key, is set aside and told.
     ///
     /// # Errors
     /// [`OutboxError::Disk`] when the folder cannot be used.
-    pub fn open(folder: &Path) -> Result<(Self, Vec<Damage>), OutboxError> {
+    pub fn open(folder: &Path, key: SealKey) -> Result<(Self, Vec<Damage>), OutboxError> {
         let disk = |source| OutboxError::Disk { path: folder.to_owned(), source };
         make_private(folder).map_err(disk)?;
-        let (waiting, damaged) = load(folder).map_err(disk)?;
+        let (waiting, damaged) = load(folder, &key).map_err(disk)?;
         let damage = damaged.into_iter().map(|damage| set_aside(folder, damage)).collect::<io::Result<_>>();
         let damage = damage.and_then(|damage| forget_oldest_damage(folder).map(|()| damage)).map_err(disk)?;
         sync_folder(folder).map_err(disk)?;
-        Ok((Self { folder: folder.to_owned(), waiting: Mutex::new(waiting) }, damage))
+        Ok((Self { folder: folder.to_owned(), key, waiting: Mutex::new(waiting) }, damage))
     }
 
     /// Takes an outcome; it is on disk when this returns. The same one again is no error. Blocks for one or two
@@ -97,7 +100,7 @@ impl Outbox {
             None => {}
         }
         let disk = |source| OutboxError::Disk { path: self.folder.clone(), source };
-        let bytes = sealed::seal(outcome).map_err(disk)?;
+        let bytes = sealed::seal(outcome, &self.key).map_err(disk)?;
         if bytes.len() as u64 > MAX_ENTRY_BYTES {
             return Err(OutboxError::TooLong(bytes.len() as u64));
         }
@@ -156,7 +159,7 @@ impl Outbox {
 
 type Loaded = (BTreeMap<AttemptKey, Outcome>, Vec<Damage>);
 
-fn load(folder: &Path) -> io::Result<Loaded> {
+fn load(folder: &Path, key: &SealKey) -> io::Result<Loaded> {
     let (mut waiting, mut damaged) = (BTreeMap::new(), Vec::new());
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -164,7 +167,7 @@ fn load(folder: &Path) -> io::Result<Loaded> {
         match name.to_str() {
             Some(name) if name.ends_with(PARTIAL_SUFFIX) => std::fs::remove_file(&file)?,
             Some(name) if name.ends_with(ENTRY_SUFFIX) => {
-                match sealed::open(&file, name.trim_end_matches(ENTRY_SUFFIX)) {
+                match sealed::open(&file, name.trim_end_matches(ENTRY_SUFFIX), key) {
                     Ok(outcome) => drop(waiting.insert(outcome.key.clone(), outcome)),
                     Err(reason) => damaged.push(Damage { file, reason }),
                 }

@@ -66,6 +66,7 @@ impl Rig {
             .with(MERGE_KIND, MergeExecutor::new(share()))
             .with(CLEAN_KIND, CleanExecutor::new(share()));
         let settings = HostSettings {
+            seal: tiltyard_agent::outbox::SealKey::default(),
             folder,
             slots: 4,
             launcher: Launcher::new(

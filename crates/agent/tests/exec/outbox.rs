@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tiltyard_agent::attempt::AttemptKey;
-use tiltyard_agent::outbox::{MAX_DAMAGED_FILES, MAX_ENTRY_BYTES, MAX_OUTBOX_ENTRIES, Outbox, OutboxError};
+use tiltyard_agent::outbox::{
+    MAX_DAMAGED_FILES, MAX_ENTRY_BYTES, MAX_OUTBOX_ENTRIES, Outbox, OutboxError, SealKey,
+};
 use tiltyard_agent::outcome::{Outcome, Verdict};
 
 fn outcome(task: &str, generation: i64) -> Outcome {
@@ -16,7 +18,7 @@ fn outcome(task: &str, generation: i64) -> Outcome {
 }
 
 fn open(folder: &Path) -> Outbox {
-    let (outbox, damage) = Outbox::open(folder).expect("opens");
+    let (outbox, damage) = Outbox::open(folder, SealKey::default()).expect("opens");
     assert_eq!(damage, []);
     outbox
 }
@@ -81,7 +83,7 @@ fn c3_a_file_cut_or_flipped_at_any_byte_is_set_aside_and_told() {
     // Whole, but under the name of another attempt.
     for bytes in cut.chain(flipped).chain([whole.clone()]) {
         std::fs::write(&bad, &bytes).expect("writes");
-        let (outbox, damage) = Outbox::open(folder.path()).expect("opens");
+        let (outbox, damage) = Outbox::open(folder.path(), SealKey::default()).expect("opens");
         assert_eq!(outbox.waiting(), [outcome("task_taken", 1)]);
         let [damage] = damage.as_slice() else {
             panic!("{damage:?} for {}", String::from_utf8_lossy(&bytes))
@@ -101,7 +103,7 @@ fn c3_what_is_kept_of_damage_and_what_is_read_is_bounded() {
     let huge = std::fs::File::create(folder.path().join("task_huge.1.outcome")).expect("a file");
     huge.set_len(MAX_ENTRY_BYTES * 1_000).expect("grows");
     std::fs::write(folder.path().join("a person's note"), "x").expect("writes");
-    let (outbox, damage) = Outbox::open(folder.path()).expect("opens");
+    let (outbox, damage) = Outbox::open(folder.path(), SealKey::default()).expect("opens");
     assert_eq!((outbox.waiting().len(), damage.len()), (0, MAX_DAMAGED_FILES + 6));
     let kept = std::fs::read_dir(folder.path().join("damaged")).expect("is there").count();
     assert_eq!(kept, MAX_DAMAGED_FILES);
@@ -137,5 +139,26 @@ fn c3_nothing_taken_is_lost_when_the_agent_is_killed_with_9() {
         let waiting = open(folder.path()).waiting();
         let known: Vec<String> = waiting.iter().map(|outcome| outcome.key.to_string()).collect();
         assert!(expected.iter().all(|key| known.contains(key)), "{expected:?} of {known:?}");
+    }
+}
+
+// C3: a program that can make files in the agent's folder cannot tell the server how an attempt ended: it does not know what
+// outcomes are sealed with.
+#[test]
+fn c3_an_outcome_that_somebody_else_wrote_is_not_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = SealKey::from_secret("jst_of_the_agent");
+    let (outbox, _) = Outbox::open(folder.path(), own.clone()).expect("opens");
+    outbox.put(&outcome("task_own", 1)).expect("takes");
+    for other in [SealKey::default(), SealKey::from_secret("jst_guessed")] {
+        let forger = tempfile::tempdir().expect("a folder");
+        let (forged, _) = Outbox::open(forger.path(), other).expect("opens");
+        forged.put(&outcome("task_forged", 1)).expect("takes");
+        let name = "task_forged.1.outcome";
+        std::fs::copy(forger.path().join(name), folder.path().join(name)).expect("is put there");
+        let (outbox, damage) = Outbox::open(folder.path(), own.clone()).expect("opens");
+        assert_eq!(outbox.waiting(), [outcome("task_own", 1)]);
+        let [damage] = damage.as_slice() else { panic!("{damage:?}") };
+        assert!(damage.reason.contains("the seal differs"), "{}", damage.reason);
     }
 }

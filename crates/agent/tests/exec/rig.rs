@@ -173,6 +173,7 @@ impl Default for HostRig {
 /// A host in `folder` that hides `folder`/config.
 pub(crate) fn host(folder: &Path, rig: HostRig) -> Arc<Host> {
     let settings = HostSettings {
+        seal: tiltyard_agent::outbox::SealKey::default(),
         folder: folder.join("agent"),
         slots: rig.slots,
         launcher: launcher(),

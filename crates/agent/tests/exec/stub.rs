@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 
 fn settings(folder: &str) -> HostSettings {
     HostSettings {
+        seal: tiltyard_agent::outbox::SealKey::default(),
         folder: PathBuf::from(folder),
         slots: 1,
         launcher: Launcher::new(
@@ -98,7 +99,8 @@ fn work(args: &[String]) -> ExitCode {
 
 fn put(args: &[String]) -> ExitCode {
     let [folder, word] = args else { return ExitCode::from(2) };
-    let (outbox, _) = Outbox::open(folder.as_ref()).expect("opens");
+    let (outbox, _) =
+        Outbox::open(folder.as_ref(), tiltyard_agent::outbox::SealKey::default()).expect("opens");
     for number in 1.. {
         let key = AttemptKey::new(&format!("task_{word}"), number).expect("is a key");
         let outcome = Outcome { key, verdict: Verdict::failed("x".repeat(1_000)) };

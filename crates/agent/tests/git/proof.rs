@@ -39,6 +39,25 @@ async fn c34_asked_again_after_a_crash_it_is_merged_once() {
     }
 }
 
+// C34: a landing that somebody else has noted in the mirror, naming whatever the target holds, is no merge.
+#[tokio::test]
+async fn c34_a_forged_landing_proves_nothing() {
+    let world = World::with_bare();
+    let waiting = Waiting::readme(&world, "repos/app.git").await;
+    world.commit("outside/desk", "later.txt", "x\n", "life goes on");
+    world.push();
+    let target = head(&world, "repos/app.git");
+    waiting.mirror.fetch().await.unwrap();
+    let mirror = std::fs::read_dir(world.path("agent/mirrors")).unwrap().flatten().map(|entry| entry.path());
+    let mirror = mirror.into_iter().find(|path| path.join("objects").is_dir()).expect("one mirror");
+    let landing = format!("refs/changes/chg_1/landing/{}", waiting.job.incoming.head);
+    std::fs::create_dir_all(mirror.join(&landing)).unwrap();
+    std::fs::write(mirror.join(&landing).join("x"), format!("{target}\n")).unwrap();
+    let merged = waiting.merged().await;
+    assert_ne!(merged.how, How::Found);
+    assert_ne!(merged.commit.as_str(), target, "it really landed");
+}
+
 // C34: the push arrived, but its answer did not: a hook that hangs after the branch was moved.
 #[tokio::test]
 async fn c34_a_push_whose_answer_is_lost_is_still_a_merge() {

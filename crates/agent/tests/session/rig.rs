@@ -98,6 +98,7 @@ impl Agent {
 
 pub(crate) fn open_host(folder: &Path) -> Arc<Host> {
     let settings = HostSettings {
+        seal: tiltyard_agent::outbox::SealKey::default(),
         folder: folder.join("agent"),
         slots: 2,
         launcher: Launcher::new(PathBuf::from(env!("CARGO_BIN_EXE_agent-stub")), vec!["exec-shim".into()]),

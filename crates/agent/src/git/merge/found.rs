@@ -20,7 +20,7 @@ impl Merging<'_> {
         let repo = self.bench.mirror.repo();
         let incoming = &self.job.incoming;
         for (_, commit) in repo.references(&landings_of(&incoming.change, &incoming.head)).await? {
-            if repo.is_ancestor(&commit, target_head).await? {
+            if repo.is_ancestor(&commit, target_head).await? && self.is_this_change(&commit).await? {
                 return self.proven(commit, target_head, How::Found).await;
             }
         }
@@ -33,6 +33,17 @@ impl Merging<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// A reference alone proves nothing, since a program of the agent's own user may be able to make one: a commit that landed
+    /// is what the change makes of the commit before it.
+    async fn is_this_change(&self, commit: &Oid) -> Result<bool, GitError> {
+        let repo = self.bench.mirror.repo();
+        let Some(before) = repo.find(&format!("{commit}^")).await? else { return Ok(false) };
+        match self.combine(&before).await? {
+            Combined::Landing(landing) => Ok(landing.tree == repo.tree_of(commit).await?),
+            Combined::Conflict(_) | Combined::Contained => Ok(false),
+        }
     }
 
     /// A patch-id says what, and not where: the same lines at another place have it too, so nothing of the change may
