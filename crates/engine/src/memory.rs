@@ -72,6 +72,8 @@ pub struct Parts {
     pub distrust: Option<tiltyard_store::Error>,
     /// What agents did last.
     pub turns: assign::Turns,
+    /// At most so many lanes; [`crate::act::name::MAX_LANES`] where nothing else is said.
+    pub max_lanes: Option<usize>,
     /// At most so many tasks a claim, while a queue chooses among several agents.
     pub share: Option<usize>,
     /// Dead letters.

@@ -62,12 +62,21 @@ impl Act<'_> {
             self.memory.unready(found.lane, found.key, ready_at, task.spec.priority);
         }
         if step.to == State::Ready {
-            let (lane, priority) =
-                (step.lane.unwrap_or(found.lane), step.priority.unwrap_or(task.spec.priority));
+            let lane = step.lane.map_or_else(|| self.lane_anew(found), Ok)?;
+            let priority = step.priority.unwrap_or(task.spec.priority);
             self.memory.make_ready(lane, found.key, self.now.wall, priority);
         }
         self.memory.count_move(found.queue, Some(task.state), Some(step.to));
         Ok(())
+    }
+
+    /// The lane of a task that was not ready for a while: its own may have been forgotten, and its key be another's.
+    fn lane_anew(&mut self, found: &Found) -> Result<i64, Refusal> {
+        let lane = self.lane_again(found.queue, &found.task.spec)?;
+        if lane != found.lane {
+            tiltyard_store::task::move_lane(self.tx, found.key, lane).map_err(refusal_of)?;
+        }
+        Ok(lane)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lanes: tasks that are alike for the choice of the next one share a lane, so that blocked work is passed
 //! over as a whole and never enters the hot scan.
 
+use crate::queue::Assignment;
 use crate::task::{Concurrency, Rate, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +28,8 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The lane of a task.
-    pub fn of(spec: &Spec) -> Self {
+    /// The lane of a task in a queue that chooses agents like this: what it does not look at tells no tasks apart.
+    pub fn of(spec: &Spec, assignment: Assignment) -> Self {
         let extras = &spec.extras;
         Self {
             scope: spec.scope.clone(),
@@ -37,7 +38,7 @@ impl Lane {
             assign_to: extras.assign_to.clone(),
             concurrency: extras.concurrency.clone(),
             rate: extras.rate.clone(),
-            category: extras.category.clone(),
+            category: extras.category.clone().filter(|_| assignment == Assignment::Affinity),
             kind: Some(spec.kind.clone()),
         }
     }

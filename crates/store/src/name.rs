@@ -158,6 +158,14 @@ pub fn put_lane(tx: &Tx, queue: i64, lane: &Lane) -> Result<i64> {
     tx.number(sql!("lane/put"), &[queue.into(), (&terms).into()])
 }
 
+/// Forgets a lane; its key may be given again.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn delete_lane(tx: &Tx, key: i64) -> Result<()> {
+    tx.put(sql!("lane/delete"), &[key.into()])
+}
+
 /// Every actor: key and name.
 ///
 /// # Errors

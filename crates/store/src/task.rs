@@ -372,6 +372,14 @@ pub fn stop(tx: &Tx, key: i64, generation: i64, stop: Stop) -> Result<bool> {
     Ok(here + tx.run(sql!("attempt/stop"), &parameters)? > 0)
 }
 
+/// Puts a task into another lane.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn move_lane(tx: &Tx, key: i64, lane: i64) -> Result<()> {
+    tx.put(sql!("task/move_lane"), &[key.into(), lane.into()])
+}
+
 /// Names the change that a task made.
 ///
 /// # Errors

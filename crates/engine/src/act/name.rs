@@ -6,15 +6,18 @@ use std::sync::Arc;
 use tiltyard_model::agent::{Agent, Profile};
 use tiltyard_model::event::{AgentRegistered, Subject};
 use tiltyard_model::lane::Lane;
-use tiltyard_model::queue::Settings;
-use tiltyard_model::refusal::Refusal;
+use tiltyard_model::queue::{Assignment, Settings};
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::SYSTEM_SCOPE;
+use tiltyard_model::task::Spec;
 use tiltyard_store::{agent, name};
 
 /// Most queues of one scope.
 pub const MAX_QUEUES_OF_A_SCOPE: usize = 10_000;
 /// Most lanes of the store; beyond it, tasks with new combinations of terms are refused.
 pub const MAX_LANES: usize = 1_000_000;
+/// When a task that was refused for that may be sent again.
+const LANES_RETRY_MS: i64 = 30_000;
 
 impl Act<'_> {
     /// The key of a scope that is there.
@@ -57,11 +60,38 @@ impl Act<'_> {
         Ok(key)
     }
 
-    /// The key of a lane of a queue.
+    /// The key of the lane of a task that somebody asks for.
+    ///
+    /// # Errors
+    /// 503 `overloaded` when there are too many; when the store cannot write it.
+    pub fn lane_key(&mut self, queue: i64, spec: &Spec) -> Result<i64, Refusal> {
+        let lane = self.lane_of(queue, spec);
+        let limit = self.memory.max_lanes.unwrap_or(MAX_LANES);
+        if self.memory.names.lane_key(&lane).is_none() && self.memory.names.lanes() >= limit {
+            let text = format!(
+                "{limit} different combinations of queue, kind, keys, capabilities and agents wait or run already, and \
+                 this task would be another: use keys that tasks share, or try again when some have ended"
+            );
+            return Err(Refusal::new(Code::Overloaded, text).retry_after(LANES_RETRY_MS));
+        }
+        self.put_lane(queue, lane)
+    }
+
+    /// The key of the lane of a task that is in the store already: it is not turned away.
     ///
     /// # Errors
     /// When the store cannot write it.
-    pub fn lane_key(&mut self, queue: i64, lane: Lane) -> Result<i64, Refusal> {
+    pub fn lane_again(&mut self, queue: i64, spec: &Spec) -> Result<i64, Refusal> {
+        let lane = self.lane_of(queue, spec);
+        self.put_lane(queue, lane)
+    }
+
+    fn lane_of(&self, queue: i64, spec: &Spec) -> Lane {
+        let settings = self.memory.names.queue(queue).map(|queue| &queue.settings);
+        Lane::of(spec, settings.map_or_else(Assignment::default, |settings| settings.assignment))
+    }
+
+    fn put_lane(&mut self, queue: i64, lane: Lane) -> Result<i64, Refusal> {
         if let Some(key) = self.memory.names.lane_key(&lane) {
             return Ok(key);
         }

@@ -7,7 +7,6 @@ use crate::repository::choose::is_there;
 use crate::task::Step;
 use tiltyard_model::change::work::{ChangePayload, Start};
 use tiltyard_model::event::{ChangeOpened, TaskReady};
-use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{Spec, State};
@@ -46,7 +45,7 @@ pub(super) fn send(act: &mut Act<'_>, case: &mut Case, cause: Cause) -> Result<(
     let spec = next_spec(act, case, &task)?;
     Refusal::from_faults(faults(&spec)).map_or(Ok(()), Err)?;
     keep_payload(act.tx, task.key, &task.task.spec.payload).map_err(refusal_of)?;
-    let lane = act.lane_key(task.queue, Lane::of(&spec))?;
+    let lane = act.lane_again(task.queue, &spec)?;
     renew(act.tx, task.key, &spec, lane).map_err(refusal_of)?;
     case.save(act)?;
     let opened =

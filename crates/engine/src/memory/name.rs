@@ -84,6 +84,11 @@ impl Names {
         self.lane_keys.get(lane).copied()
     }
 
+    /// How many lanes there are.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// A lane and the key of its queue.
     pub fn lane(&self, key: i64) -> Option<(i64, &Arc<Lane>)> {
         self.lanes.get(&key).map(|(queue, lane)| (*queue, lane))
@@ -372,6 +377,11 @@ impl Memory {
     /// Knows a lane.
     pub fn know_lane(&mut self, key: i64, queue: i64, lane: Arc<Lane>) {
         self.step(Step::Lane { key, queue, lane });
+    }
+
+    /// Forgets a lane.
+    pub fn forget_lane(&mut self, key: i64) {
+        self.step(Step::LaneGone { key });
     }
 
     /// Knows an agent, or knows it differently.

@@ -43,6 +43,10 @@ struct LaneState {
     shown: Option<Head>,
     /// Whether it waits for its rate.
     rests: bool,
+    /// How many of its leases and stops there are.
+    running: u32,
+    /// Since when it has neither ready tasks nor leases, as a place in [`Idle`].
+    idle: Option<u64>,
 }
 
 /// One queue and its lanes.
@@ -58,6 +62,13 @@ struct QueueState {
     open: Open,
     /// Whether it waits for its rate.
     rests: bool,
+}
+
+/// Lanes without ready tasks and leases, in the order in which they became so.
+#[derive(Debug, Default)]
+struct Idle {
+    turns: u64,
+    by_turn: BTreeMap<u64, i64>,
 }
 
 /// A queue, for those who look for the next task.
@@ -83,6 +94,7 @@ pub struct Ready {
     rates: Rates,
     asleep: Rests,
     count: usize,
+    idle: Idle,
     /// Grows whenever something could have become claimable.
     changes: u64,
     opened: Opened,
@@ -126,13 +138,46 @@ impl Ready {
 
     /// Knows a lane.
     pub(super) fn know_lane(&mut self, key: i64, queue: i64, lane: Arc<Lane>) {
-        let fresh = LaneState { queue, lane, places: BTreeSet::new(), shown: None, rests: false };
-        self.lanes.entry(key).or_insert(fresh);
+        let fresh = || LaneState {
+            queue,
+            lane,
+            places: BTreeSet::new(),
+            shown: None,
+            rests: false,
+            running: 0,
+            idle: None,
+        };
+        self.lanes.entry(key).or_insert_with(fresh);
+        self.note_idle(key);
     }
 
     /// Forgets a lane that was made and taken back.
     pub(super) fn forget_lane(&mut self, key: i64) {
-        self.lanes.remove(&key);
+        if let Some(at) = self.lanes.remove(&key).and_then(|lane| lane.idle) {
+            self.idle.by_turn.remove(&at);
+        }
+    }
+
+    /// Lanes that nothing is ready in and nothing runs of, longest idle first: those above `keep`, at most `limit`.
+    pub fn idle_lanes(&self, keep: usize, limit: usize) -> Vec<i64> {
+        let over = self.idle.by_turn.len().saturating_sub(keep).min(limit);
+        self.idle.by_turn.values().take(over).copied().collect()
+    }
+
+    fn note_idle(&mut self, key: i64) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        match (lane.places.is_empty() && lane.running == 0, lane.idle) {
+            (true, None) => {
+                self.idle.turns += 1;
+                lane.idle = Some(self.idle.turns);
+                self.idle.by_turn.insert(self.idle.turns, key);
+            }
+            (false, Some(at)) => {
+                lane.idle = None;
+                self.idle.by_turn.remove(&at);
+            }
+            _ => {}
+        }
     }
 
     /// Puts a task in its place.
@@ -173,6 +218,9 @@ impl Ready {
                 _ => {}
             }
         }
+        if head.is_none() || now.is_none() {
+            self.note_idle(key);
+        }
         self.show(key);
     }
 
@@ -205,7 +253,8 @@ impl Ready {
 
     /// A lease of that lane began: it takes a slot of its queue and of its key.
     pub fn take(&mut self, lane: i64) {
-        let Some(state) = self.lanes.get(&lane) else { return };
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        state.running += 1;
         let key = state.queue;
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.running += 1;
@@ -214,13 +263,15 @@ impl Ready {
             let full = self.slots.take(&state.lane.scope, &concurrency.key);
             full.into_iter().for_each(|lane| self.show(lane));
         }
+        self.note_idle(lane);
         self.stand(key);
     }
 
     /// A lease of that lane ended.
     pub fn free(&mut self, lane: i64) {
         self.changes += 1;
-        let Some(state) = self.lanes.get(&lane) else { return };
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        state.running = state.running.saturating_sub(1);
         let key = state.queue;
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.running = queue.running.saturating_sub(1);
@@ -229,6 +280,7 @@ impl Ready {
             let let_go = self.slots.free(&state.lane.scope, &concurrency.key);
             let_go.into_iter().for_each(|lane| self.show(lane));
         }
+        self.note_idle(lane);
         self.stand(key);
     }
 

@@ -1,7 +1,7 @@
-//! Ends timed holds of unique keys, and forgets windows that are past.
+//! Ends timed holds of unique keys, and forgets windows that are past and lanes that nothing needs.
 
 use super::{Run, Service, more};
-use crate::task::due::{MAX_DUE, prune};
+use crate::task::due::{MAX_DUE, forget_lanes, prune};
 use crate::{Engine, Pass, Urgency};
 use std::time::Duration;
 
@@ -19,8 +19,9 @@ impl Service for Prune {
 
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
-            let count = engine.enter(Pass::system(), Urgency::Normal, prune).await?;
-            Ok(more(count, MAX_DUE as usize))
+            let pruned = engine.enter(Pass::system(), Urgency::Normal, prune).await?;
+            let lanes = engine.enter(Pass::system(), Urgency::Normal, forget_lanes).await?;
+            Ok(more(pruned.max(lanes), MAX_DUE as usize))
         })
     }
 }

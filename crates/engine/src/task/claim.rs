@@ -169,7 +169,7 @@ fn take(
     request: &Request,
 ) -> Result<Option<Claimed>, Refusal> {
     act.memory.take_out(pick.lane, pick.place);
-    let names = Arc::clone(act.memory.names.lane(pick.lane).map(|(_, lane)| lane).ok_or_else(no_lane)?);
+    let lane = Arc::clone(act.memory.names.lane(pick.lane).map(|(_, lane)| lane).ok_or_else(no_lane)?);
     let row = task::Claim {
         key: pick.task,
         agent,
@@ -178,7 +178,7 @@ fn take(
         lease_ms: request.lease_ms,
         now: act.now.wall,
     };
-    let names = Names { scope: &names.scope, queue: &names.queue, agent: &request.want.agent };
+    let names = Names { scope: &lane.scope, queue: &lane.queue, agent: &request.want.agent };
     let Some(found) = task::claim(act.tx, &row, names).map_err(refusal_of)? else {
         tracing::error!(target: "scheduler", key = pick.task, "a task in the ready order is not ready in the store");
         return Ok(None);
@@ -188,7 +188,7 @@ fn take(
     count_start(act, pick.lane)?;
     let waited_ms = act.now.wall - found.task.ready_at.unwrap_or(act.now.wall);
     act.effects.push(Effect::Started { waited_ms });
-    act.memory.hints().turns.took(agent, found.task.spec.extras.category.as_deref());
+    act.memory.hints().turns.took(agent, lane.category.as_deref());
     let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
     act.task_event(pick.scope, pick.task, &event)?;
     if Sort::of(&found.task.spec.kind) == Sort::Git {

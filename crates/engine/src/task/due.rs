@@ -8,6 +8,8 @@ use tiltyard_store::task::{Found, by_key, list};
 
 /// Most tasks of one deed; the rest are next.
 pub const MAX_DUE: u32 = 500;
+/// So many lanes stay while nothing is in them.
+pub const IDLE_LANES: usize = 1_000;
 
 /// Moves scheduled tasks whose time has come; says how many it looked at, 0 when it could move none. One that cannot
 /// be moved is left as it is.
@@ -52,6 +54,20 @@ fn each(
         })?;
     }
     Ok(if any { keys.len() } else { 0 })
+}
+
+/// Forgets lanes that nothing is ready in and nothing runs of, beyond those that are kept for the next task; says how
+/// many.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn forget_lanes(act: &mut Act<'_>) -> Result<usize, Refusal> {
+    let idle = act.memory.ready.idle_lanes(IDLE_LANES, MAX_DUE as usize);
+    for lane in &idle {
+        tiltyard_store::name::delete_lane(act.tx, *lane).map_err(refusal_of)?;
+        act.memory.forget_lane(*lane);
+    }
+    Ok(idle.len())
 }
 
 /// Ends timed holds of unique keys and forgets what is older than its window; says how much of either.

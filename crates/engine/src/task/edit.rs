@@ -5,7 +5,6 @@ use crate::act::{Act, refusal_of};
 use crate::memory::lease::Sort;
 use tiltyard_model::event::{TaskReady, TaskSubmitted, TaskUpdated};
 use tiltyard_model::id::Id;
-use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::admission::{MAX_DEPENDENCIES, faults};
 use tiltyard_model::task::{OnDependencyFailure, State};
@@ -114,7 +113,7 @@ pub(crate) fn unassign(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> 
 /// The row, its lane and its place in the ready order.
 fn write(act: &mut Act<'_>, found: &Found, fresh: &Found) -> Result<(), Refusal> {
     let spec = &fresh.task.spec;
-    let lane = act.lane_key(found.queue, Lane::of(spec))?;
+    let lane = act.lane_key(found.queue, spec)?;
     let ahead = spec.run_at.is_some_and(|time| time > act.now.wall);
     if found.task.state == State::Scheduled && !ahead {
         // The move first: a row that is scheduled has its time, always.

@@ -8,7 +8,6 @@ use crate::memory::unique::hash_of;
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::TaskReady;
 use tiltyard_model::id::Id;
-use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
@@ -78,7 +77,7 @@ pub(crate) fn again_at(
     spec.run_at = not_before.or(spec.run_at.filter(|_| found.task.state == State::Cancelled));
     spec.deadline = spec.deadline.filter(|deadline| *deadline > act.now.wall);
     Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
-    let lane = act.lane_key(found.queue, Lane::of(spec))?;
+    let lane = act.lane_key(found.queue, spec)?;
     renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
     submit::hold(act, found.key, spec, found.scope)?;
     restart(act, &fresh, lane, cause)?;
@@ -203,7 +202,7 @@ fn follow(act: &mut Act<'_>, found: &Found) -> Result<(), Refusal> {
     prepare(act, found, &mut fresh.task.spec)?;
     crate::dead_letter::revived(act, found, &Edit::default())?;
     let spec = &fresh.task.spec;
-    let lane = act.lane_key(found.queue, Lane::of(spec))?;
+    let lane = act.lane_again(found.queue, spec)?;
     renew(act.tx, found.key, spec, lane).map_err(refusal_of)?;
     submit::hold(act, found.key, spec, found.scope)?;
     restart(act, &fresh, lane, "dependency_retried")

@@ -4,7 +4,6 @@ use crate::act::{Act, refusal_of};
 use crate::memory::unique::hash_of;
 use tiltyard_model::event::TaskSubmitted;
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::lane::Lane;
 use tiltyard_model::refusal::{Code, Fault, Refusal};
 use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind};
 use tiltyard_model::task::{CHANGE_KIND, OnDependencyFailure, Spec, State, first_state};
@@ -171,7 +170,7 @@ fn bad_end(rule: OnDependencyFailure, field: String, id: Id) -> Result<(), Refus
 
 fn write(act: &mut Act<'_>, spec: &Spec, scope: i64, state: State, waits_for: u32) -> Result<i64, Refusal> {
     let queue = act.queue_key(scope, &spec.queue)?;
-    let lane = act.lane_key(queue, Lane::of(spec))?;
+    let lane = act.lane_key(queue, spec)?;
     let owner = act.pass.caller.owner.clone();
     let created_by = act.actor_key(&owner)?;
     let key = act.next_key();

@@ -1,11 +1,16 @@
 //! Who gets what, and in which order.
 
-use crate::rig::{Rig, request, spec};
+use crate::rig::{Rig, START, report, request, spec};
+use tiltyard_engine::act::refusal_of;
 use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::Request;
+use tiltyard_engine::task::due::{IDLE_LANES, forget_lanes};
 use tiltyard_engine::task::edit::{Patch, edit};
+use tiltyard_engine::task::settle::each;
+use tiltyard_engine::task::submit::submit;
 use tiltyard_engine::task::why::why;
 use tiltyard_model::queue::{Flow, Settings};
+use tiltyard_model::refusal::Code;
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{Concurrency, Extras, Rate, Spec, State};
 
@@ -198,6 +203,65 @@ async fn d6_a_queue_chooses_among_the_agents_that_wait() {
         assert_eq!((a, b), (first == "a", first == "b"), "{assignment:?}");
         rig.settle(id, 1, Outcome::Succeeded).await.expect("is taken");
     }
+}
+
+/// Memory is what a rebuild from the store makes.
+async fn same_as_rebuilt(rig: &Rig) {
+    let both = |act: &mut tiltyard_engine::Act<'_>| {
+        let fresh = tiltyard_engine::memory::boot::rebuild(act.tx, act.now).map_err(refusal_of)?;
+        Ok((act.memory.summary(), fresh.summary()))
+    };
+    let (kept, fresh) = rig.act(both).await.expect("rebuilds");
+    assert!(kept == fresh, "memory and store differ");
+}
+
+// E36: lanes that nothing needs are forgotten, and made anew for whoever comes back.
+#[tokio::test]
+async fn e36_lanes_come_and_go_with_their_tasks() {
+    let keyed = |number: usize| {
+        let concurrency = Some(Concurrency { key: format!("order-{number}"), limit: 1 });
+        Spec { extras: Extras { concurrency, ..Extras::default() }, ..spec("x") }
+    };
+    let mut rig = Rig::new().await;
+    let later = rig.submit(Spec { run_at: Some(START + 60_000), ..keyed(0) }).await;
+    let specs: Vec<_> = (1..=IDLE_LANES + 40).map(keyed).collect();
+    let all = move |act: &mut tiltyard_engine::Act<'_>| {
+        specs.iter().try_for_each(|spec| submit(act, spec).map(drop))
+    };
+    rig.act(all).await.expect("are taken in");
+    let claimed = rig.claim_as(Request { max: 2_000, ..request("a") }).await;
+    let done: Vec<_> = claimed.iter().map(|one| report(one.found.task.id, 1, Outcome::Succeeded)).collect();
+    rig.act(move |act| each(act, &done)).await.expect("are taken");
+    let lanes = || rig.act(|act| Ok(act.memory.names.lanes()));
+    assert_eq!(lanes().await, Ok(IDLE_LANES + 41));
+    assert_eq!(rig.act(forget_lanes).await, Ok(41));
+    assert_eq!((rig.act(forget_lanes).await, lanes().await), (Ok(0), Ok(IDLE_LANES)));
+    same_as_rebuilt(&rig).await;
+    // Another lane may have the key of the one that was forgotten.
+    rig.submit(Spec { queue: "other".into(), ..keyed(5_000) }).await;
+    rig.pass_ms(60_000).await;
+    same_as_rebuilt(&rig).await;
+    rig.restart().await;
+    assert_eq!(rig.claim("a").await.expect("its time has come").found.task.id, later);
+    let runs = rig.act(|act| Ok(act.memory.ready.running_of_key("default", "order-0"))).await;
+    assert_eq!(runs, Ok(1));
+}
+
+// E36: there is a limit on different combinations of terms, for new tasks only.
+#[tokio::test]
+async fn e36_too_many_combinations_of_terms_are_refused() {
+    let rig = Rig::new().await;
+    rig.submit(spec("x")).await;
+    let full = |act: &mut tiltyard_engine::Act<'_>| {
+        act.memory.hints().max_lanes = Some(act.memory.names.lanes());
+        Ok(())
+    };
+    rig.act(full).await.expect("is set");
+    let tagged = |category: &str| Extras { category: Some(category.into()), ..Extras::default() };
+    rig.submit(Spec { extras: tagged("a"), ..spec("x") }).await;
+    let other = Spec { kind: "other".into(), ..spec("x") };
+    let refusal = rig.try_submit(other).await.expect_err("is another combination");
+    assert_eq!((refusal.code, refusal.retry_after_ms.is_some()), (Code::Overloaded, true));
 }
 
 // E7: a claim that waits is tried again for what it asks for, and for nothing else.

@@ -2,7 +2,7 @@ use crate::body::{Body, NOW, each};
 use tiltyard_model::dead_letter::{Letter, State};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::lane::Lane;
-use tiltyard_model::queue::Settings;
+use tiltyard_model::queue::{Assignment, Settings};
 use tiltyard_model::task::{Extras, Spec, State as TaskState};
 use tiltyard_store::dead_letter::{
     Death, Filter, Place, Window, again, boot_counts, boot_retrying, count, delete, evictable, get, groups,
@@ -40,7 +40,7 @@ fn task(body: &Body, scope: &str, n: u16) -> (i64, i64) {
             key,
             scope: scope_key,
             queue,
-            lane: put_lane(tx, queue, &Lane::of(&spec))?,
+            lane: put_lane(tx, queue, &Lane::of(&spec, Assignment::Fair))?,
             state: TaskState::Dead,
             spec: &spec,
             created_by: put_actor(tx, "ada")?,

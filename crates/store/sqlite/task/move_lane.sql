@@ -1,0 +1,1 @@
+UPDATE task SET lane = ?2 WHERE id = ?1
