@@ -18,6 +18,8 @@ const HOMES: &[&str] = &["/usr/lib/postgresql", "/usr/local/lib/postgresql", "/o
 const FOLDERS: &[&str] = &["/usr/local/pgsql/bin", "/usr/pgsql/bin", "/usr/local/bin", "/usr/bin"];
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause of a loop that looks at a file of the server's, which tells nobody when it changes.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often a start is tried again: another program may take the port first.
 const TRIES: usize = 5;
 /// The user of every database; it may do everything.
@@ -166,7 +168,7 @@ impl Cluster {
             if log.contains("FATAL") {
                 bail!("PostgreSQL did not start:\n{log}");
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(LOOK_EVERY);
         }
         bail!("PostgreSQL did not start in {PATIENCE:?}:\n{}", self.log())
     }

@@ -8,6 +8,8 @@ use tiltyard_store::{Error, Rows, meta};
 use tiltyard_testkit::Proxy;
 use tiltyard_testkit::postgres::{Cluster, Database};
 
+/// What a writer holds until its transaction ends.
+const LOCK_OF_WRITERS: i64 = 0x7469_6c74_7961_7264;
 const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                     WHERE datname = current_database() AND application_name = 'tiltyard'";
 
@@ -73,9 +75,13 @@ fn e2_a_commit_whose_answer_is_lost_is_found_out() {
             let (proxy, database, key) = (&far.proxy, &database, &key);
             // The words arrive and their answer does not, until the connection breaks.
             scope.spawn(move || {
-                let asked = format!("SELECT count(*) FROM meta WHERE key = '{key}'");
-                while happened && psql(database, &asked) == "0" {
-                    std::thread::sleep(Duration::from_millis(10));
+                if happened {
+                    // Granted when the writer's transaction has ended.
+                    psql(database, &format!("SELECT pg_advisory_xact_lock({LOCK_OF_WRITERS})"));
+                    assert_eq!(
+                        psql(database, &format!("SELECT count(*) FROM meta WHERE key = '{key}'")),
+                        "1"
+                    );
                 }
                 proxy.cut();
             });
