@@ -109,6 +109,7 @@ pub(crate) const LAWS: &[Law] = &[
     package::LICENCE,
     package::DUPLICATE,
     package::BANNED,
+    package::SOURCE,
 ];
 
 /// Checks everything and tells.

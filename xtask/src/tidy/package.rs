@@ -34,6 +34,15 @@ pub(super) const BANNED: Law = Law {
     check: duplicate::banned,
 };
 
+pub(super) const SOURCE: Law = Law {
+    name: "package-source",
+    why: "SEC22: what comes from elsewhere than the registry has no checksum that others have seen, and may change under its version",
+    mend: "take a release from crates.io; what `[patch]` or `git =` brings in is somebody's copy",
+    check: sources,
+};
+
+/// Where packages come from, as `sources` of deny.toml has it.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Most packages in the lock file, ours included.
 const MAX_PACKAGES: usize = 600;
 const LOCK: &str = "Cargo.lock";
@@ -47,6 +56,20 @@ fn count(house: &House) -> Vec<Finding> {
     vec![Finding::new(LOCK, 0, format!("{packages} packages; below {MAX_PACKAGES} is the limit"))]
 }
 
+fn sources(house: &House) -> Vec<Finding> {
+    let table = house.tree.text(LOCK).unwrap_or_default().parse::<Table>().unwrap_or_default();
+    let list = table.get("package").and_then(Value::as_array).cloned().unwrap_or_default();
+    let odd = |package: &Value| {
+        let text = |key: &str| package.get(key).and_then(Value::as_str);
+        // Ours have no source.
+        let source = text("source")?;
+        let sound = source == REGISTRY && text("checksum").is_some();
+        let name = text("name").unwrap_or_default();
+        (!sound).then(|| Finding::new(LOCK, 0, format!("{name} comes from {source}, or without a checksum")))
+    };
+    list.iter().filter_map(odd).collect()
+}
+
 /// Name and version of every package in a lock file.
 pub(super) fn packages(lock: &str) -> Vec<(String, String)> {
     let table = lock.parse::<Table>().unwrap_or_default();
@@ -58,6 +81,19 @@ pub(super) fn packages(lock: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // SEC22: from the registry, with a checksum, or ours.
+    #[test]
+    fn sec22_packages_come_from_the_registry() {
+        let found = |lines: &str| {
+            let lock = format!("[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n{lines}");
+            sources(&House::of(&[(LOCK, &lock)])).len()
+        };
+        assert_eq!(found(""), 0);
+        assert_eq!(found(&format!("source = \"{REGISTRY}\"\nchecksum = \"00\"\n")), 0);
+        assert_eq!(found(&format!("source = \"{REGISTRY}\"\n")), 1);
+        assert_eq!(found("source = \"git+https://example.org/a#0\"\n"), 1);
+    }
 
     #[test]
     fn packages_are_counted() {
