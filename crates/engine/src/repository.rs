@@ -160,7 +160,8 @@ fn audit_intent(act: &mut Act<'_>, repository: &Repository, probe: Id) -> Result
     act.audit(Told { result: ActResult::Pending, phase, ..told })
 }
 
-/// Forgets a repository. Its mirror stays in the agent's work folder, where a later registration finds it again.
+/// Forgets a repository. Its mirror stays in the agent's work folder, where a later registration finds it again, until nobody has
+/// used it for 30 days.
 ///
 /// # Errors
 /// 404; 409 `in_use` while a change of it is not final.

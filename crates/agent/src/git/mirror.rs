@@ -5,6 +5,7 @@
 //! push is recognised as a merge.
 
 mod fetching;
+mod idle;
 mod stale;
 
 use std::collections::HashMap;
@@ -79,8 +80,10 @@ impl Mirrors {
         }
         let root = root.canonicalize().map_err(GitError::io(WHAT))?;
         stale::remove_locks(&root);
-        if let Err(error) = super::cleanup::remove_folders(&root, QUARANTINE_PREFIX) {
-            tracing::warn!(target: "agent", %error, "what an earlier process left stays behind");
+        for prefix in [QUARANTINE_PREFIX, idle::GONE_PREFIX] {
+            if let Err(error) = super::cleanup::remove_folders(&root, prefix) {
+                tracing::warn!(target: "agent", %error, "what an earlier process left stays behind");
+            }
         }
         Ok(Self { git, root, roots, locks: Mutex::default(), turns: Mutex::default(), _held: held })
     }
@@ -96,6 +99,7 @@ impl Mirrors {
         let location = self.roots.admit(&source.location)?;
         let (dir, locks) = self.place(source);
         let repo = self.open_once(&dir, &locks, &location, source).await?;
+        idle::mark(&dir);
         let (branch, turn) = (source.branch.clone(), self.turn(&location, &source.branch));
         Ok(Mirror { repo, location, branch, roots: self.roots.clone(), locks, turn })
     }

@@ -1,5 +1,7 @@
 //! Registering a repository: the probe and the private mirror.
 
+use std::time::Duration;
+
 use tiltyard_agent::git::{Git, GitError, GitSettings, RefusedCode, TargetKind};
 
 use crate::world::{World, branch};
@@ -247,4 +249,27 @@ async fn a_git_that_hangs_is_ended_with_its_children() {
         assert!(std::time::Instant::now() < patience, "a child lives on: {state}");
         tokio::task::yield_now().await;
     }
+}
+
+// C31: a mirror that nobody uses goes, and is made anew when it is wanted after all; one in use stays, and so does one that was
+// used of late.
+#[tokio::test]
+async fn c31_mirrors_that_nobody_uses_go() {
+    let world = World::with_bare();
+    let mirrors = world.mirrors();
+    let source = world.source("repos/app.git");
+    let count = || {
+        let entries = std::fs::read_dir(world.path("agent/mirrors")).unwrap().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    let mirror = mirrors.mirror(&source).await.unwrap();
+    let head = mirror.fetch().await.unwrap();
+    let (always, month) = (Duration::ZERO, Duration::from_secs(30 * 24 * 60 * 60));
+    assert_eq!((mirrors.remove_idle(always).await.unwrap(), count()), (0, 1), "it is in use");
+    drop(mirror);
+    assert_eq!((mirrors.remove_idle(month).await.unwrap(), count()), (0, 1), "it was used today");
+    assert_eq!((mirrors.remove_idle(always).await.unwrap(), count()), (1, 0));
+    let again = mirrors.mirror(&source).await.unwrap();
+    assert_eq!(again.fetch().await.unwrap(), head);
+    assert_eq!((mirrors.remove_idle(always).await.unwrap(), count()), (0, 1), "it is in use again");
 }

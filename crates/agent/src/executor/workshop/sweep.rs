@@ -11,6 +11,8 @@ use tiltyard_wire::model::id::Id;
 use tiltyard_wire::model::task::State;
 use tiltyard_wire::task::View;
 
+/// A mirror that nobody has used for so long goes: what it was of is registered no more, or is asleep.
+const MAX_IDLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often mirrors are packed, so that they do not grow without end.
 const TIDY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,6 +24,9 @@ impl Workshop {
             self.sweep().await;
             if tidied.elapsed() >= TIDY_EVERY {
                 tidied = Instant::now();
+                if let Err(error) = self.mirrors.remove_idle(MAX_IDLE).await {
+                    tracing::warn!(target: "agent", %error, "mirrors that nobody uses were not removed");
+                }
                 if let Err(error) = self.mirrors.tidy().await {
                     tracing::warn!(target: "agent", %error, "the mirrors were not tidied");
                 }

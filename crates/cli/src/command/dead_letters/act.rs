@@ -130,8 +130,12 @@ fn delete(context: &Context, ids: &[Id]) -> Result<(), Failure> {
 
 fn groups(context: &Context, scope: Option<&str>) -> Result<(), Failure> {
     let client = context.client()?;
-    let query =
-        |slot: Slot| PageQuery { scope: scope.map(str::to_owned), limit: slot.limit, cursor: slot.cursor, offset: None };
+    let query = |slot: Slot| PageQuery {
+        scope: scope.map(str::to_owned),
+        limit: slot.limit,
+        cursor: slot.cursor,
+        offset: None,
+    };
     let groups = context
         .block_on(async { collect::<call::DeadLetterGroups, _>(&client, MAX_LIST_ITEMS, query).await })?;
     if context.output.is_json() {
