@@ -164,13 +164,7 @@ impl Refusals {
     }
 
     fn put_back(&self, counts: Vec<(Source, Count)>) {
-        let mut minute = self.minute.lock();
-        let room = MAX_SOURCES.saturating_sub(minute.over.len());
-        let lost = counts.len().saturating_sub(room);
-        if lost > 0 {
-            tracing::error!(target: "security", "the record is full: counts of {lost} refused callers are lost");
-        }
-        minute.over.extend(counts.into_iter().take(room));
+        self.minute.lock().keep(counts);
     }
 }
 
@@ -192,8 +186,18 @@ impl Minute {
 
     fn end(&mut self) {
         self.written = 0;
-        let counted = self.sources.drain().filter(|(_, count)| count.counted > 0);
-        self.over.extend(counted);
+        let counted: Vec<_> = self.sources.drain().filter(|(_, count)| count.counted > 0).collect();
+        self.keep(counted);
+    }
+
+    /// Keeps counts until they can be written, while there is room.
+    fn keep(&mut self, counts: Vec<(Source, Count)>) {
+        let room = MAX_SOURCES.saturating_sub(self.over.len());
+        let lost = counts.len().saturating_sub(room);
+        if lost > 0 {
+            tracing::error!(target: "security", "the record is full: counts of {lost} refused callers are lost");
+        }
+        self.over.extend(counts.into_iter().take(room));
     }
 
     fn count(&mut self, call: &Call, now: TimeMs) -> &mut Count {

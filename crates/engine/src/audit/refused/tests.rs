@@ -87,3 +87,25 @@ fn what_was_not_written_is_kept() {
     refusals.put_back(counts);
     assert_eq!(taken(&refusals, 60_000), [("a".to_owned(), 1)]);
 }
+
+// E7: minutes in which nothing can be written do not pile up.
+#[test]
+fn e7_counts_that_cannot_be_written_have_a_limit() {
+    let refusals = Refusals::default();
+    let flood = |now| {
+        for n in 0..MAX_SOURCES {
+            let call = call(&n.to_string(), Code::Unauthenticated);
+            assert!(!(0..=MAX_SINGLE_ENTRIES).all(|_| refusals.see(&call, now)));
+        }
+    };
+    (0..3).for_each(|minute| flood(minute * MINUTE_MS));
+    let mut kept = 0;
+    loop {
+        let part = refusals.take(3 * MINUTE_MS, When::Over).len();
+        if part == 0 {
+            break;
+        }
+        kept += part;
+    }
+    assert!(kept <= MAX_SOURCES + 1, "{kept} counts were kept");
+}
