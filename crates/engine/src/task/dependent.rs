@@ -10,6 +10,24 @@ use tiltyard_store::task::{Found, by_key, dependency};
 
 /// The reason of a task that was cancelled with its dependency.
 pub const BY_DEPENDENCY: &str = "dependency";
+/// Most pending tasks that wait for one task: all of them move on in the deed that ends it.
+pub const MAX_DEPENDENTS: u32 = 10_000;
+
+/// Refuses one more task that waits for `on`.
+///
+/// # Errors
+/// 422 at `field`.
+pub(crate) fn admit(act: &Act<'_>, on: &Found, field: impl Into<String>) -> Result<(), Refusal> {
+    if on.task.state.is_final() || act.memory.awaited.get(&on.key).is_none_or(|count| *count < MAX_DEPENDENTS)
+    {
+        return Ok(());
+    }
+    let text = format!(
+        "{MAX_DEPENDENTS} tasks wait for {} already: let one task wait for it, and others for that one",
+        on.task.id
+    );
+    Err(Refusal::field(field, text))
+}
 
 /// A task has become final: its unique key is free, its letter is answered, and its dependents move on.
 pub(crate) fn after_end(act: &mut Act<'_>, key: i64, state: State) -> Result<(), Refusal> {

@@ -31,7 +31,7 @@ pub struct Patch {
 }
 
 /// Most tasks that a walk for a cycle looks at; a graph larger than that is refused.
-const MAX_WALK_TASKS: usize = 100_000;
+const MAX_WALK_TASKS: usize = 10_000;
 
 /// Changes some fields.
 ///
@@ -156,6 +156,7 @@ pub fn add_dependency(act: &mut Act<'_>, id: Id, on: Id) -> Result<Found, Refusa
     if already.len() >= MAX_DEPENDENCIES {
         return Err(Refusal::field("", "the task has 1,000 dependencies already"));
     }
+    dependent::admit(act, &other, "")?;
     if reaches(act, other.key, found.key)? {
         let text =
             format!("{on} waits for {id} itself, directly or through others: that would wait for ever");
@@ -200,7 +201,7 @@ fn not_started(act: &Act<'_>, id: Id) -> Result<Found, Refusal> {
 /// Whether `from` waits for `to`, directly or through others.
 fn reaches(act: &Act<'_>, from: i64, to: i64) -> Result<bool, Refusal> {
     let mut open = vec![from];
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = std::collections::HashSet::from([from]);
     while let Some(key) = open.pop() {
         if key == to {
             return Ok(true);
@@ -211,8 +212,10 @@ fn reaches(act: &Act<'_>, from: i64, to: i64) -> Result<bool, Refusal> {
                 "the graph of dependencies is too large to be searched for a cycle",
             ));
         }
-        if seen.insert(key) {
-            open.extend(dependency::of(act.tx, key).map_err(refusal_of)?);
+        for on in dependency::of(act.tx, key).map_err(refusal_of)? {
+            if seen.insert(on) {
+                open.push(on);
+            }
         }
     }
     Ok(false)

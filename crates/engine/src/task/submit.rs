@@ -67,7 +67,7 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     }
     if let (Some(hash), Some(unique)) = (hash, &spec.unique) {
         let until = unique.for_ms.map(|held| act.now.wall.saturating_add(held));
-        take_hold(act, Hold { task: key, hash, until })?;
+        take_hold(act, spec, Hold { task: key, hash, until })?;
     }
     let id = act.id(Noun::Task, key);
     Ok(Submitted { id, state, first: None, created_at: id.time_ms() })
@@ -77,15 +77,19 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
 pub(crate) fn hold(act: &mut Act<'_>, key: i64, spec: &Spec, scope: i64) -> Result<(), Refusal> {
     let Some(unique) = spec.unique.as_ref().filter(|unique| unique.for_ms.is_none()) else { return Ok(()) };
     let hash = hash_of(scope, &unique.key);
-    take_hold(act, Hold { task: key, hash, until: None })
+    take_hold(act, spec, Hold { task: key, hash, until: None })
 }
 
 /// Takes a hold from whoever had it: one that is over may not have been swept up yet, and its row must not come to
 /// life again at a restart.
-fn take_hold(act: &mut Act<'_>, hold: Hold) -> Result<(), Refusal> {
+fn take_hold(act: &mut Act<'_>, spec: &Spec, hold: Hold) -> Result<(), Refusal> {
     let Hold { task, hash, until } = hold;
-    if let Some(before) = act.memory.unique.holder(hash, TimeMs::MIN) {
-        unique::end(act.tx, before).map_err(refusal_of)?;
+    let others: Vec<i64> = act.memory.unique.holders(hash).map(|(other, _)| other).collect();
+    for other in others.into_iter().filter(|other| *other != task) {
+        if holds(act, other, spec)?.is_some() {
+            unique::end(act.tx, other).map_err(refusal_of)?;
+            act.memory.end_hold(other);
+        }
     }
     unique::put(act.tx, hold).map_err(refusal_of)?;
     act.memory.hold(hash, task, until);
@@ -122,13 +126,22 @@ fn duplicate(first: Found) -> Submitted {
 
 /// The task that holds the key, verified against its row.
 pub(crate) fn holder(act: &Act<'_>, spec: &Spec, hash: i64) -> Result<Option<Found>, Refusal> {
-    let Some(key) = act.memory.unique.holder(hash, act.now.wall) else { return Ok(None) };
-    let found = by_key(act.tx, key).map_err(refusal_of)?;
+    let live = |until: Option<TimeMs>| until.is_none_or(|until| until > act.now.wall);
+    for (task, _) in act.memory.unique.holders(hash).filter(|(_, until)| live(*until)) {
+        if let Some(found) = holds(act, task, spec)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// A task whose key is the same, and not only its hash.
+fn holds(act: &Act<'_>, task: i64, spec: &Spec) -> Result<Option<Found>, Refusal> {
     let same = |found: &Found| {
         let held = found.task.spec.unique.as_ref().map(|unique| unique.key.as_str());
         held == spec.unique.as_ref().map(|unique| unique.key.as_str()) && found.task.spec.scope == spec.scope
     };
-    Ok(found.filter(same))
+    Ok(by_key(act.tx, task).map_err(refusal_of)?.filter(same))
 }
 
 /// The dependencies of a new task, and how many of them are unfinished.
@@ -147,6 +160,7 @@ fn dependencies(act: &Act<'_>, spec: &Spec) -> Result<(Vec<i64>, u32), Refusal> 
                 format!("there is no task {id} in this scope"),
             ));
         };
+        super::dependent::admit(act, &found, field.as_str())?;
         match found.task.state {
             State::Succeeded => {}
             State::Dead | State::Cancelled => bad_end(spec.extras.on_dependency_failure, field, *id)?,

@@ -104,3 +104,23 @@ async fn dependencies_come_and_go_before_a_task_starts() {
     let late = rig.act(move |act| add_dependency(act, one, two)).await.expect_err("runs");
     assert_eq!(late.code, Code::WrongState);
 }
+
+// E7: what one end sets going is done in one deed, so it has a limit.
+#[tokio::test]
+async fn e7_so_many_tasks_wait_for_one_and_no_more() {
+    use tiltyard_engine::task::dependent::MAX_DEPENDENTS;
+    let rig = Rig::new().await;
+    let (on, free) = (rig.submit(spec("on")).await, rig.submit(spec("free")).await);
+    let other = rig.submit(spec("other")).await;
+    rig.submit(after(&[on])).await;
+    let full = move |act: &mut tiltyard_engine::Act<'_>| {
+        act.memory.hints().awaited.insert(on.key(), MAX_DEPENDENTS);
+        Ok(())
+    };
+    rig.act(full).await.expect("is set");
+    let refusal = rig.try_submit(after(&[free, on])).await.expect_err("is one too many");
+    assert_eq!((refusal.code, refusal.faults[0].field.as_str()), (Code::Invalid, "/depends_on/1"));
+    let late = rig.act(move |act| add_dependency(act, other, on)).await.expect_err("is one too many");
+    assert_eq!(late.code, Code::Invalid);
+    rig.submit(after(&[free])).await;
+}
