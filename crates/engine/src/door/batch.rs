@@ -100,12 +100,26 @@ impl Room {
     }
 
     fn serve(&mut self) {
-        while !self.inbox.is_done() {
+        loop {
+            self.follow_up();
+            if self.inbox.is_done() {
+                return;
+            }
             match self.inbox.take(self.nap()) {
                 Some(first) => self.transaction(Some(first)),
                 None if self.keep_up() || self.parked_may_go_on() => self.transaction(None),
                 None => {}
             }
+        }
+    }
+
+    /// Does what follows from answers, one transaction after the other: callers who are gone may be many. What cannot be
+    /// done now goes along with the next one.
+    fn follow_up(&mut self) {
+        let mut left = usize::MAX;
+        while !self.follow_ups.is_empty() && self.follow_ups.len() < left {
+            left = self.follow_ups.len();
+            self.transaction(None);
         }
     }
 
@@ -288,7 +302,7 @@ impl Room {
         let share = chooses.then(|| self.memory.share(parked.len()));
         self.memory.hints().share = share;
         if chooses {
-            parked.sort_by_cached_key(|deed| deed.asker().map_or(0, |want| self.memory.rank(want)));
+            parked.sort_by_cached_key(|deed| deed.asker().map_or((0, 0), |want| self.memory.rank(want)));
         }
         parked
     }
@@ -404,9 +418,6 @@ impl Room {
         }
         for effect in batch.effects {
             self.carry_out(effect);
-        }
-        if !self.follow_ups.is_empty() {
-            self.transaction(None);
         }
     }
 }

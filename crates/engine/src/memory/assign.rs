@@ -35,29 +35,25 @@ impl Turns {
 impl Parts {
     /// Whether any queue with ready work chooses among the agents that wait.
     pub fn chooses(&self) -> bool {
-        self.ready.waiting_queues().any(|(_, assignment, _)| assignment != Assignment::Fair)
+        self.ready.in_line().any(|assignment| assignment != Assignment::Fair)
     }
 
     /// The place of somebody who waits among those who wait: the lowest is first, equal ones in the order in which
-    /// they came.
-    pub fn rank(&self, want: &Want) -> u64 {
-        let Some(agent) = self.names.agent_key(&want.agent) else { return 0 };
-        let chosen = self.ready.waiting_queues().find(|(queue, assignment, _)| {
-            *assignment != Assignment::Fair
-                && self
-                    .names
-                    .queue(*queue)
-                    .is_some_and(|queue| want.names(self.names.scope_name(queue.scope), &queue.name))
-        });
-        match chosen {
-            None | Some((_, Assignment::Fair, _)) => 0,
-            Some((_, Assignment::LeastLoaded, _)) => self.leases.load(agent) as u64,
-            Some((_, Assignment::RoundRobin, _)) => self.turns.last.get(&agent).copied().unwrap_or_default(),
-            Some((_, Assignment::Affinity, category)) => {
+    /// they came. It is that of the queue from which its claim would be served next, so only those who would be served
+    /// from the same one are weighed against each other.
+    pub fn rank(&self, want: &Want) -> (i64, u64) {
+        let Some(agent) = self.names.agent_key(&want.agent) else { return (0, 0) };
+        let Some((queue, assignment, category)) = self.ready.first_for(want) else { return (0, 0) };
+        let rank = match assignment {
+            Assignment::Fair => 0,
+            Assignment::LeastLoaded => self.leases.load(agent) as u64,
+            Assignment::RoundRobin => self.turns.last.get(&agent).copied().unwrap_or_default(),
+            Assignment::Affinity => {
                 let did = self.turns.category.get(&agent).map(String::as_str);
                 u64::from(category.is_none() || did != category)
             }
-        }
+        };
+        (queue, rank)
     }
 
     /// How many tasks each of `waiting` agents gets at most while a queue chooses.

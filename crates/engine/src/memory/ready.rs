@@ -372,11 +372,17 @@ impl Ready {
         self.queues.get(&queue).and_then(|queue| queue.heads.first()).map(|(place, _)| *place)
     }
 
-    /// Queues with ready work: key, how they choose agents, and the category of their first task.
-    pub fn waiting_queues(&self) -> impl Iterator<Item = (i64, Assignment, Option<&str>)> {
-        self.queues.iter().filter(|(_, queue)| queue.ready > 0).map(|(key, queue)| {
-            let lane = queue.heads.first().and_then(|(_, lane)| self.lanes.get(lane));
-            (*key, queue.settings.assignment, lane.and_then(|lane| lane.lane.category.as_deref()))
+    /// How the queues that could start something choose agents.
+    pub fn in_line(&self) -> impl Iterator<Item = Assignment> {
+        self.rota.in_line().filter_map(|key| self.queues.get(&key)).map(|queue| queue.settings.assignment)
+    }
+
+    /// The queue from which somebody would be served next, how it chooses agents, and the category of the task.
+    pub fn first_for(&self, want: &Want) -> Option<(i64, Assignment, Option<&str>)> {
+        self.rota.find(want, |key| {
+            let queue = self.queues.get(&key)?;
+            let lane = self.lanes.get(&queue.open.first(want)?.1)?;
+            Some((key, queue.settings.assignment, lane.lane.category.as_deref()))
         })
     }
 

@@ -325,6 +325,45 @@ async fn e34_an_agent_without_room_is_woken_by_its_own_settle() {
     assert_eq!(taken[0].found.task.id, second);
 }
 
+// D6: who is first is decided by the queue that has the task, whatever other queues the agents wait for.
+#[tokio::test]
+async fn d6_an_agent_is_chosen_by_the_queue_that_serves_it() {
+    use tiltyard_engine::Pass;
+    use tiltyard_engine::task::claim::wait;
+    use tiltyard_model::queue::Assignment;
+    let rig = Rig::new().await;
+    let names: Vec<String> = (0..8).map(|number| format!("paused-{number}")).collect();
+    // `a` holds a task, `b` was served last.
+    rig.submit(spec("held")).await;
+    rig.claim("a").await.expect("is ready");
+    let done = rig.submit(spec("done")).await;
+    rig.claim("b").await.expect("is ready");
+    rig.settle(done, 1, Outcome::Succeeded).await.expect("is taken");
+    let paused = names.clone();
+    let set = move |act: &mut tiltyard_engine::Act<'_>| {
+        let scope = act.scope_key("default")?;
+        let stopped =
+            Settings { flow: Flow::Paused, assignment: Assignment::RoundRobin, ..Settings::default() };
+        for name in &paused {
+            act.save_queue(scope, name, stopped.clone())?;
+            submit(act, &Spec { queue: name.clone(), ..spec("waits") })?;
+        }
+        let least = Settings { assignment: Assignment::LeastLoaded, ..Settings::default() };
+        act.save_queue(scope, "default", least).map(drop)
+    };
+    rig.act(set).await.expect("is set");
+    let asks = |agent: &str| {
+        let mut asked = request(agent);
+        asked.want.queues.extend(names.iter().cloned());
+        wait(&rig.engine, Pass::system(), asked).expect("waits")
+    };
+    let (a, b) = (asks("a"), asks("b"));
+    rig.submit(spec("x")).await;
+    let patience = std::time::Duration::from_millis(200);
+    let (a, b) = tokio::join!(a.at_most(patience), b.at_most(patience));
+    assert!(a.expect("answers").is_none() && b.expect("answers").is_some(), "b holds nothing");
+}
+
 // D8: a worker that says what it can do with its claims only can do it.
 #[tokio::test]
 async fn d8_why_knows_what_a_worker_said_with_its_claim() {

@@ -127,6 +127,12 @@ impl Rota {
         Some((&self.scopes.get(&member.scope)?.name, &member.name))
     }
 
+    /// The queues that stand in line.
+    pub(super) fn in_line(&self) -> impl Iterator<Item = i64> {
+        let groups = self.order.iter().filter_map(|(_, scope)| self.scopes.get(scope));
+        groups.flat_map(|group| group.order.iter().map(|(_, queue)| *queue))
+    }
+
     /// Whether a queue stands in line.
     pub(super) fn stands(&self, queue: i64) -> bool {
         self.queues.get(&queue).is_some_and(|member| member.stands)

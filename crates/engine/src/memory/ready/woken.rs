@@ -67,7 +67,7 @@ impl Ready {
 
     /// Whether there is anything for somebody who asks, but for what a rate holds back.
     pub fn has_for(&self, want: &Want) -> bool {
-        self.rota.find(want, |queue| self.queues.get(&queue)?.open.first(want)).is_some()
+        self.first_for(want).is_some()
     }
 
     /// Nobody waits who could be woken.
