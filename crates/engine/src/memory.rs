@@ -141,8 +141,8 @@ impl Memory {
         self.undo.extend(self.parts.apply(step));
     }
 
-    /// What cannot be got wrong by a rollback and is no other server's business: hints, rings, caches. All else is changed
-    /// by steps; what was not would be there on one server only.
+    /// What does no harm when a rollback leaves it as it is, and is no other server's business: whose turn it is, what was
+    /// said last, rings, caches. All else is changed by steps; what was not would be there on one server only.
     pub fn hints(&mut self) -> &mut Parts {
         &mut self.parts
     }

@@ -203,14 +203,6 @@ pub fn due(rows: &Rows, now: TimeMs, limit: u32) -> Result<Vec<Id>> {
     rows.all(sql!("gate/due"), &[now.into(), limit.into()], |row| Ok(rows.id(Noun::Gate, row.int(0)?)))
 }
 
-/// When the next open gate's time is over.
-///
-/// # Errors
-/// When the store is broken.
-pub fn next_due(rows: &Rows) -> Result<Option<TimeMs>> {
-    Ok(rows.one(sql!("gate/next_due"), &[], |row| row.opt_int(0))?.flatten())
-}
-
 fn votes(rows: &Rows, gate: i64) -> Result<Vec<Vote>> {
     rows.all(sql!("gate/votes"), &[gate.into()], |row| {
         serde_json::from_str(&row.text(0)?).map_err(|error| row.unreadable(error.to_string()))

@@ -125,11 +125,6 @@ impl Leases {
         due.filter_map(|(_, task)| self.get(*task)).cloned().collect()
     }
 
-    /// When the next one is due.
-    pub fn next_due(&self) -> Option<DurationMs> {
-        self.by_time.first().map(|(at, _)| *at)
-    }
-
     fn put(&mut self, lease: Box<Lease>) -> Option<Box<Lease>> {
         let before = self.remove(lease.task);
         self.by_agent.entry(lease.agent).or_default().insert(lease.task);

@@ -345,6 +345,8 @@ impl Parts {
     fn forget_agent(&mut self, key: i64) -> Option<Step> {
         let agent = self.names.agents.remove(&key)?;
         self.names.agent_keys.remove(&agent.name);
+        self.turns.forget(key);
+        self.claimed_with.remove(&key);
         Some(Step::Agent { key, agent: Box::new(agent) })
     }
 }

@@ -132,11 +132,3 @@ pub fn due(rows: &Rows, now: TimeMs, limit: u32) -> Result<Vec<i64>> {
 pub fn overdue(rows: &Rows, now: TimeMs, limit: u32) -> Result<Vec<i64>> {
     rows.all(sql!("task/overdue"), &[now.into(), limit.into()], |row| row.int(0))
 }
-
-/// When the next scheduled task or deadline is due.
-///
-/// # Errors
-/// When the store is broken.
-pub fn next_due(rows: &Rows) -> Result<Option<TimeMs>> {
-    Ok(rows.one(sql!("task/next_due"), &[], |row| row.opt_int(0))?.flatten())
-}

@@ -6,7 +6,7 @@ use tiltyard_model::gate::{
 use tiltyard_model::id::Noun;
 use tiltyard_model::role::Role;
 use tiltyard_store::gate::{
-    About, Filter, Found, count, due, get, insert, keep_vote, next_due, of_change, page, update,
+    About, Filter, Found, count, due, get, insert, keep_vote, of_change, page, update,
 };
 use tiltyard_store::task::list::Window;
 
@@ -116,7 +116,6 @@ fn d23_open_gates_come_when_their_time_is_over() {
             body.write(|tx| insert(tx, &found));
             assert_eq!(get(body.rows(), found.gate.id).unwrap(), Some(found));
         }
-        assert_eq!(next_due(body.rows()).unwrap(), Some(NOW + 10));
         assert_eq!(due(body.rows(), NOW + 9, 10).unwrap(), []);
         let (first, second) = (body.id(Noun::Gate, 2), body.id(Noun::Gate, 1));
         assert_eq!(due(body.rows(), NOW + 20, 10).unwrap(), [first, second]);

@@ -18,7 +18,6 @@ const HOT: &[&str] = &[
     "task/prolong",
     "task/due",
     "task/overdue",
-    "task/next_due",
     "task/boot_ready",
     "task/boot_held",
     "task/page",
