@@ -60,6 +60,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
         step("postgres", &mut || postgres::there())?;
         step("tests", &mut || runner.tests(filter))?;
         if filter.is_empty() {
+            step("shared", &mut || runner.shared_suites())?;
             step("doc tests", &mut || runner.doc_tests())?;
         }
     }

@@ -46,6 +46,12 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 const POLL_EVERY: Duration = Duration::from_millis(50);
 
 impl Sharing {
+    /// A server without a name of its own that shares the store at this address.
+    pub fn of(url: String) -> Self {
+        let name = format!("server-{}", std::process::id());
+        Self { url, name, address: String::new(), poll_only: false }
+    }
+
     pub(crate) fn look_every(&self) -> Duration {
         if self.poll_only { POLL_EVERY } else { LOOK_ANYWAY }
     }

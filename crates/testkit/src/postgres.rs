@@ -2,14 +2,15 @@
 //! dropped or its process ends, however that ends.
 
 use anyhow::{Context, bail};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where packages put the server's programs; below these, one folder a version.
@@ -259,6 +260,41 @@ impl Drop for Database {
             eprintln!("the database {} stays: {error}", self.name);
         }
     }
+}
+
+/// Says on which store the suites run that run on both: `postgres`, or nothing for the embedded one.
+const CHOICE: &str = "TILTYARD_TEST_STORE";
+
+/// Whether the suites that run on both stores run on a shared one now.
+pub fn is_chosen() -> bool {
+    std::env::var_os(CHOICE).is_some_and(|choice| choice == "postgres")
+}
+
+/// The databases of folders.
+fn homes() -> &'static Mutex<HashMap<PathBuf, Database>> {
+    static HOMES: OnceLock<Mutex<HashMap<PathBuf, Database>>> = OnceLock::new();
+    HOMES.get_or_init(Mutex::default)
+}
+
+/// The address of the database that stands in the place of a data folder's file, where the suites run on a shared store: the
+/// same for the same folder.
+///
+/// # Panics
+/// When there is none to be had.
+pub fn url_of(folder: &Path) -> Option<String> {
+    let make = || Cluster::shared().database().expect("a database");
+    let url =
+        || homes().lock().expect("nobody panicked").entry(folder.to_owned()).or_insert_with(make).url.clone();
+    is_chosen().then(url)
+}
+
+/// Removes the database of a folder, when it has one.
+///
+/// # Panics
+/// When another test of this process has panicked meanwhile.
+pub fn forget(folder: &Path) {
+    let database = homes().lock().expect("nobody panicked").remove(folder);
+    drop(database);
 }
 
 /// Who owns the server's files: the server refuses to run as root.

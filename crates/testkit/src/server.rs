@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tiltyard_client::Client;
 use tiltyard_client::connection::Destination;
+use tiltyard_engine::Sharing;
 use tiltyard_server::{End, Running, ServeOptions, serve};
 
 /// The admin token of every test server.
@@ -52,6 +53,7 @@ impl TestServer {
     async fn run(folder: Folder, change: impl FnOnce(&mut ServeOptions)) -> anyhow::Result<Self> {
         let mut options = ServeOptions::new(folder.path());
         options.admin_token = Some(ADMIN_TOKEN.to_owned().into());
+        options.engine.sharing = crate::postgres::url_of(folder.path()).map(Sharing::of);
         change(&mut options);
         let running = serve(options).await?;
         Ok(Self { running: Some(running), folder })
@@ -116,6 +118,9 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
             running.end();
+        }
+        if let Folder::Own(folder) = &self.folder {
+            crate::postgres::forget(folder.path());
         }
     }
 }

@@ -73,6 +73,23 @@ impl Runner {
         self.counted(&[head, filter].concat())
     }
 
+    /// The suites of deeds and of the API once more, on a shared store (E11). What is about the embedded store's file says so
+    /// by the end of its name.
+    pub(super) fn shared_suites(&mut self) -> Result<End> {
+        let crates = ["-p", "tiltyard-engine", "-p", "tiltyard-server"];
+        let chosen: &[&str] = if self.has("nextest") {
+            let which = "kind(test) and not binary(simulation) and not test(/_embedded$/)";
+            &["nextest", "run", "--no-fail-fast", "-E", which]
+        } else {
+            let suites = ["--test", "task", "--test", "noun", "--test", "change", "--test", "api"];
+            let rest = ["--test", "edge", "--test", "live", "--test", "completeness", "--no-fail-fast"];
+            &[&["test"], &suites[..], &rest[..], &["--", "--skip", "_embedded"]].concat()
+        };
+        let place = chosen.iter().position(|word| *word == "--").unwrap_or(chosen.len());
+        let args = [&chosen[..place], &crates[..], &chosen[place..]].concat();
+        self.counted_with(&args, &[("TILTYARD_TEST_STORE", "postgres")])
+    }
+
     /// Examples in documentation.
     pub(super) fn doc_tests(&mut self) -> Result<End> {
         self.counted(&["test", "--workspace", "--doc", "--no-fail-fast"])
@@ -95,8 +112,13 @@ impl Runner {
 
     /// Runs tests as on a stranger's machine, passes their output on and counts them.
     fn counted(&mut self, args: &[&str]) -> Result<End> {
+        self.counted_with(args, &[])
+    }
+
+    fn counted_with(&mut self, args: &[&str], variables: &[(&str, &str)]) -> Result<End> {
         let mut command = self.command(args);
         stranger(&mut command, &self.home);
+        command.envs(variables.iter().copied());
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("starting the tests")?;
         let (out, err) =

@@ -118,7 +118,7 @@ async fn d52_a_whole_record_verifies() {
 
 // D52: what was changed, taken out or made unreadable shows; at the end of a chain already at start.
 #[tokio::test]
-async fn d52_a_changed_record_shows() {
+async fn d52_a_changed_record_shows_embedded() {
     for (statement, seq, at_start) in [
         ("UPDATE audit SET actor = 'eve' WHERE chain = 'system' AND seq = 2", 2, false),
         ("DELETE FROM audit WHERE chain = 'system' AND seq = 2", 3, false),

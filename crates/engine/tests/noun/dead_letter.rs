@@ -174,7 +174,7 @@ async fn d10_a_letter_is_dismissed_and_reopened() {
 
 // D10: delete removes letter and payload for good, from the file too.
 #[tokio::test]
-async fn d10_a_deleted_letter_leaves_no_payload() {
+async fn d10_a_deleted_letter_leaves_no_payload_embedded() {
     let rig = Rig::new().await;
     let (gone, done) = (letter(&rig, "one").await, letter(&rig, "two").await);
     retried(&rig, done.id, Edit { payload: Some(r#"{"new":"s3cr3t-payload"}"#.into()), ..Edit::default() })

@@ -135,7 +135,7 @@ async fn api20_a_cursor_of_a_lost_time_line_is_refused() {
 
 // API20: older than what is kept is 410 `cursor_compacted`; 0 never is.
 #[tokio::test]
-async fn api20_what_is_no_longer_kept_is_said_so() {
+async fn api20_what_is_no_longer_kept_is_said_so_embedded() {
     let mut rig = Rig::new().await;
     submit_many(&rig, 9).await;
     rig.engine.close().await.expect("closes");

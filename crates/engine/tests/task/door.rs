@@ -60,7 +60,7 @@ async fn enter<T: Send + 'static>(
 
 // D51, D3: a claim that fails in the middle, beside outcomes that stand, has taken nothing.
 #[tokio::test]
-async fn d51_a_claim_that_fails_in_the_middle_takes_nothing() {
+async fn d51_a_claim_that_fails_in_the_middle_takes_nothing_embedded() {
     let rig = Rig::new().await;
     let done = rig.submit(spec("done")).await;
     rig.claim("a").await.expect("is ready");
@@ -147,7 +147,7 @@ async fn sec21_a_record_that_cannot_be_written_refuses_its_act() {
 
 // E4, D3: one row that cannot be read keeps neither leases nor schedules nor deadlines of others from ending.
 #[tokio::test]
-async fn e4_one_thing_that_fails_holds_up_no_other() {
+async fn e4_one_thing_that_fails_holds_up_no_other_embedded() {
     let rig = Rig::new().await;
     let [lost, lost_too] = [rig.submit(spec("one")).await, rig.submit(spec("two")).await];
     assert_eq!(rig.claim_as(Request { max: 2, ..request("a") }).await.len(), 2);

@@ -64,7 +64,7 @@ async fn a_panic_in_a_deed_takes_only_its_own_work_back() {
 
 // E10: one data folder, one server.
 #[tokio::test]
-async fn e10_a_second_server_is_turned_away() {
+async fn e10_a_second_server_is_turned_away_embedded() {
     let rig = Rig::new().await;
     let second = Engine::open(Options::new(rig.folder.path())).await.err().expect("is turned away");
     assert!(second.to_string().contains("another tiltyard server is using"), "{second}");

@@ -9,7 +9,7 @@ use tiltyard_engine::memory::ready::Want;
 use tiltyard_engine::task::claim::{Claimed, Request, claim};
 use tiltyard_engine::task::settle::{Report, Verdict, settle};
 use tiltyard_engine::task::submit::submit;
-use tiltyard_engine::{Engine, Options, Pass, Urgency};
+use tiltyard_engine::{Engine, Options, Pass, Sharing, Urgency};
 use tiltyard_model::event::{Subject, Type};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
@@ -17,6 +17,7 @@ use tiltyard_model::role::Reach;
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{Extras, Spec, State};
 use tiltyard_store::task::Found;
+use tiltyard_testkit::postgres;
 
 /// When every test begins.
 pub(crate) const START: i64 = 1_790_000_000_000;
@@ -27,8 +28,15 @@ pub(crate) struct Rig {
     pub(crate) folder: TempDir,
 }
 
+impl Drop for Rig {
+    fn drop(&mut self) {
+        postgres::forget(self.folder.path());
+    }
+}
+
 async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Arc<Engine> {
-    let options = Options { clock: Clock::Virtual(Arc::clone(clock)), ..Options::new(folder) };
+    let sharing = postgres::url_of(folder).map(Sharing::of);
+    let options = Options { clock: Clock::Virtual(Arc::clone(clock)), sharing, ..Options::new(folder) };
     Engine::open(options).await.expect("opens")
 }
 
@@ -46,6 +54,7 @@ impl Rig {
         let aside = TempDir::new().expect("a folder");
         self.engine = open(aside.path(), &self.clock).await;
         self.engine = open(self.folder.path(), &self.clock).await;
+        postgres::forget(aside.path());
     }
 
     pub(crate) async fn act<T: Send + 'static>(

@@ -72,7 +72,8 @@ async fn the_store_and_its_schema_are_told() {
     let server = server().await;
     let client = server.client();
     let store = client.call(Request::<call::SystemStore>::new()).await.unwrap();
-    assert_eq!((&*store.kind, &*store.durability, store.epoch), ("sqlite", "full", 1));
+    let kind = if tiltyard_testkit::postgres::is_chosen() { "postgres" } else { "sqlite" };
+    assert_eq!((&*store.kind, &*store.durability, store.epoch), (kind, "full", 1));
     assert!(store.bytes > 0 && store.last_seq > 0 && store.disk_free_bytes > 0);
     let steps = client.call(Request::<call::SystemMigrations>::new()).await.unwrap().items;
     assert!(!steps.is_empty() && steps.iter().all(|step| step.applied_at.is_some()));

@@ -141,7 +141,9 @@ impl Queue {
     /// Puts savepoints before entries: (place, depth), in order of both.
     pub(crate) fn insert_saves(&mut self, places: &[(usize, usize)]) {
         for (at, depth) in places.iter().rev() {
-            let Entry { values, bytes, raw, .. } = self.entries[*at];
+            let end = (self.values.len(), self.bytes.len(), self.raw.len());
+            let entry = self.entries.get(*at);
+            let (values, bytes, raw) = entry.map_or(end, |entry| (entry.values, entry.bytes, entry.raw));
             let what = What::Control(Control::Save(*depth));
             self.entries.insert(*at, Entry { what, values, bytes, raw });
         }

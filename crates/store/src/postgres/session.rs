@@ -295,8 +295,9 @@ impl Session {
             }
             self.connect(state)?;
         }
-        state.wrote |= asks.iter().any(|ask| ask.statement.writes());
-        state.send_marks();
+        let asks_write = asks.iter().any(|ask| ask.statement.writes());
+        state.wrote |= asks_write;
+        state.send_marks(asks_write);
         let queue = std::mem::take(&mut state.queue);
         let mut told = self.once(state, &queue, asks);
         // A connection that died while it was idle: nothing but the beginning was on its way.
@@ -416,14 +417,15 @@ impl State {
         self.marks.pop().map(|mark| (mark, depth + 1))
     }
 
-    /// Before anything is sent: the database must hear of each mark that has something behind it.
-    fn send_marks(&mut self) {
+    /// Before anything is sent: the database must hear of each mark that has something behind it. What is asked stands behind all of
+    /// them; a question that changes nothing need not be taken back.
+    fn send_marks(&mut self, asks_write: bool) {
         if self.marks.iter().all(|mark| mark.sent) {
             return;
         }
         let waiting = self.queue.len();
         let places: Vec<(usize, usize)> = (self.marks.iter_mut().enumerate())
-            .filter(|(_, mark)| !mark.sent && mark.at < waiting)
+            .filter(|(_, mark)| !mark.sent && (asks_write || mark.at < waiting))
             .map(|(place, mark)| {
                 mark.sent = true;
                 (mark.at, place + 1)

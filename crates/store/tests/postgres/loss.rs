@@ -2,6 +2,7 @@ use crate::rig::{database, entry, psql, write, writer};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tiltyard_model::task::State;
+use tiltyard_store::leader;
 use tiltyard_store::postgres::{Options, Patience, Store};
 use tiltyard_store::task::{Move, shift};
 use tiltyard_store::{Error, Rows, meta};
@@ -171,4 +172,21 @@ fn a_nul_costs_its_deed_only() {
     writer.commit_with(&entry(&begun, "a")).expect("commits");
     assert_eq!(meta::get(writer.tx(), "a\0b").expect("reads"), None);
     assert!(meta::get(writer.tx(), "whole").expect("reads").is_some());
+}
+
+// D51: what is taken back may be a statement that was sent at once, as the first one behind its mark.
+#[test]
+fn d51_a_write_whose_outcome_was_asked_is_taken_back_too() {
+    let database = database();
+    let writer = writer(&database.url);
+    let begun = writer.begin_after(0).expect("begins");
+    let duty = |server: &str| leader::Duty { duty: "one".to_owned(), server: server.to_owned(), until: 9 };
+    writer.save().expect("marks");
+    assert!(leader::take(writer.tx(), &duty("first"), 1).expect("is asked"));
+    writer.tx().save_part().expect("marks");
+    assert!(leader::take(writer.tx(), &duty("first"), 2).expect("is asked"));
+    writer.tx().undo_part().expect("takes back");
+    writer.undo().expect("takes back");
+    writer.commit_with(&entry(&begun, "a")).expect("commits");
+    assert_eq!(leader::all(writer.tx()).expect("reads"), []);
 }
