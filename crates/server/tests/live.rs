@@ -11,6 +11,8 @@ mod proxy;
 #[path = "live/stream.rs"]
 mod stream;
 
+#[path = "live/fault.rs"]
+mod fault;
 #[path = "live/reader.rs"]
 mod reader;
 

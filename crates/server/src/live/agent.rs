@@ -1,7 +1,6 @@
 //! The agent protocol on a socket (C1, C2, D31): hello and welcome, work as slots become free, outcomes as they come.
 
 mod frame;
-mod objection;
 mod offer;
 mod session;
 mod work;

@@ -1,22 +1,27 @@
-//! Answers to invalid frames. Those that come one upon the other are answered later and later (C2); whatever is valid
+//! Answers to invalid messages. Those that come one upon the other are answered later and later (C2); whatever is valid
 //! goes through meanwhile, so that a lease is not lost for a slip beside it.
 
 use crate::live::record::Verdict;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tiltyard_wire::frame::Error;
 use tokio::time::sleep_until;
 
 /// Answers that wait to be given; the invalid frame that closes the connection comes before there are more.
-#[derive(Debug, Default)]
-pub(super) struct Objections {
-    waiting: VecDeque<(Instant, Error)>,
+#[derive(Debug)]
+pub(super) struct Objections<T> {
+    waiting: VecDeque<(Instant, T)>,
     free_from: Option<Instant>,
 }
 
-impl Objections {
+impl<T> Default for Objections<T> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), free_from: None }
+    }
+}
+
+impl<T> Objections<T> {
     /// One more, to be said when those before it have been paid for. Says until when the agent is slowed.
-    pub(super) fn put(&mut self, error: Error, verdict: Verdict, now: Instant) -> Option<Instant> {
+    pub(super) fn put(&mut self, error: T, verdict: Verdict, now: Instant) -> Option<Instant> {
         let at = self.free_from.map_or(now, |free| free.max(now));
         self.waiting.push_back((at, error));
         match verdict {
@@ -27,7 +32,7 @@ impl Objections {
     }
 
     /// The next answer, when its time has come. May be dropped and called again.
-    pub(super) async fn next(&mut self) -> Error {
+    pub(super) async fn next(&mut self) -> T {
         let Some((at, _)) = self.waiting.front() else { return std::future::pending().await };
         if *at > Instant::now() {
             sleep_until((*at).into()).await;
@@ -42,6 +47,7 @@ impl Objections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiltyard_wire::frame::Error;
 
     // C2: slowed by 1, 2, 5 … s, each beginning where the one before ended.
     #[test]

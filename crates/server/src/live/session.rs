@@ -44,6 +44,12 @@ impl Close {
     pub(crate) const NORMAL: u16 = 1000;
     /// The server ends.
     pub(crate) const GOING_AWAY: u16 = 1001;
+    /// What came in was no WebSocket.
+    pub(crate) const PROTOCOL: u16 = 1002;
+    /// What came in as text was none.
+    pub(crate) const NO_TEXT: u16 = 1007;
+    /// A message was too large.
+    pub(crate) const TOO_BIG: u16 = 1009;
     /// Try again later.
     pub(crate) const LATER: u16 = 1013;
     /// Bad, used or missing token.
@@ -80,7 +86,19 @@ impl Close {
         if is_of_the_line(error) || said.contains("without closing handshake") {
             return Self::new(Self::LATER, format!("the connection broke: {said}"));
         }
-        Self::new(Self::INVALID, said)
+        Self::new(code_of_fault(&said), said)
+    }
+}
+
+/// What RFC 6455 (7.4.1) calls a fault of the protocol itself. The library's own error types are not public here.
+fn code_of_fault(said: &str) -> u16 {
+    let said = said.to_ascii_lowercase();
+    if said.contains("space limit") {
+        Close::TOO_BIG
+    } else if said.contains("utf-8") || said.contains("utf8") {
+        Close::NO_TEXT
+    } else {
+        Close::PROTOCOL
     }
 }
 
@@ -233,7 +251,7 @@ impl Mouth {
 
     /// Says goodbye, and waits a moment for the other side to agree.
     pub(crate) async fn close(self, mut ear: Ear, close: Close) {
-        let Self { line, speaking, .. } = self;
+        let Self { line, mut speaking, .. } = self;
         let goodbye = async {
             let frame = CloseFrame { code: close.code, reason: close.reason.into() };
             if line.send(Said { message: Message::Close(Some(frame)), receipt: None }).await.is_ok() {
@@ -243,6 +261,8 @@ impl Mouth {
                         break;
                     }
                 }
+                // The other side may have said its last already, and not heard ours yet.
+                let _ = (&mut speaking).await;
             }
         };
         if timeout(Duration::from_millis(CLOSE_MS), goodbye).await.is_err() {

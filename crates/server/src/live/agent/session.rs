@@ -1,13 +1,13 @@
 //! One connection of an agent, from its hello to its end.
 
 use super::frame::{Clerk, Fault, Outcomes, Working, standing};
-use super::objection::Objections;
 use super::offer::Offers;
 use super::profile;
 use super::work::Hands;
 use crate::edge::request_id::RequestId;
 use crate::live::record::Verdict;
 use crate::live::seat::{Order, Seat};
+use crate::live::objection::Objections;
 use crate::live::session::{Close, Ear, Mouth};
 use axum::extract::ws::Message;
 use futures_util::{FutureExt, StreamExt};
@@ -35,7 +35,7 @@ pub(super) struct Session {
     seat: Seat,
     hands: Hands,
     offers: Offers,
-    objections: Objections,
+    objections: Objections<wire::Error>,
     /// The frame that is being worked on. No other is read meanwhile, so they are taken in their order.
     work: Option<Work>,
     /// What is being taken back because nobody accepted it.

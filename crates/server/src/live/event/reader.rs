@@ -8,6 +8,7 @@ use crate::edge::query;
 use crate::edge::request_id::RequestId;
 use crate::live::Open;
 use crate::live::leash::Leash;
+use crate::live::objection::Objections;
 use crate::live::pace::Pace;
 use crate::live::record::{Patience, Verdict};
 use crate::live::session::{self, Close, Ear, Line, Mouth};
@@ -56,6 +57,7 @@ pub(crate) async fn socket(mut ask: Ask) -> Answer {
             lagged: None,
             pace: Pace::default(),
             patience: Patience::default(),
+            objections: Objections::default(),
             heard: Instant::now(),
             client: ask.visit.client.to_string(),
             caller: ask.caller,
@@ -97,6 +99,7 @@ struct Talk {
     lagged: Option<Instant>,
     pace: Pace,
     patience: Patience,
+    objections: Objections<ToReader>,
     heard: Instant,
 }
 
@@ -127,6 +130,7 @@ impl Talk {
                 biased;
                 () = mouth.broken() => return Err(Close::new(Close::LATER, "nothing was read for 60 s")),
                 _ = pulse.tick() => self.check_pulse(mouth)?,
+                error = self.objections.next() => self.answer(mouth, &error).await?,
                 message = ear.next() => self.hear(mouth, message).await?,
                 step = next(mouth, self.follower.as_mut()) => self.tell(mouth, step)?,
             }
@@ -177,14 +181,14 @@ impl Talk {
                     Ok(said) => self.take(mouth, said).await,
                     Err(error) => {
                         let said = format!("the message cannot be read: {error}");
-                        self.object(mouth, Refusal::new(Code::Invalid, said)).await
+                        self.object(&Refusal::new(Code::Invalid, said))
                     }
                 }
             }
             Some(Ok(Message::Binary(bytes))) => {
                 self.pace.step(Instant::now())?;
                 let said = format!("{} bytes that are no text", bytes.len());
-                self.object(mouth, Refusal::new(Code::Invalid, said)).await
+                self.object(&Refusal::new(Code::Invalid, said))
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => Err(Close::new(Close::NORMAL, "the reader closed")),
@@ -198,7 +202,7 @@ impl Talk {
             FromReader::Pong => Ok(()),
             FromReader::Subscribe(subscribe) => match self.subscribe(&subscribe).await? {
                 Ok(()) => self.answer(mouth, &ToReader::Subscribed { id: subscribe.id }).await,
-                Err(refusal) => self.object(mouth, refusal).await,
+                Err(refusal) => self.object(&refusal),
             },
             FromReader::Unsubscribe(Unsubscribe { id }) => {
                 self.subscriptions.remove(&id);
@@ -247,23 +251,23 @@ impl Talk {
         }
     }
 
-    /// Says that a message was not taken; who goes on so is slowed, then closed, as an agent is (C2).
-    async fn object(&mut self, mouth: &Mouth, refusal: Refusal) -> Result<(), Close> {
-        let verdict = self.patience.tried(Instant::now());
+    /// Says that a message was not taken; who goes on so hears it later and later, then is closed, as an agent is (C2).
+    /// Whatever else comes is heard meanwhile, or the silence would end the connection first.
+    fn object(&mut self, refusal: &Refusal) -> Result<(), Close> {
+        let now = Instant::now();
+        let verdict = self.patience.tried(now);
         let request_id = RequestId::new().as_str().to_owned();
         tracing::info!(target: "events", request_id, action = verdict.as_str(), "a reader's message: {refusal}");
-        let code = refusal.code.as_str().to_owned();
-        self.answer(mouth, &ToReader::Error { code, detail: refusal.message, request_id }).await?;
-        match verdict {
-            Verdict::Warned => Ok(()),
-            Verdict::Slowed(pause_ms) => {
-                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-                Ok(())
-            }
-            Verdict::Closed => {
-                Err(Close::new(Close::INVALID, "twenty invalid messages, one after the other"))
-            }
+        if verdict == Verdict::Closed {
+            return Err(Close::new(Close::INVALID, "twenty invalid messages, one after the other"));
         }
+        let code = refusal.code.as_str().to_owned();
+        self.objections.put(
+            ToReader::Error { code, detail: refusal.message.clone(), request_id },
+            verdict,
+            now,
+        );
+        Ok(())
     }
 
     /// Says something that must come, when there is room for it.
