@@ -55,17 +55,50 @@ fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// All of it.
-    Whole {
-        /// The status.
-        status: u16,
-        /// The body.
-        body: String,
-    },
+    Whole(Whole),
     /// It held a secret, which is shown once and stored nowhere (SEC1): asked again, the caller hears what was made.
     ShownOnce {
         /// The id or name of what was made.
         made: String,
     },
+}
+
+/// An answer as it was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// The status.
+    pub status: u16,
+    /// The entity tag of what it shows.
+    pub tag: Option<String>,
+    /// Where what was made is.
+    pub location: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+/// What begins a kept answer that has a tag or a place before its body; no JSON begins so.
+const HEAD: char = '#';
+
+impl Whole {
+    /// As its row keeps it: tag and place on a line of their own, where there are any, then the body.
+    fn to_text(&self) -> String {
+        if self.tag.is_none() && self.location.is_none() {
+            return self.body.clone();
+        }
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        format!("{HEAD}{}\t{}\n{}", word(&self.tag), word(&self.location), self.body)
+    }
+
+    fn of_text(status: u16, text: String) -> Self {
+        let word = |word: &str| (!word.is_empty()).then(|| word.to_owned());
+        let head = text.strip_prefix(HEAD).and_then(|rest| rest.split_once('\n'));
+        match head.and_then(|(head, body)| head.split_once('\t').map(|words| (words, body))) {
+            None => Self { status, body: text, ..Self::default() },
+            Some(((tag, location), body)) => {
+                Self { status, tag: word(tag), location: word(location), body: body.to_owned() }
+            }
+        }
+    }
 }
 
 /// The status in the row of an answer that was shown once.
@@ -77,12 +110,7 @@ pub enum Once<T> {
     /// It was done now.
     Done(T),
     /// It had been done before, and was answered like this.
-    Replayed {
-        /// The status.
-        status: u16,
-        /// The body.
-        body: String,
-    },
+    Replayed(Whole),
 }
 
 /// Does a deed, or gives the answer that it got before. `render` says what is to be kept.
@@ -102,7 +130,7 @@ pub fn once<T>(
     }
     let done = deed(act)?;
     let (status, answer) = match render(&done) {
-        Answer::Whole { status, body } => (status, body),
+        Answer::Whole(whole) => (whole.status, whole.to_text()),
         Answer::ShownOnce { made } => (SHOWN_ONCE, made),
     };
     let kept = Kept { body: key.body.to_vec(), status, answer };
@@ -114,10 +142,10 @@ pub fn once<T>(
 ///
 /// # Errors
 /// As [`once`].
-pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<(u16, String)>, Refusal> {
+pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<Whole>, Refusal> {
     let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
     Ok(match kept.map(|kept| replay::<()>(key, kept)).transpose()? {
-        Some(Once::Replayed { status, body }) => Some((status, body)),
+        Some(Once::Replayed(whole)) => Some(whole),
         _ => None,
     })
 }
@@ -126,8 +154,8 @@ pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<(u16, String)>, Refusal> 
 ///
 /// # Errors
 /// When the store cannot write it.
-pub fn keep(act: &mut Act<'_>, key: &Key, status: u16, body: &str) -> Result<(), Refusal> {
-    let kept = Kept { body: key.body.to_vec(), status, answer: body.to_owned() };
+pub fn keep(act: &mut Act<'_>, key: &Key, whole: &Whole) -> Result<(), Refusal> {
+    let kept = Kept { body: key.body.to_vec(), status: whole.status, answer: whole.to_text() };
     idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)
 }
 
@@ -140,7 +168,7 @@ fn replay<T>(key: &Key, kept: Kept) -> Result<Once<T>, Refusal> {
         let text = format!("this was done before and made {}, whose secret was shown that once", kept.answer);
         return Err(Refusal::new(Code::AlreadyExists, text).with("made", kept.answer));
     }
-    Ok(Once::Replayed { status: kept.status, body: kept.answer })
+    Ok(Once::Replayed(Whole::of_text(kept.status, kept.answer)))
 }
 
 /// Requests with a key that are under way, one at most for each connection.

@@ -106,7 +106,11 @@ impl House for Front {
     async fn answer(&self, visit: Arc<Visit>, request: Asked) -> Response {
         let place = visit.place;
         let ask = Ask::new(Arc::clone(&self.0), visit, request);
-        let answered = match parameter::check(&ask).await {
+        let checked = match ask.check_no_body() {
+            Ok(()) => parameter::check(&ask).await,
+            Err(refusal) => Err(refusal),
+        };
+        let answered = match checked {
             Ok(()) => route(place, ask).await,
             Err(refusal) => Err(refusal),
         };

@@ -104,6 +104,18 @@ impl Ask {
         query::read(&self.parts.uri)
     }
 
+    /// A body where none is taken would silently do nothing (API7).
+    ///
+    /// # Errors
+    /// 422 `invalid`.
+    pub(crate) fn check_no_body(&self) -> Result<(), Refusal> {
+        let takes = !matches!(self.visit.place, Place::Api(endpoint) if endpoint.row().body == wire::Form::Empty);
+        if takes || self.body.as_ref().is_none_or(Body::is_end_stream) {
+            return Ok(());
+        }
+        Err(Refusal::field("", "this call takes no body: leave it out, what it could say is in the path"))
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -229,7 +241,7 @@ impl Ask {
         let deed = move |act: &mut Act<'_>| once::once(act, Some(&key), Reply::kept, shown);
         Ok(match self.app.engine.enter(self.pass(), urgency, deed).await? {
             once::Once::Done(reply) => reply.into_response(),
-            once::Once::Replayed { status, body } => Reply::again(status, body),
+            once::Once::Replayed(kept) => Reply::again(kept),
         })
     }
 
@@ -241,12 +253,12 @@ impl Ask {
         let Some(Once { key, .. }) = &self.once else { return Ok(work.await?.into_response()) };
         let key = *key;
         let find = move |act: &mut Act<'_>| once::find(act, &key);
-        if let Some((status, body)) = self.app.engine.enter(self.pass(), Urgency::Normal, find).await? {
-            return Ok(Reply::again(status, body));
+        if let Some(kept) = self.app.engine.enter(self.pass(), Urgency::Normal, find).await? {
+            return Ok(Reply::again(kept));
         }
         let reply = work.await?;
-        let (status, body) = (reply.status.as_u16(), String::from_utf8_lossy(&reply.body).into_owned());
-        let keep = move |act: &mut Act<'_>| once::keep(act, &key, status, &body);
+        let whole = reply.whole();
+        let keep = move |act: &mut Act<'_>| once::keep(act, &key, &whole);
         self.app.engine.enter(self.pass(), Urgency::Normal, keep).await?;
         Ok(reply.into_response())
     }

@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NON
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tiltyard_engine::once::Answer as Kept;
+use tiltyard_engine::once::{Answer as Kept, Whole};
 use tiltyard_model::refusal::{Code, Refusal};
 
 /// Says that an answer is that of an earlier request with the same `Idempotency-Key`.
@@ -81,17 +81,26 @@ impl Reply {
     pub(crate) fn kept(&self) -> Kept {
         match &self.shown_once {
             Some(made) => Kept::ShownOnce { made: made.clone() },
-            None => Kept::Whole {
-                status: self.status.as_u16(),
-                body: String::from_utf8_lossy(&self.body).into_owned(),
-            },
+            None => Kept::Whole(self.whole()),
+        }
+    }
+
+    /// All of it, to be kept.
+    pub(crate) fn whole(&self) -> Whole {
+        Whole {
+            status: self.status.as_u16(),
+            tag: self.tag.as_ref().and_then(|tag| tag.to_str().ok()).map(str::to_owned),
+            location: self.location.clone(),
+            body: String::from_utf8_lossy(&self.body).into_owned(),
         }
     }
 
     /// An answer that was kept.
-    pub(crate) fn again(status: u16, body: String) -> Response {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-        let mut response = Self::text(status, body.into_bytes()).into_response();
+    pub(crate) fn again(kept: Whole) -> Response {
+        let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+        let tag = kept.tag.and_then(|tag| HeaderValue::try_from(tag).ok());
+        let reply = Self { tag, location: kept.location, ..Self::text(status, kept.body.into_bytes()) };
+        let mut response = reply.into_response();
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         response
     }

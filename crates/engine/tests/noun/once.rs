@@ -2,7 +2,7 @@
 
 use crate::desk::{admin, caller};
 use crate::rig::{Rig, spec};
-use tiltyard_engine::once::{Answer, Key, Once, once};
+use tiltyard_engine::once::{Answer, Key, Once, Whole, once};
 use tiltyard_engine::task::submit::submit;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Code;
@@ -14,8 +14,13 @@ fn key(caller: &Caller, key: &str, body: &str) -> Key {
     Key::of(caller, "TaskSubmit", key, &[b"/api/v1/tasks", body.as_bytes()]).expect("a good key")
 }
 
+fn given(id: &Id) -> Whole {
+    let (tag, location) = (Some("\"t\"".to_owned()), Some(format!("/tasks/{id}")));
+    Whole { status: 201, tag, location, body: format!("{{\"id\":\"{id}\"}}") }
+}
+
 fn whole(id: &Id) -> Answer {
-    Answer::Whole { status: 201, body: format!("{{\"id\":\"{id}\"}}") }
+    Answer::Whole(given(id))
 }
 
 async fn ask(rig: &Rig, key: Key, spec: Spec) -> Result<Once<Id>, Code> {
@@ -35,7 +40,7 @@ async fn api5_the_same_request_is_done_once() {
     let mut rig = Rig::new().await;
     let first = key(&admin(), "k1", "one");
     let Ok(Once::Done(id)) = ask(&rig, first, spec("one")).await else { panic!("is done") };
-    let replayed = Once::Replayed { status: 201, body: format!("{{\"id\":\"{id}\"}}") };
+    let replayed = Once::Replayed(given(&id));
     assert_eq!(ask(&rig, first, spec("one")).await, Ok(replayed.clone()));
     rig.restart().await;
     assert_eq!(ask(&rig, first, spec("one")).await, Ok(replayed));

@@ -1,6 +1,6 @@
 //! Requests that are done once (API5).
 
-use crate::support::{claim, refusal, server, task};
+use crate::support::{Raw, claim, raw, refusal, server, task};
 use tiltyard_client::Request;
 use tiltyard_model::role::Role;
 use tiltyard_testkit::TestServer;
@@ -29,6 +29,26 @@ async fn api5_a_submission_with_a_key_is_done_once() {
     assert_ne!(other.value.id, first.value.id);
     let all = client.call(Request::<call::TaskList>::new().query(Filter::default())).await.unwrap();
     assert_eq!(all.total, 2);
+}
+
+// API5: the same answer is the same answer, its headers included.
+#[tokio::test]
+async fn api5_a_replay_has_the_headers_of_its_first() {
+    let server = server().await;
+    let ask = async || {
+        let body = r#"{"kind":"a","title":"t"}"#;
+        raw(&server, "POST /api/v1/tasks", &["Idempotency-Key: k"], body).await
+    };
+    let (first, again) = (ask().await, ask().await);
+    let header = |answer: &Raw, name: &str| {
+        answer.head.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned))
+    };
+    assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+    for name in ["etag: ", "location: "] {
+        assert!(header(&first, name).is_some(), "{name}: {first:?}");
+        assert_eq!(header(&first, name), header(&again, name), "{name}");
+    }
+    assert_eq!(header(&again, "idempotency-replayed: ").as_deref(), Some("true"));
 }
 
 // API5: also across restarts.
@@ -77,7 +97,7 @@ async fn api5_a_bulk_act_with_a_key_is_done_once() {
     }
     let cancel = || {
         let filter = Some(Filter { state: Some("ready".into()), ..Filter::default() });
-        let body = Bulk { action: BulkAction::Cancel, ids: Vec::new(), filter, priority: None };
+        let body = Bulk { action: BulkAction::Cancel, ids: Vec::new(), filter, all: false, priority: None };
         client.call(Request::<call::TaskBulk>::new().body(body).idempotent("bulk"))
     };
     let first = cancel().await.unwrap();
