@@ -1,8 +1,10 @@
 //! How the parts are (O23): each with a word, why, and since when.
 
 use crate::app::App;
+use crate::edge::stop::Stage;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_engine::dead_letter::list::over;
 use tiltyard_engine::event::tail::MAX_RING_EVENTS;
@@ -21,20 +23,41 @@ const MAX_EVENTS_BEHIND: i64 = MAX_RING_EVENTS as i64;
 
 /// A store that takes longer for nothing is not one to send work to.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
+/// How often somebody looks where nobody asks, in milliseconds: no `since` is further off.
+const LOOK_EVERY_MS: u64 = 30_000;
 
 /// When each part came to be as it is.
-#[derive(Debug, Default)]
-pub(crate) struct Since(Mutex<BTreeMap<&'static str, (Status, TimeMs)>>);
+#[derive(Debug)]
+pub(crate) struct Since {
+    started_at: TimeMs,
+    parts: Mutex<BTreeMap<&'static str, (Status, TimeMs)>>,
+}
 
 impl Since {
+    /// Of a server that started then: what is well at the first look has been so since.
+    pub(crate) fn start(started_at: TimeMs) -> Self {
+        Self { started_at, parts: Mutex::default() }
+    }
+
     /// Since when a part is as it is; from now on, if that is new.
     fn note(&self, part: &'static str, status: Status, now: TimeMs) -> TimeMs {
-        let mut all = self.0.lock();
-        let known = all.entry(part).or_insert((status, now));
+        let mut all = self.parts.lock();
+        let known = all.entry(part).or_insert((Status::Ok, self.started_at));
         if known.0 != status {
             *known = (status, now);
         }
         known.1
+    }
+}
+
+/// Looks now and then, as long as the server lives: who asks in the morning is told when it began at night.
+pub(crate) async fn watch(app: Arc<App>) {
+    loop {
+        tokio::select! {
+            _ = app.stop.clone().reached(Stage::Draining) => return,
+            () = tokio::time::sleep(Duration::from_millis(LOOK_EVERY_MS)) => {}
+        }
+        look(&app).await;
     }
 }
 
@@ -175,8 +198,9 @@ mod tests {
     // O23: a part tells since when it is as it is.
     #[test]
     fn o23_a_part_keeps_its_moment_until_it_changes() {
-        let since = Since::default();
-        assert_eq!(since.note("disk", Status::Ok, 1), 1);
+        let since = Since::start(1);
+        assert_eq!(since.note("disk", Status::Ok, 3), 1, "whoever asks first is not told that it began just now");
+        assert_eq!(since.note("store", Status::Failing, 4), 4);
         assert_eq!(since.note("disk", Status::Ok, 5), 1);
         assert_eq!(since.note("disk", Status::Failing, 7), 7);
         assert_eq!(since.note("disk", Status::Ok, 9), 9);

@@ -9,7 +9,7 @@ use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Befo
 use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
-use crate::health::Since;
+use crate::health::{self, Since};
 use crate::live::agent::ACCEPT_WITHIN_MS;
 use crate::live::{Live, carry};
 use crate::program::{Bare, Program};
@@ -211,12 +211,13 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         stop: heard.clone(),
         live,
         source: view::event::source_of(&engine).into(),
-        since: Since::default(),
+        since: Since::start(engine.clock().now().wall),
         program: options.program,
         started_at: engine.clock().now().wall,
         counts: Counts::new(),
         runtime: tokio::runtime::Handle::current(),
     });
+    tokio::spawn(health::watch(Arc::clone(&app)));
     let edge = Arc::new(Edge::new(options.edge, address.port(), Front(app)));
     let serving = tokio::spawn(listener.serve(edge, heard.clone()));
     let house = House {
