@@ -106,8 +106,11 @@ pub fn seq_of(rows: &Rows, epoch: i64, cursor: Cursor) -> Result<i64, Refusal> {
         Cursor::Bare(seq) => (epoch, seq),
         Cursor::At { epoch, seq } => (epoch, seq),
     };
-    if written > epoch || seq > last {
+    if written > epoch {
         return Err(lost(epoch, last));
+    }
+    if seq > last {
+        return Err(ahead(epoch, last));
     }
     if seq < first - 1 {
         return Err(compacted(epoch, first));
@@ -126,6 +129,16 @@ fn compacted(epoch: i64, first: i64) -> Refusal {
         id(epoch, first)
     );
     Refusal::new(Code::CursorCompacted, text).with("oldest", id(epoch, first)).with("resync", "after=0")
+}
+
+/// A cursor of this epoch that the log never came to, as far as it knows.
+fn ahead(epoch: i64, last: i64) -> Refusal {
+    let text = format!(
+        "the cursor is ahead of the log, which ends with {}: it is of another server, or what it followed is lost here; \
+         read the present state again, then follow from there",
+        id(epoch, last)
+    );
+    Refusal { message: text, ..lost(epoch, last) }
 }
 
 fn lost(epoch: i64, last: i64) -> Refusal {

@@ -109,7 +109,8 @@ impl Ask {
     /// # Errors
     /// 422 `invalid`.
     pub(crate) fn check_no_body(&self) -> Result<(), Refusal> {
-        let takes = !matches!(self.visit.place, Place::Api(endpoint) if endpoint.row().body == wire::Form::Empty);
+        let takes =
+            !matches!(self.visit.place, Place::Api(endpoint) if endpoint.row().body == wire::Form::Empty);
         if takes || self.body.as_ref().is_none_or(Body::is_end_stream) {
             return Ok(());
         }

@@ -42,6 +42,8 @@ use std::time::Duration;
 
 /// The most bytes of a request line and its headers.
 pub const MAX_HEAD_BYTES: usize = 16 << 10;
+/// Most headers of a request: what the parser has room for.
+pub const MAX_HEADERS: usize = 100;
 
 /// How long a request's head may take from its first byte, and a new connection's first head from its beginning,
 /// in milliseconds.

@@ -199,7 +199,11 @@ mod tests {
     #[test]
     fn o23_a_part_keeps_its_moment_until_it_changes() {
         let since = Since::start(1);
-        assert_eq!(since.note("disk", Status::Ok, 3), 1, "whoever asks first is not told that it began just now");
+        assert_eq!(
+            since.note("disk", Status::Ok, 3),
+            1,
+            "whoever asks first is not told that it began just now"
+        );
         assert_eq!(since.note("store", Status::Failing, 4), 4);
         assert_eq!(since.note("disk", Status::Ok, 5), 1);
         assert_eq!(since.note("disk", Status::Failing, 7), 7);

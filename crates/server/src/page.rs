@@ -2,6 +2,7 @@
 
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::slug::is_slug;
 use tiltyard_wire::page::{DEFAULT_PAGE_ITEMS, MAX_OFFSET_ITEMS, MAX_PAGE_ITEMS, Page, PageQuery, PartQuery};
 
 /// How many items, after how many.
@@ -57,6 +58,16 @@ pub(crate) fn by_name<T>(
         Some((scope, name)) => (scope.to_owned(), name.to_owned()),
         None => (String::new(), cursor.to_owned()),
     });
+    // The cursor of another kind of list would find a place in this one, and silently the wrong one.
+    let is_scoped = all.first().map(|item| !name(item).0.is_empty());
+    let is_odd = |(scope, own): &Name| {
+        !is_slug(own)
+            || own.parse::<Id>().is_ok()
+            || is_scoped.is_some_and(|scoped| scoped == scope.is_empty())
+    };
+    if after.as_ref().is_some_and(is_odd) {
+        return Err(bad_cursor());
+    }
     let rest = all.into_iter().filter(|item| after.as_ref().is_none_or(|after| name(item) > *after));
     let mut items: Vec<T> = rest.skip(span.offset as usize).take(span.limit as usize + 1).collect();
     let more = items.len() > span.limit as usize;

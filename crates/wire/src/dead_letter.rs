@@ -137,6 +137,9 @@ pub struct Bulk {
     /// to all that the filter finds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
+    /// That a filter without any criterion means all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
     /// Why, for `dismiss`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -363,6 +363,9 @@ pub struct Bulk {
     /// to all that the filter finds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
+    /// That a filter without any criterion means all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
     /// The priority, for `set_priority`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,

@@ -62,9 +62,12 @@ pub fn rules(known: &Repository) -> Rules {
 /// What a diff would weigh there, as if its checks were green and no secret in it (C22, `--dry-run`).
 ///
 /// # Errors
-/// 422 for what is no diff.
+/// 422 for what is no diff, and for one without a file.
 pub fn weigh(known: &Repository, text: &[u8]) -> Result<Weight, Refusal> {
     let files = diff::parse(text).map_err(|bad| Refusal::field("/diff", bad.to_string()))?;
+    if files.is_empty() {
+        return Err(Refusal::field("/diff", "holds no file: send what `git diff` prints"));
+    }
     let rules = rules(known);
     let evidence = Evidence { files: &files, rules: &rules, checks: Checks::Assumed, secrets: &[] };
     Ok(weight_of(&evidence))

@@ -61,8 +61,10 @@ pub fn is_internal_kind(kind: &str) -> bool {
 
 fn sizes(spec: &Spec, found: &mut Faults) {
     let title = spec.title.chars().count();
-    let titled = (1..=MAX_TITLE_CHARS).contains(&title) && !spec.title.chars().any(char::is_control);
-    found.check(titled, "/title", "must be 1 to 200 characters on one line");
+    let titled = title <= MAX_TITLE_CHARS
+        && !spec.title.trim().is_empty()
+        && !spec.title.chars().any(char::is_control);
+    found.check(titled, "/title", "must be 1 to 200 characters on one line, not only blanks");
     found.check(
         spec.payload.len() <= MAX_PAYLOAD_BYTES,
         "/payload",
@@ -194,5 +196,6 @@ mod tests {
         edge.title.push('x');
         edge.payload.push('x');
         assert_eq!(fields(&edge), ["/title", "/payload"]);
+        assert_eq!(fields(&Spec { title: " \u{3000}".into(), ..spec() }), ["/title"]);
     }
 }

@@ -12,7 +12,7 @@ use crate::edge::place::{Params, Place, Places};
 use crate::edge::proxy::{Network, client_address};
 use crate::edge::request_id::{RequestId, Trace, X_REQUEST_ID};
 use crate::edge::visit::{Knock, Visit};
-use crate::edge::{MAX_HEAD_BYTES, Settings};
+use crate::edge::{MAX_HEAD_BYTES, MAX_HEADERS, Settings};
 use crate::problem;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -226,8 +226,9 @@ impl<H: House> Edge<H> {
 
 /// What is said of a request line and headers beyond the limit.
 pub(crate) fn head_too_large() -> Refusal {
-    let said =
-        format!("the request line and headers are larger than {MAX_HEAD_BYTES} bytes; send fewer or shorter");
+    let said = format!(
+        "the request line and headers are larger than {MAX_HEAD_BYTES} bytes, or more than {MAX_HEADERS} headers; send fewer or shorter"
+    );
     Refusal::new(Code::HeadTooLarge, said).with("limit_bytes", MAX_HEAD_BYTES)
 }
 

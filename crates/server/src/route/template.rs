@@ -6,7 +6,10 @@ use crate::parameter::one_scope;
 use crate::reply::{Answer, Reply};
 use tiltyard_engine::template::{self as templates, Kept, Window};
 use tiltyard_engine::{Act, Urgency};
-use tiltyard_model::template::Template;
+use tiltyard_model::refusal::{Fault, Refusal};
+use tiltyard_model::template::{self, Template};
+use tiltyard_wire::contract::fault::faults_of_part;
+use tiltyard_wire::endpoint::Endpoint;
 use tiltyard_wire::page::{Page, PageQuery, ScopeQuery};
 use tiltyard_wire::template as wire;
 use tiltyard_wire::time::Time;
@@ -36,13 +39,13 @@ pub(crate) async fn list(ask: Ask) -> Answer {
     Ok(Reply::ok(&Page::new(items, next, page.total)).into_response())
 }
 
-fn after(cursor: &str) -> Result<(String, String), tiltyard_model::refusal::Refusal> {
+fn after(cursor: &str) -> Result<(String, String), Refusal> {
     let (scope, name) = cursor.split_once('/').ok_or_else(bad_cursor)?;
     Ok((scope.to_owned(), name.to_owned()))
 }
 
 /// The scope and the name of the template in the path.
-fn named(ask: &Ask, scope: Option<&str>) -> Result<(String, String), tiltyard_model::refusal::Refusal> {
+fn named(ask: &Ask, scope: Option<&str>) -> Result<(String, String), Refusal> {
     Ok((ask.scope(scope)?, ask.place("name").to_owned()))
 }
 
@@ -64,12 +67,27 @@ pub(crate) async fn put(mut ask: Ask) -> Answer {
     let asked: ScopeQuery = ask.query()?;
     let wire::Put { scope, description, task } = ask.body().await?;
     let (scope, name) = named(&ask, one_scope(scope, asked.scope)?.as_deref())?;
+    let template = Template { scope, name, description, task };
+    Refusal::from_faults(faults(&template)).map_or(Ok(()), Err)?;
     let demanded = ask.precondition();
     let deed = move |act: &mut Act<'_>| {
-        demanded.check(|| now(act, &scope, &name))?;
-        templates::put(act, Template { scope, name, description, task })
+        demanded.check(|| now(act, &template.scope, &template.name))?;
+        templates::put(act, template)
     };
     ask.act(Urgency::Normal, deed, shown).await
+}
+
+/// What is wrong with a template, and with the values that it gives: the fields of a task are judged as in a submission,
+/// so that nobody hears of it first when a task is submitted.
+fn faults(template: &Template) -> Vec<Fault> {
+    let mut found = template::faults(template);
+    for Fault { field, error } in faults_of_part(Endpoint::TaskSubmit, &template.task) {
+        let field = format!("/task{field}");
+        if !found.iter().any(|known| known.field == field) {
+            found.push(Fault { field, error });
+        }
+    }
+    found
 }
 
 /// `DELETE /templates/{name}`.

@@ -144,6 +144,11 @@ async fn c19_a_repository_is_registered_after_its_agent_has_looked() {
         Request::<call::RepositoryWeigh>::new().place("app").body(Weigh { scope: None, diff: DIFF.into() });
     let weight = client.call(weigh).await.unwrap();
     assert_eq!((weight.tier, &*weight.name), (2, "review"));
+    for text in ["", "nonsense"] {
+        let body = Weigh { scope: None, diff: text.into() };
+        let odd = client.call(Request::<call::RepositoryWeigh>::new().place("app").body(body)).await;
+        assert_eq!(refusal(odd), (422, "invalid".into()), "{text}");
+    }
     client.call(Request::<call::RepositoryDelete>::new().place("app")).await.unwrap();
     let gone = client.call(Request::<call::RepositoryGet>::new().place("app")).await;
     assert_eq!(refusal(gone), (404, "not_found".into()));

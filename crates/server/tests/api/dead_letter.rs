@@ -59,7 +59,7 @@ async fn bulk(client: &Client, body: Bulk) -> Result<BulkAnswer, Error> {
 }
 
 fn to_all(action: BulkAction, filter: Filter) -> Bulk {
-    Bulk { action, ids: Vec::new(), filter: Some(filter), reason: None }
+    Bulk { action, ids: Vec::new(), filter: Some(filter), all: false, reason: None }
 }
 
 fn done(matched: u64, changed: u64) -> BulkAnswer {
@@ -215,10 +215,13 @@ async fn d10_many_letters_at_once() {
     assert_eq!(letters(&client, status("dismissed")).await.len(), 2);
     let all = letters(&client, Filter::default()).await;
     let ids = all.iter().map(|letter| letter.id).collect();
-    let reopen = Bulk { action: BulkAction::Reopen, ids, filter: None, reason: None };
+    let reopen = Bulk { action: BulkAction::Reopen, ids, filter: None, all: false, reason: None };
     assert_eq!(bulk(&client, reopen).await.unwrap(), done(3, 2));
     assert_eq!(bulk(&client, to_all(BulkAction::Retry, of("b"))).await.unwrap(), done(1, 1));
-    assert_eq!(bulk(&client, to_all(BulkAction::Delete, Filter::default())).await.unwrap(), done(3, 2));
+    // A filter that a script failed to fill in means nothing; all of them have to be meant.
+    let every = to_all(BulkAction::Delete, Filter::default());
+    assert_eq!(refusal(bulk(&client, every.clone()).await), (422, "invalid".into()));
+    assert_eq!(bulk(&client, Bulk { all: true, ..every }).await.unwrap(), done(3, 2));
     assert_eq!(stats(&client).await, Stats { retrying: 1, limit: 500, ..Stats::default() });
     for wrong in [
         to_all(BulkAction::Dismiss, of("a")),
@@ -239,7 +242,7 @@ async fn api5_a_bulk_retry_with_a_key_is_done_once() {
     let client = server.client();
     let dead = die(&client, task("one"), "no").await;
     let again = || {
-        let body = to_all(BulkAction::Retry, Filter::default());
+        let body = Bulk { all: true, ..to_all(BulkAction::Retry, Filter::default()) };
         client.call(Request::<call::DeadLetterBulk>::new().body(body).idempotent("again"))
     };
     assert_eq!(again().await.unwrap(), done(1, 1));
@@ -362,9 +365,11 @@ async fn sec4_letters_keep_to_their_scope() {
     assert_eq!(refusal(dismiss(&operator, theirs.id, "x").await), missing);
     assert_eq!(refusal(reopen(&operator, theirs.id).await), missing);
     assert_eq!(refusal(delete(&operator, theirs.id).await), missing);
-    let ids = Bulk { action: BulkAction::Delete, ids: vec![theirs.id], filter: None, reason: None };
+    let ids =
+        Bulk { action: BulkAction::Delete, ids: vec![theirs.id], filter: None, all: false, reason: None };
     assert_eq!(bulk(&operator, ids).await.unwrap(), done(0, 0));
-    assert_eq!(bulk(&operator, to_all(BulkAction::Delete, Filter::default())).await.unwrap(), done(0, 0));
+    let every = Bulk { all: true, ..to_all(BulkAction::Delete, Filter::default()) };
+    assert_eq!(bulk(&operator, every).await.unwrap(), done(0, 0));
     let group = || {
         Request::<call::DeadLetterGroupRetry>::new().place(&theirs.fingerprint).body(RetryGroup::default())
     };

@@ -2,6 +2,8 @@
 
 use crate::support::{Raw, raw, server, submit, task};
 use serde_json::Value;
+use tiltyard_client::Request;
+use tiltyard_wire::endpoint::call;
 
 fn fields(answer: &Raw, code: &str) -> Vec<String> {
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
@@ -44,6 +46,69 @@ async fn api2_the_field_is_the_one_that_is_meant() {
     assert_eq!(wrong("/tasks/claim", r#"{"agent":"W 1"}"#).await, ["/agent"]);
     let token = r#"{"label":"x","role":"viewer","scopes":["default"],"expires":"soon"}"#;
     assert_eq!(wrong("/auth/tokens", token).await, ["/expires"]);
+}
+
+// API7: a body where none is taken would silently do nothing.
+#[tokio::test]
+async fn api7_a_body_stands_only_where_one_is_taken() {
+    let server = server().await;
+    let task = submit(&server.client(), task("t")).await;
+    for line in
+        [format!("PUT /tasks/{}/dependencies/{}", task.id, task.id), "POST /queues/default/drain".into()]
+    {
+        let (method, path) = line.split_once(' ').unwrap();
+        let answer = raw(&server, &format!("{method} /api/v1{path}"), &[], r#"{"x":1}"#).await;
+        assert_eq!(fields(&answer, "invalid"), [""]);
+    }
+    let queues = server.client().call(Request::<call::QueueList>::new()).await.unwrap();
+    assert!(!queues.items[0].draining);
+}
+
+// API7: a filter without a criterion means nothing, unless all are meant.
+#[tokio::test]
+async fn api7_an_empty_filter_has_to_be_meant() {
+    let server = server().await;
+    submit(&server.client(), task("t")).await;
+    let body = r#"{"action":"cancel","filter":{}}"#;
+    assert_eq!(fields(&raw(&server, "POST /api/v1/tasks/bulk", &[], body).await, "invalid"), ["/filter"]);
+    let body = r#"{"action":"cancel","filter":{},"all":true}"#;
+    let answer = raw(&server, "POST /api/v1/tasks/bulk", &[], body).await;
+    assert_eq!(answer.body, r#"{"matched":1,"changed":1}"#);
+}
+
+// API2: a template is judged when it is stored, and a title is more than blanks.
+#[tokio::test]
+async fn api2_a_template_is_judged_when_it_is_stored() {
+    let server = server().await;
+    let body = r#"{"task":{"kind":"command","priority":70,"labels":"x","nonsense":1}}"#;
+    let answer = raw(&server, "PUT /api/v1/templates/t", &[], body).await;
+    assert_eq!(fields(&answer, "invalid"), ["/task/labels", "/task/nonsense", "/task/priority"]);
+    let answer = raw(&server, "POST /api/v1/tasks", &[], r#"{"kind":"a","title":"  "}"#).await;
+    assert_eq!(fields(&answer, "invalid"), ["/title"]);
+}
+
+// API3: the cursor of another list leads nowhere, and says so.
+#[tokio::test]
+async fn api3_a_cursor_of_another_list_is_refused() {
+    let server = server().await;
+    let task = submit(&server.client(), task("t")).await;
+    for path in [
+        format!("/agents?cursor={}", task.id),
+        format!("/queues?cursor={}", task.id),
+        "/scopes?cursor=a/b".into(),
+    ] {
+        let answer = raw(&server, &format!("GET /api/v1{path}"), &[], "").await;
+        assert_eq!(answer.status, 400, "{path}: {answer:?}");
+    }
+}
+
+// API20: a cursor ahead of the log is told as that, not as one of a restore that never was.
+#[tokio::test]
+async fn api20_a_cursor_ahead_of_the_log_is_told_so() {
+    let server = server().await;
+    let answer = raw(&server, "GET /api/v1/events?after=1-999999", &[], "").await;
+    assert!(answer.status == 410 && answer.body.contains("ahead of the log"), "{answer:?}");
+    assert!(!answer.body.contains("restore"), "{answer:?}");
 }
 
 // Text with U+0000 is refused with its place; JSON that is carried as text has it escaped, and so may a log.

@@ -124,7 +124,7 @@ async fn a_submission_that_no_template_completes_is_refused() {
     let server = server().await;
     let client = server.client();
     put(&client, "bare", json!({"priority": 3})).await;
-    put(&client, "odd", json!({"kind": "note", "title": "t", "priority": "high"})).await;
+    put(&client, "odd", json!({"kind": "note", "title": "t", "queue": "No Slug"})).await;
     let field = |submit: Submit| {
         let client = client.clone();
         async move {
@@ -137,7 +137,7 @@ async fn a_submission_that_no_template_completes_is_refused() {
     assert_eq!(field(Submit::default()).await, ["/kind", "/title"]);
     assert_eq!(field(by("bare")).await, ["/kind", "/title"]);
     assert_eq!(field(by("gone")).await, ["/template"]);
-    assert_eq!(field(by("odd")).await, ["/template"]);
+    assert_eq!(field(by("odd")).await, ["/queue"]);
     let typo = raw(&server, "PUT /api/v1/templates/t", &[], r#"{"task": {"titel": "x"}}"#).await;
     let said: Value = serde_json::from_str(&typo.body).unwrap();
     assert_eq!((typo.status, &said["field"]), (422, &json!("/task/titel")));

@@ -56,7 +56,8 @@ async fn api23_faults_of_the_protocol_have_their_codes() {
     let server = server().await;
     let too_large = [0x81, 0xff, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
     let unmasked = [0x81, 0x02, b'{', b'}'];
-    for (bytes, code) in [(&too_large[..], 1009), (&unmasked, 1002), (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007)] {
+    for (bytes, code) in [(&too_large[..], 1009), (&unmasked, 1002), (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007)]
+    {
         let mut bare = Bare::connect(&server).await;
         bare.0.write_all(bytes).await.unwrap();
         assert_eq!(soon(bare.closed()).await, code);

@@ -9,7 +9,7 @@ use tiltyard_engine::dead_letter::list::filter_for;
 use tiltyard_model::dead_letter::GroupRetry;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Caller;
-use tiltyard_wire::dead_letter::{Bulk, BulkAction, RetryGroup, RetryGroupAnswer};
+use tiltyard_wire::dead_letter::{Bulk, BulkAction, Filter as Wanted, RetryGroup, RetryGroupAnswer};
 use tiltyard_wire::page::ScopeQuery;
 use tiltyard_wire::task::BulkAnswer;
 
@@ -44,6 +44,10 @@ fn which(caller: &Caller, asked: Bulk) -> Result<Which, Refusal> {
         Some(_) if !asked.ids.is_empty() => Err(Refusal::field("/ids", "send `ids` or `filter`, not both")),
         Some(wanted) if wanted.limit.is_some() || wanted.cursor.is_some() || wanted.offset.is_some() => {
             let said = "takes no limit, cursor or offset: it means all that it finds";
+            Err(Refusal::field("/filter", said))
+        }
+        Some(wanted) if !asked.all && wanted == Wanted::default() => {
+            let said = "names no criterion: say `all: true` beside it if all letters are meant";
             Err(Refusal::field("/filter", said))
         }
         Some(wanted) => Ok(Which::Filter(filter(caller, &wanted)?)),

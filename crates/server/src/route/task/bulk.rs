@@ -11,7 +11,7 @@ use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Kind, Refusal};
 use tiltyard_model::task::State;
-use tiltyard_wire::task::{Bulk, BulkAction, BulkAnswer};
+use tiltyard_wire::task::{Bulk, BulkAction, BulkAnswer, Filter};
 
 /// Most tasks of one call; a filter that finds more is asked again.
 const MAX_BULK_TASKS: usize = 100_000;
@@ -70,6 +70,10 @@ fn thing(asked: &Bulk) -> Result<Thing, Refusal> {
 async fn ids(ask: &Ask, asked: Bulk) -> Result<Vec<Id>, Refusal> {
     match asked.filter {
         Some(_) if !asked.ids.is_empty() => Err(Refusal::field("/ids", "send `ids` or `filter`, not both")),
+        Some(wanted) if names_nothing(&wanted) && !asked.all => Err(Refusal::field(
+            "/filter",
+            "names no criterion: say `all: true` beside it if all tasks are meant",
+        )),
         Some(wanted) => found(ask, &wanted).await,
         None if asked.ids.is_empty() => {
             Err(Refusal::field("/ids", "say which tasks by `ids` or by `filter`"))
@@ -79,8 +83,13 @@ async fn ids(ask: &Ask, asked: Bulk) -> Result<Vec<Id>, Refusal> {
     }
 }
 
+/// Whether a filter finds everything that the caller may see, as one does that a script failed to fill in.
+fn names_nothing(wanted: &Filter) -> bool {
+    Filter { why: None, ..wanted.clone() } == Filter::default()
+}
+
 /// The tasks that a filter finds now, newest first.
-async fn found(ask: &Ask, wanted: &tiltyard_wire::task::Filter) -> Result<Vec<Id>, Refusal> {
+async fn found(ask: &Ask, wanted: &Filter) -> Result<Vec<Id>, Refusal> {
     if wanted.cursor.is_some() || wanted.offset.is_some() || wanted.limit.is_some() {
         return Err(Refusal::field(
             "/filter",
