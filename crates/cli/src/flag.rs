@@ -5,17 +5,20 @@ use clap::Args;
 use std::path::PathBuf;
 use tiltyard_model::secret::Secret;
 
+/// Where the help of a command shows the flags that are not its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Print JSON for machines
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// Address of the server [default: TILTYARD_URL, else the client file, else http://127.0.0.1:8470]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERYWHERE)]
     pub server: Option<String>,
     /// Token; other users of this machine may see it here, so prefer TILTYARD_TOKEN or the client file
-    #[arg(long, global = true, value_name = "TOKEN", value_parser = secret)]
+    #[arg(long, global = true, value_name = "TOKEN", value_parser = secret, help_heading = EVERYWHERE)]
     pub token: Option<Secret<String>>,
 }
 

@@ -30,6 +30,7 @@ use exit::{Exit, Failure};
 use output::style::{Colour, Paint};
 use output::{Format, Output};
 use serde_json::json;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use tiltyard_model::visible;
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == SHIM_ARGUMENT) {
         return tiltyard_agent::shim::run_shim(arguments);
     }
-    let matches = match Cli::command().try_get_matches() {
+    let matches = match Cli::command().try_get_matches_from(asked(std::env::args_os().collect())) {
         Ok(matches) => matches,
         Err(error) => return explain(&error),
     };
@@ -55,6 +56,15 @@ pub fn main() -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(failure) => report(&with_page(failure, &context), format),
     }
+}
+
+/// `tiltyard help tasks` is `tiltyard tasks --help`.
+fn asked(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    arguments
 }
 
 /// Help and wrong usage: clap knows the text, the stream and the code (0 or 2). A program that asked for JSON gets its

@@ -94,7 +94,7 @@ impl Changes {
 
 fn table(changes: &[View]) -> Table {
     let mut table =
-        Table::new(&["id", "state", "tier", "repository", "agent", "updated", "title"], "No changes.");
+        Table::new(&["id", "state", "tier", "repository", "agent", "updated", "title", "why"], "No changes.");
     for change in changes {
         table.row([
             Cell::new(change.id.to_string()),
@@ -104,9 +104,16 @@ fn table(changes: &[View]) -> Table {
             Cell::new(change.agent.as_deref().unwrap_or("-")),
             Cell::new(short(change.updated_at)),
             Cell::new(&change.title),
+            Cell::new(waits_for(change)),
         ]);
     }
     table
+}
+
+/// What a change that waits for people waits for them about.
+fn waits_for(change: &View) -> &str {
+    let waits = matches!(change.state.as_str(), "review" | "conflicted");
+    change.reason.as_deref().filter(|_| waits).unwrap_or("-")
 }
 
 fn colour(state: &str) -> Colour {

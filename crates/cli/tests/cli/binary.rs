@@ -16,6 +16,17 @@ fn o3_the_help_shows_the_commands_in_groups() {
     assert_golden("help.txt", &run.stdout);
 }
 
+// O3: what a command takes stands before what every command takes, and help is asked for in either way.
+#[test]
+fn o3_a_commands_own_options_come_first() {
+    let run = Run::new(&["help", "tasks"]);
+    assert_eq!((run.code, &run.stdout), (0, &Run::new(&["tasks", "--help"]).stdout));
+    let place = |word: &str| run.stdout.find(word).expect("is in the help");
+    assert!(place("--limit") < place("--json") && place("Options of every command") < place("--json"));
+    assert_eq!(Run::new(&["help"]).stdout, Run::new(&["--help"]).stdout);
+    assert_eq!(Run::new(&["help", "nonsense"]).code, 2);
+}
+
 #[test]
 fn o3_wrong_usage_ends_with_2() {
     for arguments in [&["sumbit"][..], &["--nonsense"], &["config", "--set", "x"], &["completions", "dos"]] {

@@ -47,7 +47,9 @@ fn d24_a_gate_is_decided_by_its_own_id_and_a_reject_has_a_reason() {
 #[test]
 fn c33_a_change_is_one_page() {
     assert_golden("change.txt", &Run::against(&with_change(), &["changes", CHANGE]).done());
-    let fake = Fake::start().on("GET /changes", 200, &page(&[change("review"), change("merged")]));
+    let mut waits = change("review");
+    waits["reason"] = json!("tier 1: safe; people decide only because auto_merge is off for its repository");
+    let fake = Fake::start().on("GET /changes", 200, &page(&[waits, change("merged")]));
     assert_golden(
         "changes.txt",
         &Run::against(&fake, &["changes", "--repo", "demo", "--state", "review"]).done(),

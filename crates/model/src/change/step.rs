@@ -1,7 +1,7 @@
 //! What happens to a change after a result: pure decisions, which the engine carries out.
 
 use super::weigh::Weight;
-use super::{Move, State};
+use super::{Move, State, Tier};
 use crate::gate::Block;
 use crate::repository::rules::Rules;
 use serde::{Deserialize, Serialize};
@@ -210,7 +210,11 @@ pub fn after_checks(situation: Situation<'_>, checked: Checked, weight: &Weight)
     match checked {
         Checked::Green if weight.merges_by_itself(situation.rules) => Step::Queue(Cause::Auto),
         Checked::Green => {
-            let why = format!("tier {}: {}", weight.tier.number(), weight.tier.as_str());
+            let mut why = format!("tier {}: {}", weight.tier.number(), weight.tier.as_str());
+            if weight.tier == Tier::Safe {
+                // What is safe and does not merge by itself is here for that setting alone.
+                why += "; people decide only because auto_merge is off for its repository";
+            }
             Step::OpenGate { block: None, why }
         }
         Checked::Red(red) => after_red(situation, red),
