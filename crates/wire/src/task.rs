@@ -1,5 +1,6 @@
 //! Tasks on the wire: submissions, views, the worker protocol.
 
+pub mod command;
 pub mod work;
 
 use crate::time::Time;

@@ -49,7 +49,12 @@ const TAG_RULE: &str = "at most 32, each 1 to 256 characters without control cha
 
 fn names(spec: &Spec, found: &mut Faults) {
     found.check(is_slug(&spec.queue), "/queue", SLUG_RULE);
-    found.check(is_slug(&spec.kind) || is_internal_kind(&spec.kind), "/kind", SLUG_RULE);
+    let kind_rule = if spec.kind.is_empty() {
+        "is needed: `command`, `change` or what a worker knows"
+    } else {
+        SLUG_RULE
+    };
+    found.check(is_slug(&spec.kind) || is_internal_kind(&spec.kind), "/kind", kind_rule);
     let assigned = spec.extras.assign_to.as_deref().is_none_or(is_slug);
     found.check(assigned, "/assign_to", SLUG_RULE);
 }
@@ -64,7 +69,12 @@ fn sizes(spec: &Spec, found: &mut Faults) {
     let titled = title <= MAX_TITLE_CHARS
         && !spec.title.trim().is_empty()
         && !spec.title.chars().any(char::is_control);
-    found.check(titled, "/title", "must be 1 to 200 characters on one line, not only blanks");
+    let title_rule = if spec.title.is_empty() {
+        "is needed: one line for people"
+    } else {
+        "must be 1 to 200 characters on one line, not only blanks"
+    };
+    found.check(titled, "/title", title_rule);
     found.check(
         spec.payload.len() <= MAX_PAYLOAD_BYTES,
         "/payload",

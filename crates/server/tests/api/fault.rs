@@ -48,6 +48,29 @@ async fn api2_the_field_is_the_one_that_is_meant() {
     assert_eq!(wrong("/auth/tokens", token).await, ["/expires"]);
 }
 
+// API2: the payloads of the kinds that are known here are looked at when they come, and told by their members.
+#[tokio::test]
+async fn api2_a_payload_is_looked_at_when_it_comes() {
+    let server = server().await;
+    let wrong = async |kind: &str, payload: &str| {
+        let body = format!(r#"{{"kind":"{kind}","title":"t","payload":{payload}}}"#);
+        fields(&raw(&server, "POST /api/v1/tasks", &[], &body).await, "invalid")
+    };
+    let idea = r#"{"repository":"app","argv":["x"],"criteria":"c","given":{}}"#;
+    assert_eq!(wrong("change", idea).await, ["/payload/argv", "/payload/criteria"]);
+    assert_eq!(wrong("change", "[]").await, ["/payload"]);
+    assert_eq!(
+        wrong("command", r#"{"argv":["x",5],"env":{"A":1}}"#).await,
+        ["/payload/argv/1", "/payload/env/A"]
+    );
+    assert_eq!(wrong("command", r#"{"argv":"make test"}"#).await, ["/payload/argv"]);
+    for fine in [r#"{"argv":"make test","shell":true}"#, "{}", r#"{"cmd":"for a worker"}"#, r#"["\"argv\""]"#]
+    {
+        let body = format!(r#"{{"kind":"command","title":"t","payload":{fine}}}"#);
+        assert_eq!(raw(&server, "POST /api/v1/tasks", &[], &body).await.status, 201, "{fine}");
+    }
+}
+
 // API7: a body where none is taken would silently do nothing.
 #[tokio::test]
 async fn api7_a_body_stands_only_where_one_is_taken() {

@@ -4,6 +4,7 @@
 use super::generator;
 use crate::endpoint::{Endpoint, Form};
 use crate::time::Time;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -41,6 +42,16 @@ fn body_shape(endpoint: Endpoint) -> Option<&'static Shape> {
     let root = endpoint.shapes(&mut generator).body?.to_value();
     let shape = Shape { root, definitions: generator.take_definitions(true) };
     Some(Box::leak(Box::new(shape)))
+}
+
+/// Every failure of `body` as a `T` that stands at `place` of a larger one.
+pub fn faults_of<T: JsonSchema>(place: &str, body: &Value) -> Vec<Fault> {
+    let mut generator = generator();
+    let root = generator.subschema_for::<T>().to_value();
+    let shape = Shape { root, definitions: generator.take_definitions(true) };
+    let mut found = faults(&shape, body);
+    found.iter_mut().for_each(|fault| fault.field.insert_str(0, place));
+    found
 }
 
 /// Every failure of some fields as a part of what `endpoint` takes: what is missing is no failure.
@@ -109,17 +120,18 @@ impl Look<'_> {
         }
     }
 
-    /// The failures of the choice that comes nearest: the one with the fewest; null is meant by nobody who sends
-    /// something else.
+    /// The failures of the choice that comes nearest: one of the same type, else the one with the fewest; null is meant
+    /// by nobody who sends something else.
     fn one_of(&mut self, choices: &[Value], value: &Value, place: &str) {
         let failures = |schema: &Value| {
             let mut look = Look { definitions: self.definitions, found: Vec::new() };
             look.at(schema, value, place);
             look.found
         };
+        let far = |found: &Vec<Fault>| (found.iter().any(|fault| fault.field == place), found.len());
         let words: Vec<&str> = choices.iter().filter_map(|choice| choice["const"].as_str()).collect();
         let meant = choices.iter().filter(|choice| value.is_null() || choice["type"] != "null");
-        let Some(least) = meant.map(failures).min_by_key(Vec::len).filter(|found| !found.is_empty()) else {
+        let Some(least) = meant.map(failures).min_by_key(far).filter(|found| !found.is_empty()) else {
             return;
         };
         if !words.is_empty() && words.len() == choices.len() {

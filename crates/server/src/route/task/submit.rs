@@ -8,6 +8,7 @@ use crate::pen;
 use crate::reply::{Answer, Reply};
 use crate::view;
 use http::StatusCode;
+use serde_json::value::RawValue;
 use tiltyard_engine::task::submit::{Submitted, submit, submit_batch};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::refusal::{Fault, Refusal};
@@ -18,9 +19,12 @@ use tiltyard_model::task::{
     Spec, State, Task, Unique,
 };
 use tiltyard_model::time::TimeMs;
+use tiltyard_wire::contract::fault::faults_of;
 use tiltyard_wire::endpoint::BASE_PATH;
 use tiltyard_wire::page::ScopeQuery;
 use tiltyard_wire::task as wire;
+use tiltyard_wire::task::command::{self, Words};
+use tiltyard_wire::work::Idea;
 
 /// `POST /tasks`.
 pub(crate) async fn one(mut ask: Ask) -> Answer {
@@ -112,7 +116,9 @@ fn all_shown(submitted: &[Submitted], specs: &[Spec]) -> Reply {
 /// # Errors
 /// 403 for a scope or a queue that is not the token's, 422 for parts that do not belong together.
 pub(crate) fn spec(caller: &Caller, named: Option<&str>, asked: wire::Submit) -> Result<Spec, Refusal> {
-    Refusal::from_faults(loose_parts(&asked)).map_or(Ok(()), Err)?;
+    let mut found = loose_parts(&asked);
+    found.extend(misfits(&asked.kind, asked.payload.as_deref()));
+    Refusal::from_faults(found).map_or(Ok(()), Err)?;
     let scope = scope_of(caller, asked.scope.as_deref().or(named))?.to_owned();
     let queue = asked.queue.unwrap_or_else(|| DEFAULT_QUEUE.to_owned());
     may_use_queue(caller, &queue)?;
@@ -145,6 +151,31 @@ pub(crate) fn spec(caller: &Caller, named: Option<&str>, asked: wire::Submit) ->
         max_attempts: asked.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS),
         unique: asked.unique_key.map(|key| Unique { key, for_ms: asked.unique_for_ms }),
     })
+}
+
+/// What is wrong with the payload of a kind that is known here: it would fail at an agent later, each time it is tried.
+/// A `command` without argv is for workers who know what else it says.
+fn misfits(kind: &str, payload: Option<&RawValue>) -> Vec<Fault> {
+    const PLACE: &str = "/payload";
+    let text = payload.map_or("{}", RawValue::get);
+    let value = || serde_json::from_str(text).unwrap_or_default();
+    match kind {
+        "change" if serde_json::from_str::<Idea>(text).is_err() => faults_of::<Idea>(PLACE, &value())
+            .into_iter()
+            .filter(|fault| fault.field != "/payload/given")
+            .collect(),
+        "command" if text.contains("\"argv\"") => match serde_json::from_str::<command::Payload>(text) {
+            Ok(command::Payload { argv: Words::Text(_), shell: false, .. }) => vec![Fault {
+                field: "/payload/argv".to_owned(),
+                error: "must be a list: the program and its arguments; one text needs `shell: true`"
+                    .to_owned(),
+            }],
+            Ok(_) => Vec::new(),
+            Err(_) if value().get("argv").is_none() => Vec::new(),
+            Err(_) => faults_of::<command::Payload>(PLACE, &value()),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// Limits without their key, and a key without its limit.
