@@ -95,7 +95,7 @@ fn reference(part: &str, name: &str) -> Value {
 fn operation(endpoint: Endpoint, row: Row, generator: &mut schemars::SchemaGenerator) -> Value {
     let shapes = endpoint.shapes(generator);
     let mut parameters = path_parameters(row.path);
-    parameters.extend(query_parameters(shapes.query.as_value()));
+    parameters.extend(query_parameters(&at_home(shapes.query.to_value(), generator)));
     parameters.extend(header_parameters(endpoint, row));
     let mut operation = json!({
         "operationId": row.name,
@@ -273,6 +273,32 @@ fn path_parameters(path: &str) -> Vec<Value> {
     places
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect()
+}
+
+/// The schema of parameters comes with definitions of its own: they go to those of the document.
+fn at_home(mut query: Value, generator: &mut schemars::SchemaGenerator) -> Value {
+    let own = query.as_object_mut().and_then(|query| query.remove("$defs"));
+    let Some(Value::Object(own)) = own else { return query };
+    for (name, schema) in own {
+        generator.definitions_mut().entry(name).or_insert_with(|| moved(schema));
+    }
+    moved(query)
+}
+
+fn moved(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str().and_then(|place| place.strip_prefix("#/$defs/")) {
+                    Some(own) if name == "$ref" => *member = json!(format!("#/components/schemas/{own}")),
+                    _ => *member = moved(member.take()),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = moved(item.take())),
+        _ => {}
+    }
+    schema
 }
 
 fn query_parameters(query: &Value) -> Vec<Value> {
