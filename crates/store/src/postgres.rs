@@ -4,6 +4,7 @@
 //! [`crate::writer::Reader`] of a shared store block, and must be made and used on threads that may.
 
 mod address;
+mod dial;
 mod failure;
 mod live;
 mod prepared;
@@ -119,7 +120,8 @@ pub(crate) enum Role {
 
 /// What all connections of a store share.
 pub(crate) struct Shared {
-    config: tokio_postgres::Config,
+    /// One for each host.
+    hosts: Vec<tokio_postgres::Config>,
     tls: tls::Tls,
     patience: Patience,
     durability: Durability,
@@ -223,9 +225,9 @@ pub fn migrate_down(options: &Options, target: i64) -> Result<()> {
 }
 
 fn share(options: &Options) -> Result<Shared> {
-    let Address { config, tls } = Address::parse(&options.url)?;
+    let Address { hosts, tls } = Address::parse(&options.url)?;
     let (patience, durability) = (options.patience, options.durability);
-    Ok(Shared { config, tls, patience, durability, line: AtomicI64::new(0) })
+    Ok(Shared { hosts, tls, patience, durability, line: AtomicI64::new(0) })
 }
 
 fn tx(shared: &Arc<Shared>) -> Result<Tx> {

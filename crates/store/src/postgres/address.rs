@@ -19,7 +19,8 @@ const KEEPALIVE_RETRIES: u32 = 3;
 
 /// An address, understood.
 pub(super) struct Address {
-    pub(super) config: Config,
+    /// One for each host.
+    pub(super) hosts: Vec<Config>,
     pub(super) tls: Tls,
 }
 
@@ -33,21 +34,34 @@ impl Address {
                 "{text} postgres://user:password@host:5432/database?sslmode=require: {error}"
             ))
         };
-        let mut config: Config = plain.parse().map_err(refused)?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(Error::Locked("the address of the store names no host".to_owned()));
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("tiltyard");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        config.tcp_user_timeout(USER_TIMEOUT).keepalives(true).keepalives_idle(KEEPALIVE_IDLE);
-        config.keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(KEEPALIVE_RETRIES);
-        Ok(Self { config, tls: Tls::new(&trust)? })
+        let hosts = each_host(&plain).into_iter().map(|one| one.parse().map_err(refused).and_then(host));
+        Ok(Self { hosts: hosts.collect::<Result<_>>()?, tls: Tls::new(&trust)? })
     }
+}
+
+/// What the address leaves open.
+fn host(mut config: Config) -> Result<Config> {
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(Error::Locked("the address of the store names no host".to_owned()));
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("tiltyard");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    config.tcp_user_timeout(USER_TIMEOUT).keepalives(true).keepalives_idle(KEEPALIVE_IDLE);
+    config.keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(KEEPALIVE_RETRIES);
+    Ok(config)
+}
+
+/// The address once for each host that stands in it.
+fn each_host(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
+    let (place, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = place.split_at(place.rfind('@').map_or(0, |at| at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{tail}")).collect()
 }
 
 /// The address without what the driver does not know, and whom to trust. `sslmode=require` looks at the certificate here:
@@ -86,7 +100,8 @@ mod tests {
         assert_eq!(plain, "postgres://u:p@a:1,b:2/d?application_name=t&sslmode=require");
         assert_eq!(trust, Trust::File("/x.pem".into()));
         let Ok(two) = Address::parse("postgres://u@a:1,b:2/d") else { panic!("it is one") };
-        assert_eq!((two.config.get_hosts().len(), two.config.get_ports()), (2, [1, 2].as_slice()));
+        let ports: Vec<&[u16]> = two.hosts.iter().map(Config::get_ports).collect();
+        assert_eq!(ports, [[1], [2]]);
         for wrong in ["postgres://u@h/d?sslmode=maybe", "postgres://u@h:x/d", "postgres:///d"] {
             assert!(matches!(Address::parse(wrong), Err(Error::Locked(_))), "{wrong}");
         }

@@ -1,16 +1,16 @@
 //! One connection with what it has prepared, and how a row of statements goes out on it at once.
 
+use super::dial::{Dialled, dial};
 use super::failure::{ends_session, failure};
 use super::prepared::Prepared;
 use super::queue::{Control, Part, Queue, What};
 use super::value::Column;
-use super::{OLDEST_VERSION, Role, Shared};
-use crate::backend::{Statement, Value, sql};
+use super::{Role, Shared};
+use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
@@ -68,52 +68,13 @@ impl Drop for Live {
 }
 
 impl Live {
-    /// Connects to the first host that takes writes, and refuses a primary that is of an older line of time than one that was
-    /// seen.
+    /// Connects.
     pub(crate) async fn connect(shared: &Shared, role: Role) -> Result<Self> {
-        let dialled = shared.config.connect(shared.tls.clone()).await;
-        let (client, connection) = dialled.map_err(|error| match failure("connect", &error) {
-            Error::Lost(reason) => Error::Lost(format!("no host answers as a primary: {reason}")),
-            other => other,
-        })?;
+        let Dialled { client, connection, .. } = dial(shared).await?;
         // What ends the connection shows in whatever is asked next.
         let driver = tokio::spawn(async move { drop(connection.await) });
         let begin = shared.patience.begin(role, shared.durability);
-        let mut live = Self { client, driver, prepared: HashMap::new(), begin };
-        live.examine(shared).await?;
-        Ok(live)
-    }
-
-    async fn examine(&mut self, shared: &Shared) -> Result<()> {
-        let facts = self.alone(sql!("journal/facts")).await.map_err(|error| failure("facts", &error))?;
-        let [facts] = facts.as_slice() else {
-            return Err(Error::Broken { statement: "facts", reason: "no answer".to_owned() });
-        };
-        let (version, encoding): (i64, &str) = (facts.get(0), facts.get(1));
-        if version < OLDEST_VERSION {
-            let text = format!("the database is too old (version number {version}): PostgreSQL 14 or later");
-            return Err(Error::Locked(text));
-        }
-        if encoding != "UTF8" {
-            let text = format!("the database has the encoding {encoding}: create one with ENCODING 'UTF8'");
-            return Err(Error::Locked(text));
-        }
-        // Not every database that speaks PostgreSQL has such lines; then there is nothing to compare.
-        let line = self.alone(sql!("journal/line")).await.ok();
-        let line = line.and_then(|rows| rows.first().map(|row| row.get::<_, i64>(0))).unwrap_or_default();
-        let newest = shared.line.fetch_max(line, Ordering::Relaxed);
-        if line > 0 && line < newest {
-            let text = format!("a primary of an older line of time answers ({line} before {newest})");
-            return Err(Error::Lost(text));
-        }
-        Ok(())
-    }
-
-    async fn alone(
-        &self,
-        statement: &'static Statement,
-    ) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
-        self.client.query(statement.postgres, &[]).await
+        Ok(Self { client, driver, prepared: HashMap::new(), begin })
     }
 
     /// Several statements in one text.

@@ -1,7 +1,9 @@
 //! Wake-ups among the servers of a store (LISTEN, NOTIFY): without data, and never needed. Who hears none looks at the journal
 //! by a timer.
 
-use super::{Shared, failure::failure};
+use super::Shared;
+use super::dial::{Dialled, dial};
+use super::failure::failure;
 use crate::backend::sql;
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -27,8 +29,7 @@ impl Wakes {
     /// # Errors
     /// Why it ended: it may be begun again.
     pub async fn carry(&self, grown: &mut watch::Receiver<i64>, mut hear: impl FnMut() + Send) -> Result<()> {
-        let dialled = self.shared.config.connect(self.shared.tls.clone()).await;
-        let (client, mut connection) = dialled.map_err(|error| failure("connect", &error))?;
+        let Dialled { client, mut connection, .. } = dial(&self.shared).await?;
         let (heard, mut came) = watch::channel(());
         let own = Arc::new(AtomicI32::new(0));
         let this = Arc::clone(&own);
