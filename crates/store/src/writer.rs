@@ -100,13 +100,17 @@ impl Writer {
         let written = || {
             self.rollback()?;
             self.begin()?;
-            // Another value each time: an equal one would write nothing.
-            let times =
-                meta::get(&self.tx, WRITTEN_OVER)?.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
-            meta::put(&self.tx, WRITTEN_OVER, &times.wrapping_add(1).to_string())?;
-            self.commit()
+            self.write_something()
         };
         written().map_err(broken)
+    }
+
+    /// Writes what means nothing, and commits.
+    fn write_something(&self) -> Result<()> {
+        // Another value each time: an equal one would write nothing.
+        let times = meta::get(&self.tx, WRITTEN_OVER)?.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
+        meta::put(&self.tx, WRITTEN_OVER, &times.wrapping_add(1).to_string())?;
+        self.commit()
     }
 
     /// Commits with a row of the journal, which in a shared store says what this transaction did to memory and proves that
@@ -126,7 +130,8 @@ impl Writer {
     }
 
     /// Whether the transaction that ended with this row was committed, after [`Error::Unknown`]: asked on a new connection,
-    /// behind the lock that the lost one may still hold.
+    /// behind the lock that the lost one may still hold. A primary whose session was ended while it waited for its standby
+    /// has the row, and the standby may not have it: a commit behind it, which waits for the standby too, makes sure.
     ///
     /// # Errors
     /// As long as nobody knows: ask again.
@@ -136,8 +141,11 @@ impl Writer {
         begin_shared(session, i64::MAX)?;
         let parameters = [entry.seq.into(), (&entry.server).into(), entry.made_at.into()];
         let found = self.tx.one(sql!("journal/mark"), &parameters, |_| Ok(()));
+        if let Ok(Some(())) = found {
+            return self.write_something().map(|()| true);
+        }
         session.rollback()?;
-        Ok(found?.is_some())
+        found.map(|_| false)
     }
 
     /// Takes the whole transaction back.
