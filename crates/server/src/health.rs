@@ -67,9 +67,10 @@ type Complaint = Option<(Status, String)>;
 /// Looks at every part.
 pub(crate) async fn look(app: &App) -> Health {
     let now = app.engine.clock().now().wall;
+    let store = store(app).await;
     let complaints: [(&'static str, Complaint); 6] = [
-        ("store", store(app).await),
-        ("queue", queue(app).await),
+        ("queue", queue(app, &store).await),
+        ("store", store),
         ("agents", agents(app, now)),
         ("streams", streams(app.engine.tail().behind())),
         ("security", security(app)),
@@ -124,19 +125,27 @@ pub(crate) async fn answers(app: &App) -> Result<(), Refusal> {
     }
 }
 
-async fn queue(app: &App) -> Complaint {
+/// A store that does not answer is not asked for letters: whoever asks how things are waits for nobody.
+async fn queue(app: &App, store: &Complaint) -> Complaint {
     let (waiting, limit) = (app.engine.door().queued(), app.engine.door().max_queued());
     if waiting > limit / 2 {
         let said = format!("{waiting} requests wait for the disk; from {limit} on new work is refused");
         return Some((Status::Degraded, said));
     }
-    letters(app).await
+    match store {
+        Some((Status::Failing, _)) => None,
+        _ => letters(app).await,
+    }
 }
 
 /// Whether somebody should look at the dead letters (D11). Of which scopes they are is not everybody's business.
 async fn letters(app: &App) -> Complaint {
     let limit = app.engine.letters().get();
-    match app.engine.read(move |rows| over(rows, limit)).await {
+    let read = app.engine.read(move |rows| over(rows, limit));
+    let Ok(read) = tokio::time::timeout(STORE_PATIENCE, read).await else {
+        return Some((Status::Degraded, "dead letters could not be counted in time".to_owned()));
+    };
+    match read {
         Ok(scopes) if scopes.is_empty() => None,
         Ok(scopes) => {
             let count = scopes.len();
