@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 
 /// The duty of whoever sweeps for all: ends what has run out, removes what is old.
 pub const SWEEPS: &str = "sweeps";
-/// For how long the duty is taken: a leader that is gone is followed by another after so long at the latest.
-pub const LEAD_MS: DurationMs = 8_000;
+/// For how long the duty is taken: a leader that is gone is followed by another after so long, once that one looks.
+pub const LEAD_MS: DurationMs = 7_000;
 /// So much earlier a leader takes its time for over than others do.
 const MARGIN_MS: DurationMs = 1_000;
 /// A server that was not seen for so long is no more: the journal is not kept for it.
