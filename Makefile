@@ -3,7 +3,7 @@ CARGO := xtask/cargo.sh
 PROFILE ?= release
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check gen bench
+.PHONY: help up demo test check soak gen bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -19,6 +19,9 @@ test: ## everything that must hold: format, lints, tidy, contracts, all tests (F
 
 check: ## the part of it that needs no test
 	@$(CARGO) xtask check
+
+soak: ## servers and a database in bad luck for an hour (FILTER=word runs only matching stories)
+	@$(CARGO) xtask soak $(FILTER)
 
 gen: ## write contracts/ from the wire types
 	@$(CARGO) xtask gen

@@ -17,7 +17,8 @@ const USAGE: &str = "cargo xtask …
   gen --check      fail when contracts/ is not what gen would write
   explain          list the laws; explain LAW or an error CODE gives its reason
   check            format, lints, tidy and contracts, without tests
-  test [FILTER…]   everything that `make test` runs; a filter goes to the test runner";
+  test [FILTER…]   everything that `make test` runs; a filter goes to the test runner
+  soak [FILTER…]   servers, clients and a database in bad luck, for long (an hour)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +40,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["explain", rest @ ..] => explain::run(rest),
         ["check"] => steps::run(steps::Extent::Check, &[]),
         ["test", filter @ ..] => steps::run(steps::Extent::Test, filter),
+        ["soak", filter @ ..] => steps::run(steps::Extent::Soak, filter),
         _ => {
             eprintln!("{USAGE}");
             Ok(ExitCode::from(2))

@@ -17,6 +17,8 @@ pub(crate) enum Extent {
     Check,
     /// Everything.
     Test,
+    /// Stories of bad luck, for long.
+    Soak,
 }
 
 /// How a step ended.
@@ -46,7 +48,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
         done.push(Done { name, end, took: start.elapsed() });
         Ok(())
     };
-    if filter.is_empty() {
+    if filter.is_empty() && extent != Extent::Soak {
         step("format", &mut || runner.cargo(&["fmt", "--all", "--check"]))?;
         step("tidy", &mut || ended(tidy::run()?))?;
         step("contracts", &mut || ended(gen_contracts::check()?))?;
@@ -64,7 +66,11 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
             step("doc tests", &mut || runner.doc_tests())?;
         }
     }
-    Ok(tell(&done, (extent == Extent::Test).then_some(runner.tally)))
+    if extent == Extent::Soak {
+        step("postgres", &mut || postgres::there())?;
+        step("soak", &mut || runner.soak(filter))?;
+    }
+    Ok(tell(&done, (extent != Extent::Check).then_some(runner.tally)))
 }
 
 fn ended(code: ExitCode) -> Result<End> {

@@ -1,6 +1,8 @@
 //! A throwaway PostgreSQL: a real server of the installed package, in a temporary folder, stopped and removed when it is
 //! dropped or its process ends, however that ends.
 
+mod standby;
+
 use anyhow::{Context, bail};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -226,7 +228,13 @@ impl Cluster {
 impl Drop for Cluster {
     #[expect(clippy::print_stderr, reason = "a test's output is where its reader looks")]
     fn drop(&mut self) {
-        let Some(guard) = &mut self.guard else { return };
+        let Some(guard) = &mut self.guard else {
+            if self._in_use.is_none() {
+                // It was killed; what cannot be removed is a temporary folder.
+                let _ = fs::remove_dir_all(&self.folder);
+            }
+            return;
+        };
         // Closes the guard's input: it ends the server.
         drop(guard.stdin.take());
         if let Err(error) = guard.wait() {

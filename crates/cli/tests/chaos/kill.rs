@@ -58,7 +58,7 @@ async fn e1_e3_e4_e8_nothing_acknowledged_is_lost_by_kill_9() {
 }
 
 /// Waits until every task is final. A hand that met what it must not meet leaves its work behind: that is told first.
-async fn drained(server: &Server, log: &mut Log, load: &Load) {
+pub(crate) async fn drained(server: &Server, log: &mut Log, load: &Load) {
     let mut line = server.line();
     let all = tokio::time::timeout(MAX_DRAIN, async {
         loop {
@@ -95,7 +95,7 @@ async fn stuck(line: &mut Line, log: &Log, load: &Load) -> String {
 }
 
 /// E5: who followed the log over all those servers has seen what somebody sees who reads it now.
-async fn assert_followed(server: &Server, log: &Log) {
+pub(crate) async fn assert_followed(server: &Server, log: &Log) {
     let mut anew = Log::default();
     anew.follow(&mut server.line()).await;
     assert_eq!(anew.events.len(), log.events.len());

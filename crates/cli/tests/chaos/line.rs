@@ -2,7 +2,7 @@
 
 use crate::server::ADMIN_TOKEN;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER};
 use hyper::{Method, Request};
@@ -51,6 +51,25 @@ impl Answer {
     }
 }
 
+/// An answer that goes on.
+pub(crate) struct Stream {
+    body: Incoming,
+    /// Its end would be the connection's.
+    _open: SendRequest<Full<Bytes>>,
+}
+
+impl Stream {
+    /// What comes next; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let frame = self.body.frame().await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                return Some(data);
+            }
+        }
+    }
+}
+
 /// A connection, made when it is first needed and again after it broke.
 pub(crate) struct Line {
     address: SocketAddr,
@@ -64,6 +83,11 @@ impl Line {
         Self { address, token: ADMIN_TOKEN.to_owned(), open: None }
     }
 
+    /// A line with another token.
+    pub(crate) fn with_token(address: SocketAddr, token: &str) -> Self {
+        Self { token: token.to_owned(), ..Self::to(address) }
+    }
+
     /// Where it leads.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -72,6 +96,11 @@ impl Line {
     /// Reads.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer, Silence> {
         self.ask(Method::GET, path, None, &Value::Null).await
+    }
+
+    /// Asks what is not below the API.
+    pub(crate) async fn probe(&mut self, path: &str) -> Result<Answer, Silence> {
+        self.say(Method::GET, path.to_owned(), None, &Value::Null).await
     }
 
     /// Asks for something to be done.
@@ -88,6 +117,16 @@ impl Line {
         &mut self,
         method: Method,
         path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Result<Answer, Silence> {
+        self.say(method, format!("/api/v1{path}"), key, body).await
+    }
+
+    async fn say(
+        &mut self,
+        method: Method,
+        path: String,
         key: Option<&str>,
         body: &Value,
     ) -> Result<Answer, Silence> {
@@ -110,6 +149,20 @@ impl Line {
         })
     }
 
+    /// Opens a stream that goes on.
+    pub(crate) async fn listen(mut self, path: &str) -> Stream {
+        let path = format!("/api/v1{path}");
+        let mut open = self.open.take();
+        if open.is_none() {
+            open = self.connect().await;
+        }
+        let mut open = open.expect("somebody is there");
+        let request = self.request(Method::GET, path, None, &Value::Null);
+        let answer = open.send_request(request).await.expect("it answers");
+        assert_eq!(answer.status().as_u16(), 200);
+        Stream { body: answer.into_body(), _open: open }
+    }
+
     async fn connect(&self) -> Option<SendRequest<Full<Bytes>>> {
         let stream = TcpStream::connect(self.address).await.ok()?;
         stream.set_nodelay(true).ok()?;
@@ -118,10 +171,10 @@ impl Line {
         Some(open)
     }
 
-    fn request(&self, method: Method, path: &str, key: Option<&str>, body: &Value) -> Request<Full<Bytes>> {
+    fn request(&self, method: Method, path: String, key: Option<&str>, body: &Value) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/api/v1{path}"))
+            .uri(path)
             .header(HOST, self.address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", self.token));
         if let Some(key) = key {

@@ -1,5 +1,6 @@
 //! Load: many hands that submit and work, and write down what they hear. They outlive every server: when one is gone
-//! they wait for the next, and say again whatever was left without an answer.
+//! they wait for the next, and say again whatever was left without an answer. Where there are several servers they go from one
+//! to another, and leave one that cannot help them.
 
 mod produce;
 mod work;
@@ -26,6 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A request of which nothing is heard for so long was forgotten: far longer than any disk or any load explains.
 const MAX_ANSWER: Duration = Duration::from_secs(30);
+/// A hand that is well goes to another server once in so many requests.
+const MOVES_ONCE_IN: u64 = 12;
 /// Bounds the failure of hands that never come to an end.
 const MAX_END: Duration = Duration::from_secs(60);
 
@@ -44,7 +47,7 @@ enum Phase {
 pub(crate) struct Load {
     /// What it writes.
     pub(crate) ledger: Arc<Ledger>,
-    address: watch::Sender<Option<SocketAddr>>,
+    addresses: watch::Sender<Vec<SocketAddr>>,
     phase: watch::Sender<Phase>,
     hands: JoinSet<()>,
 }
@@ -52,8 +55,8 @@ pub(crate) struct Load {
 impl Load {
     /// Hands that wait for a server.
     pub(crate) fn new() -> Self {
-        let (address, phase) = (watch::Sender::new(None), watch::Sender::new(Phase::Produce));
-        let mut load = Self { ledger: Arc::new(Ledger::new()), address, phase, hands: JoinSet::new() };
+        let (addresses, phase) = (watch::Sender::new(Vec::new()), watch::Sender::new(Phase::Produce));
+        let mut load = Self { ledger: Arc::new(Ledger::new()), addresses, phase, hands: JoinSet::new() };
         for number in 0..PRODUCERS {
             let hand = load.hand(format!("p{number}"), number);
             load.hands.spawn(produce::produce(hand));
@@ -77,9 +80,9 @@ impl Load {
         Hand {
             name,
             count: 0,
-            chance: Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            chance: Chance::from(seed),
             ledger: Arc::clone(&self.ledger),
-            address: self.address.subscribe(),
+            addresses: self.addresses.subscribe(),
             phase: self.phase.subscribe(),
             line: None,
         }
@@ -87,7 +90,12 @@ impl Load {
 
     /// Tells the hands where the server is.
     pub(crate) fn go(&self, server: &Server) {
-        self.address.send_replace(Some(server.address));
+        self.go_to(&[server.address]);
+    }
+
+    /// Tells the hands where the servers are.
+    pub(crate) fn go_to(&self, servers: &[SocketAddr]) {
+        self.addresses.send_replace(servers.to_vec());
     }
 
     /// Waits until `count` more answers of success were heard.
@@ -128,7 +136,7 @@ struct Hand {
     count: u64,
     chance: Chance,
     ledger: Arc<Ledger>,
-    address: watch::Receiver<Option<SocketAddr>>,
+    addresses: watch::Receiver<Vec<SocketAddr>>,
     phase: watch::Receiver<Phase>,
     line: Option<Line>,
 }
@@ -172,15 +180,38 @@ impl Hand {
             self.ledger.fault(Kind::Answer, text);
             return Err(Silence::Unknown);
         };
-        match &answer {
-            Ok(answer) if answer.is_done() => self.ledger.hear(),
-            Ok(answer) if is_busy(answer) => tokio::time::sleep(BUSY_PAUSE).await,
-            Ok(_) => {}
-            // The server is gone: without the next one there is nobody to talk to.
-            Err(_) => drop(tokio::time::timeout(LOOK_AGAIN, self.address.changed()).await),
+        let stays = match &answer {
+            Ok(answer) if answer.is_done() => {
+                self.ledger.hear();
+                !self.chance.once_in(MOVES_ONCE_IN)
+            }
+            Ok(answer) if is_busy(answer) => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+                false
+            }
+            Ok(_) => true,
+            Err(_) => {
+                self.wait_for_another().await;
+                false
+            }
+        };
+        if let Ok(answer) = &answer
+            && answer.status == 503
+            && !answer.says_when()
+        {
+            let text = format!("{} was refused without a time to come again: {}", ask.path, answer.body);
+            self.ledger.fault(Kind::Answer, text);
         }
-        self.line = Some(line);
+        // From the next one nothing is known yet.
+        self.line = Some(line).filter(|_| stays || self.addresses.borrow().len() < 2);
         answer
+    }
+
+    /// The server is gone: where it was the only one there is nobody to talk to.
+    async fn wait_for_another(&mut self) {
+        let pause = if self.addresses.borrow().len() < 2 { LOOK_AGAIN } else { BUSY_PAUSE };
+        // What has not changed meanwhile is tried again.
+        let _ = tokio::time::timeout(pause, self.addresses.changed()).await;
     }
 
     /// Says it until somebody answers who is not too busy.
@@ -193,13 +224,13 @@ impl Hand {
         }
     }
 
-    /// The line to the present server.
+    /// The line to one of the present servers.
     async fn line(&mut self) -> Line {
-        let address = self.address.wait_for(Option::is_some).await.expect("the load lives");
-        let address = address.expect("it was waited for");
+        let addresses = self.addresses.wait_for(|addresses| !addresses.is_empty()).await;
+        let addresses = addresses.expect("the load lives").clone();
         match self.line.take() {
-            Some(line) if line.address() == address => line,
-            _ => Line::to(address),
+            Some(line) if addresses.contains(&line.address()) => line,
+            _ => Line::to(addresses[self.chance.below(addresses.len() as u64) as usize]),
         }
     }
 }
@@ -210,11 +241,16 @@ fn is_busy(answer: &Answer) -> bool {
 }
 
 /// SplitMix64: chance that comes again.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
+    /// The chance of a seed.
+    pub(crate) fn from(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     /// From 0 to below `below`.
-    fn below(&mut self, below: u64) -> u64 {
+    pub(crate) fn below(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -223,7 +259,7 @@ impl Chance {
     }
 
     /// Once in so many times.
-    fn once_in(&mut self, times: u64) -> bool {
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 }

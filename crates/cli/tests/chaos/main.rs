@@ -7,6 +7,7 @@ mod agent;
 mod check;
 mod disk;
 mod fault;
+mod fleet;
 mod flood;
 mod fold;
 mod freeze;

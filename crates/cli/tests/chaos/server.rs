@@ -23,12 +23,19 @@ const SHOWN_LINES: usize = 20;
 /// A folder on which servers run, one after the other.
 pub(crate) struct Yard {
     folder: TempDir,
+    /// The address of a shared store.
+    store: Option<String>,
 }
 
 impl Yard {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), store: None }
+    }
+
+    /// An empty one whose servers share a store.
+    pub(crate) fn at(store: &str) -> Self {
+        Self { store: Some(store.to_owned()), ..Self::new() }
     }
 
     /// Where the servers keep their data.
@@ -48,6 +55,9 @@ impl Yard {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tiltyard"));
         command.arg("server").args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
         command.arg("--ready-file").arg(self.beside("ready.json"));
+        if let Some(store) = &self.store {
+            command.arg("--store").arg(store);
+        }
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.folder.path()).env("ADMIN_TOKEN", ADMIN_TOKEN).env("RUST_BACKTRACE", "1");
         command.current_dir(self.folder.path());

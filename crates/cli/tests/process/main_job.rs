@@ -5,6 +5,7 @@
 
 mod check;
 mod conflict;
+mod elsewhere;
 mod review;
 mod shop;
 mod target;

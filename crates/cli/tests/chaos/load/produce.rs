@@ -63,8 +63,13 @@ async fn single(hand: &mut Hand, after: Option<String>) -> Option<String> {
 
 /// What an answer to a submission means.
 fn word(hand: &Hand, title: &str, answer: &Answer, wanted: u16) -> Word {
-    let refusals =
-        [(409, "dependency_failed"), (503, "overloaded"), (503, "shutting_down"), (503, "storage_low")];
+    let refusals = [
+        (409, "dependency_failed"),
+        (503, "overloaded"),
+        (503, "shutting_down"),
+        (503, "storage_low"),
+        (503, "store_unreachable"),
+    ];
     match answer.status {
         status if status == wanted => Word::Done(id_of(answer)),
         // Heard by whoever is in line when a disk has failed, before the server ends: nobody knows (E2).

@@ -59,7 +59,9 @@ async fn claimed(hand: &mut Hand, ask: &Ask) -> Vec<Held> {
 
 /// Takes down what was handed out.
 fn taken(hand: &Hand, answer: &Value) -> Vec<Held> {
-    if !answer["claim_refused"].is_null() {
+    // The settle stands all the same, where the store could not be reached for the claim.
+    let is_busy = answer["claim_refused"]["status"] == 503;
+    if !answer["claim_refused"].is_null() && !is_busy {
         hand.ledger.fault(Kind::Answer, format!("the claim of a settle: {}", answer["claim_refused"]));
     }
     let tasks = answer["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();

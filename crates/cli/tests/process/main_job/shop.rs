@@ -1,6 +1,6 @@
 //! A shop: a repository, server and agent beside it, and a tape of everything that happens.
 
-use crate::live::{Home, Live, client};
+use crate::live::{Home, Live, Server, client};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,18 @@ pub(super) struct Shop {
     folder: PathBuf,
     tape: Tape,
     admin: Client,
+    token: Option<String>,
     _up: Live,
 }
 
 impl Shop {
     /// Opens one with these rules and this check.
     pub(super) fn open(rules: &str, test: &str) -> Self {
+        Self::open_over(None, rules, test)
+    }
+
+    /// The same over a shared store.
+    pub(super) fn open_over(store: Option<&str>, rules: &str, test: &str) -> Self {
         let home = Home::new();
         let folder = home.path("shop");
         std::fs::create_dir(&folder).expect("a folder");
@@ -47,13 +53,18 @@ impl Shop {
         git(&folder, &["config", "user.email", "shop@example.org"]);
         git(&folder, &["add", "--all"]);
         git(&folder, &["commit", "--quiet", "--message", "The shop"]);
-        let up = Live::start(home.command(&["up", "--json", "--listen", "127.0.0.1:0", "--name", "forge"]));
+        let mut up = home.command(&["up", "--json", "--listen", "127.0.0.1:0", "--name", "forge"]);
+        if let Some(store) = store {
+            up.args(["--store", store]);
+        }
+        let up = Live::start(up);
         let begun = up.line("first line", |line| line.contains("\"url\""));
         let begun: Value = serde_json::from_str(&begun).expect("is JSON");
-        let admin = client(&text(&begun, "url"), begun["token"].as_str());
+        let token = begun["token"].as_str().map(str::to_owned);
+        let admin = client(&text(&begun, "url"), token.as_deref());
         let tape = Tape::of(&home);
         tape.nth(1, "the agent online", |event| event["type"] == "tiltyard.agent.online");
-        let shop = Self { home, folder, tape, admin, _up: up };
+        let shop = Self { home, folder, tape, admin, token, _up: up };
         shop.ask(&["repo", "add", "shop", &shop.folder.display().to_string()]);
         shop
     }
@@ -123,6 +134,14 @@ impl Shop {
     pub(super) fn approve_and_land(&self, seen: &Value) {
         self.approve(seen);
         self.until(&text(seen, "task"), "task.succeeded", 1);
+    }
+
+    /// Says yes to exactly what was shown, on another server of the same store.
+    pub(super) fn approve_at(&self, server: &Server, seen: &Value) {
+        let body = Approve { subject_sha256: Some(text(seen, "subject_sha256")), ..Approve::default() };
+        let request = Request::<call::ChangeApprove>::new().place(text(seen, "id")).body(body);
+        let there = client(&server.url, self.token.as_deref());
+        crate::up::block_on(there.call(request)).expect("it is taken there");
     }
 
     /// The code with which the API refuses an approval of this digest: the command line itself would not send one that

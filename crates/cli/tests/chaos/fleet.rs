@@ -1,0 +1,13 @@
+//! Chaos over a shared store: several servers, a real PostgreSQL, and bad luck for each of them. Short stories run in
+//! `make test`; `make soak` (`SOAK=1`) runs the same ones for long.
+
+mod clock;
+mod commit;
+mod cut;
+mod failover;
+mod frozen;
+mod kill;
+mod lead;
+mod order;
+mod session;
+mod site;
