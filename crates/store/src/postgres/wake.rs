@@ -16,6 +16,9 @@ use tokio_postgres::{AsyncMessage, Client};
 /// commits of a busy database).
 pub const WAKE_EVERY: Duration = Duration::from_millis(4);
 
+/// How long the database may take for a word on this connection: one that is silent is given up.
+const WORD_TIME: Duration = Duration::from_secs(5);
+
 /// A connection of its own that hears and sends wake-ups.
 #[derive(Clone)]
 pub struct Wakes {
@@ -49,7 +52,7 @@ impl Wakes {
             }
         });
         let mut driver = Ended(driver);
-        let channel = listen(&client, &own).await?;
+        let channel = in_time(listen(&client, &own)).await?;
         hear();
         loop {
             tokio::select! {
@@ -66,7 +69,7 @@ impl Wakes {
                         return Ok(());
                     }
                     grown.borrow_and_update();
-                    wake(&client, &channel).await?;
+                    in_time(wake(&client, &channel)).await?;
                     tokio::time::sleep(WAKE_EVERY).await;
                 }
             }
@@ -91,6 +94,11 @@ async fn listen(client: &Client, own: &AtomicI32) -> Result<String> {
     own.store(found.get(1), Ordering::Relaxed);
     let listening = client.batch_execute(&format!("LISTEN {channel}")).await;
     listening.map_err(|error| failure("listen", &error)).map(|()| channel)
+}
+
+async fn in_time<T>(word: impl Future<Output = Result<T>>) -> Result<T> {
+    let silent = || Err(Error::Lost("the database has not answered in time".to_owned()));
+    tokio::time::timeout(WORD_TIME, word).await.unwrap_or_else(|_| silent())
 }
 
 async fn wake(client: &Client, channel: &str) -> Result<()> {
