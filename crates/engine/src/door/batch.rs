@@ -22,7 +22,7 @@ use tiltyard_store::event::advance_scope;
 use tokio::sync::broadcast;
 
 /// Most deeds of one transaction.
-const MAX_BATCH_DEEDS: usize = 1_024;
+pub(super) const MAX_BATCH_DEEDS: usize = 1_024;
 /// After so long a transaction takes no more, so that the first caller is not kept for the last.
 const MAX_BATCH_TIME: Duration = Duration::from_millis(8);
 /// Most deeds that wait to be tried again.

@@ -3,8 +3,8 @@
 //! A transaction begins with the store's lock and with what others have written since; it ends with a row of its own. In
 //! between the door looks at the journal, without the lock, whenever it is woken or has nothing else to do.
 
-use super::batch::Room;
-use crate::act::Effect;
+use super::batch::{MAX_BATCH_DEEDS, Room};
+use crate::act::{Effect, refusal_of};
 use crate::clock::SharedClock;
 use crate::journal::{self, Unreadable};
 use crate::memory::boot::rebuild;
@@ -363,10 +363,23 @@ impl Room {
                     return Err(Error::Broken { statement: "commit", reason });
                 }
                 Err(error) => {
-                    self.note_trouble(&error);
+                    if !self.note_trouble(&error) {
+                        self.refuse_waiting(error);
+                    }
                     self.pause(&mut pause);
                 }
             }
+        }
+    }
+
+    /// Nothing of what waits has been begun: nobody has to wait until it is known what became of others' deeds.
+    fn refuse_waiting(&self, error: Error) {
+        let refusal = refusal_of(error);
+        for _ in 0..MAX_BATCH_DEEDS {
+            let Some(mut deed) = self.inbox.try_take() else { return };
+            deed.refuse(refusal.clone());
+            // Nothing follows on what was not done.
+            drop(deed.answer());
         }
     }
 }
