@@ -38,8 +38,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// One with a running server whose leases are this long.
     pub(crate) async fn set(lease: Duration) -> Self {
+        Self::set_in(Yard::new(), lease).await
+    }
+
+    /// The same in this yard.
+    pub(crate) async fn set_in(yard: Yard, lease: Duration) -> Self {
         let proxy = Proxy::start().await.expect("a proxy");
-        let (yard, log) = (Yard::new(), Log::default());
+        let log = Log::default();
         let mut scene = Self { yard, proxy, lease, server: None, log };
         scene.start_server().await;
         scene

@@ -1,6 +1,7 @@
 //! Chaos over a shared store: several servers, a real PostgreSQL, and bad luck for each of them. Short stories run in
 //! `make test`; `make soak` (`SOAK=1`) runs the same ones for long.
 
+mod agent;
 mod clock;
 mod commit;
 mod cut;

@@ -96,6 +96,32 @@ impl Cluster {
         Ok(())
     }
 
+    /// Stops all its processes where they stand, until [`Cluster::thaw`].
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal_all(Signal::STOP)
+    }
+
+    /// Lets its processes go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal_all(Signal::CONT)
+    }
+
+    fn signal_all(&self, what: Signal) -> anyhow::Result<()> {
+        let server = self.pid()?;
+        signal(server, what)?;
+        for child in children(server)? {
+            // One that has ended meanwhile needs no signal.
+            let _ = signal(child, what);
+        }
+        Ok(())
+    }
+
     /// Makes a standby the primary; comes back when it is.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A server that stands still in the middle of its transaction.
+//! A server that stands still in the middle of its transaction; a database that stands still.
 
 use super::site::{DATABASE, Site, cluster, short_or_long, until};
 use crate::load::Load;
@@ -10,6 +10,8 @@ use tiltyard_testkit::postgres::{Cluster, Sync};
 
 /// A transaction in which nothing happens is ended by the database after 4 s; what comes to that on a loaded machine.
 const MAX_STALL: Duration = Duration::from_secs(7);
+/// A server that cannot use its store says so within this.
+const MAX_UNREADY: Duration = Duration::from_secs(10);
 /// Bounds the failure of something that never happens.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Answers of success before each.
@@ -60,4 +62,32 @@ async fn o16_e4_a_server_frozen_in_its_transaction_holds_nobody_up() {
     }
     let seen = site.settle(load, &mut log).await;
     println!("stood still {stalls}; {} tasks", seen.tasks.len());
+}
+
+// O16, E1, E2, E7, O23: the database stands still, in the long version for longer than servers wait for an answer. They say that they
+// are not ready within 10 s, and go on by themselves when it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o16_e2_o23_a_database_that_stands_still_loses_nothing() {
+    let cluster = cluster(Sync::Off, &[]);
+    let store = cluster.tcp_url(DATABASE);
+    let (mut site, load, mut log) = (Site::open(&[store.clone(), store]).await, Load::new(), Log::default());
+    load.go_to(&site.addresses());
+    let mut back = Times::default();
+    for round in 0..short_or_long(1, 5) {
+        load.heard(HEARD).await;
+        cluster.freeze().expect("it is ours");
+        for place in site.running() {
+            until("it is not ready", MAX_UNREADY, async || site.ready(place).await.status == 503).await;
+        }
+        let given_up = |site: &Site| site.log(0).matches("has not answered in time").count();
+        let wanted = short_or_long(0, round + 1);
+        until("it has given up waiting", MAX_WAIT, async || given_up(&site) >= wanted).await;
+        cluster.thaw().expect("it is ours");
+        let thawed = Instant::now();
+        for place in site.running() {
+            back.add(site.serves(place, &load, thawed).await);
+        }
+    }
+    let seen = site.settle(load, &mut log).await;
+    println!("back {back}; {} tasks", seen.tasks.len());
 }
