@@ -26,7 +26,7 @@ fn script(yard: &Yard) -> PathBuf {
 
 /// A token that may work and nothing else.
 async fn token(line: &mut Line) -> String {
-    let mint = json!({"label": "sh-worker", "role": "worker", "scopes": ["default"]});
+    let mint = json!({"label": "sh-worker", "role": "worker", "scopes": ["default"], "queues": ["shell"]});
     let minted = line.post("/auth/tokens", &mint).await.unwrap();
     assert_eq!(minted.status, 201, "{}", minted.body);
     minted.body["token"].as_str().unwrap().to_owned()
@@ -41,7 +41,8 @@ fn worker(yard: &Yard, server: &Server, token: &str) -> Command {
 }
 
 async fn submit(line: &mut Line, title: &str) -> String {
-    let answer = line.post("/tasks", &json!({"kind": "chaos", "title": title})).await.unwrap();
+    let answer =
+        line.post("/tasks", &json!({"kind": "chaos", "queue": "shell", "title": title})).await.unwrap();
     answer.body["id"].as_str().unwrap().to_owned()
 }
 
@@ -56,6 +57,10 @@ async fn o44_the_worker_of_the_guide_works() {
     for number in 0..TASKS {
         ids.push(submit(&mut line, &format!("for the shell {number}")).await);
     }
+    // What is meant for an agent is not the worker's, though it asks for anything.
+    let command =
+        json!({"kind": "command", "title": "not for the shell", "payload": {"argv": ["touch", "x"]}});
+    let command = line.post("/tasks", &command).await.unwrap().body["id"].as_str().unwrap().to_owned();
     let ended = worker(&yard, &server, &token).env("ONCE", "1").output().await.expect("sh is there");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!((ended.status.code(), &*said), (Some(0), ""));
@@ -67,6 +72,18 @@ async fn o44_the_worker_of_the_guide_works() {
             (&json!({"done_by": "sh-worker"}), &json!("half way"))
         );
     }
+    assert_eq!(read(&mut line, &format!("/tasks/{command}")).await["state"], "ready");
+}
+
+// O44: a worker that is not let in says so and does not end as if all were done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o44_a_worker_that_is_not_let_in_does_not_end_well() {
+    let yard = Yard::new();
+    let server = yard.start().await;
+    let bad = format!("jst_{}", "0".repeat(64));
+    let ended = worker(&yard, &server, &bad).env("ONCE", "1").output().await.expect("sh is there");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(1) && said.contains(r#""code":"unauthenticated""#), "{said}");
 }
 
 // D3: without ONCE it waits for work, and takes it when it comes.
