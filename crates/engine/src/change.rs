@@ -17,7 +17,7 @@ mod step;
 use crate::act::{Act, refusal_of};
 use tiltyard_model::change::State;
 use tiltyard_model::change::step::{Decided, after_decision};
-use tiltyard_model::change::work::{CHECK_KIND, MERGE_KIND, PROBE_KIND};
+use tiltyard_model::change::work::{CHECK_KIND, Feedback, MERGE_KIND, PROBE_KIND};
 use tiltyard_model::gate::State as GateState;
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
@@ -55,6 +55,13 @@ pub(crate) fn git_paused(act: &mut Act<'_>, found: &Found, outcome: Outcome) -> 
         MERGE_KIND => act.as_system(|act| merge::paused(act, found, outcome)),
         _ => Ok(()),
     }
+}
+
+/// Why the change of a task had last come back to it, for people; `None` when it never did.
+pub(crate) fn came_back_for(act: &Act<'_>, found: &Found) -> Result<Option<String>, Refusal> {
+    let Some(id) = found.task.change else { return Ok(None) };
+    let case = Case::find(act, id)?;
+    Ok(case.and_then(|case| case.found.change.record.feedback.last().map(Feedback::in_words)))
 }
 
 /// A change that the caller may see.

@@ -37,6 +37,7 @@ pub fn schemas() -> Map<String, Value> {
     add("socket-to-reader", schema_of::<crate::event::ToReader>());
     add("work-change", schema_of::<crate::work::ChangePayload>());
     add("work-change-result", schema_of::<crate::work::ChangeResult>());
+    add("work-change-unchanged", schema_of::<crate::work::Unchanged>());
     add("work-git-probe", schema_of::<crate::work::ProbePayload>());
     add("work-git-probe-result", schema_of::<crate::work::ProbeResult>());
     add("work-git-check", schema_of::<crate::work::CheckPayload>());

@@ -8,8 +8,8 @@ use super::limit::Limits;
 use super::workshop::{payload, transfer};
 use super::{Executor, Job, Manner, Performed, Performing, ProgramRun, Workshop, answer, result};
 use crate::git::{
-    CloneRequest, GitError, Key, Mirror, Proposal, ProposeRequest, Signature, Start, Stored, WorkClone,
-    WorkClones, propose,
+    CloneRequest, GitError, Key, Mirror, Proposal, ProposeRequest, Refused, RefusedCode, Signature, Start,
+    Stored, WorkClone, WorkClones, propose,
 };
 use crate::outcome::Verdict;
 use crate::process::{Program, Run, Stop, environment};
@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use tiltyard_client::Request;
 use tiltyard_wire::artifact::PutQuery;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::work::{self, ChangePayload, ChangeResult};
+use tiltyard_wire::work::{self, ChangePayload, ChangeResult, Unchanged};
 
 pub use paper::PROGRAM_VARIABLES;
 
@@ -52,6 +52,14 @@ struct Making<'a> {
     signature: Signature,
 }
 
+/// What came of it.
+enum Made {
+    /// Something to check and to decide on.
+    Proposal(Box<ChangeResult>),
+    /// Nothing new: the earlier proposal stands.
+    Nothing(Unchanged),
+}
+
 impl ChangeExecutor {
     async fn perform(&self, job: &mut Job<'_>) -> Result<Performed, Performed> {
         let payload: ChangePayload = payload(job)?;
@@ -66,7 +74,8 @@ impl ChangeExecutor {
         let clone = making.clone(job, &mirror).await?;
         match making.make(job, &mirror, &clone, argv).await {
             // It stays until the change is final (C34).
-            Ok(result) => Ok(answer::told(result)),
+            Ok(Made::Proposal(result)) => Ok(answer::told(*result)),
+            Ok(Made::Nothing(unchanged)) => Ok(answer::told(unchanged)),
             Err(performed) => Err(making.put_away(clone, performed).await),
         }
     }
@@ -118,7 +127,7 @@ impl Making<'_> {
         mirror: &Mirror,
         clone: &WorkClone,
         argv: Vec<String>,
-    ) -> Result<ChangeResult, Performed> {
+    ) -> Result<Made, Performed> {
         let run = self.run(job, clone, argv).await?;
         if let Stop::Unconfirmed { .. } = &run.ended.stop {
             let verdict = Verdict::failed(
@@ -132,12 +141,24 @@ impl Making<'_> {
         job.progress.say("looking at what was done");
         let message = format!("{}\n\nTiltyard-Task: {}", job.assignment.title, self.task);
         let request = ProposeRequest { mirror, clone, message: &message, signature: &self.signature };
-        // Whatever is wrong with it, another attempt may do better.
-        let proposal = self.limits.hold(propose(request)).await?.map_err(|error| answer::failed(&error))?;
+        let proposal = match self.limits.hold(propose(request)).await? {
+            Ok(proposal) => proposal,
+            Err(GitError::Refused(refused)) if self.adds_nothing(&refused) => {
+                return Ok(Made::Nothing(Unchanged { unchanged: refused.reason }));
+            }
+            // Whatever is wrong with it, another attempt may do better.
+            Err(error) => return Err(answer::failed(&error)),
+        };
         job.progress.say("uploading");
         self.upload(job, "change.diff", "text/x-diff", &proposal.diff).await?;
         self.upload(job, "change.bundle", "application/x-git-bundle", &proposal.bundle).await?;
-        Ok(told(proposal))
+        Ok(Made::Proposal(Box::new(told(proposal))))
+    }
+
+    /// Whether an earlier proposal came back and the program answered with nothing: it would do the same once more.
+    fn adds_nothing(&self, refused: &Refused) -> bool {
+        let came_back = self.payload.given.start != work::Start::Base;
+        came_back && matches!(refused.code, RefusedCode::Nothing | RefusedCode::ConflictMarkers)
     }
 
     async fn run(

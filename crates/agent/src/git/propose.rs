@@ -88,10 +88,7 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
     let span = Span { merge_base: &merge_base, head: &head };
     let out = out_folder(clone).await?;
     let diff = span.write(repo, &out.join("change.diff")).await?;
-    if diff.bytes == 0 || head == clone.start {
-        let reason = "nothing was done: the clone holds no change against its base; a task is only done when it changes something";
-        return Err(Refused::new(RefusedCode::Nothing, reason).into());
-    }
+    something(clone, &head, &diff)?;
     harvest.no_markers(&head).await?;
     repo.set(&clone.branch.reference(), &head).await?;
     let bundle = bundle::write(repo, &clone.branch, &clone.base, &out.join("change.bundle")).await?;
@@ -109,6 +106,20 @@ pub async fn propose(request: ProposeRequest<'_>) -> Result<Proposal, GitError> 
         diff,
         bundle,
     })
+}
+
+/// Refused: the program added nothing, or took back what there was.
+fn something(clone: &WorkClone, head: &Oid, diff: &Stored) -> Result<(), Refused> {
+    let came_back = clone.start != clone.base;
+    let reason = match diff.bytes {
+        0 if came_back => "its program took back all that it had proposed before",
+        0 => {
+            "nothing was done: the clone holds no change against its base; a task is only done when it changes something"
+        }
+        _ if *head == clone.start => "its program left its earlier proposal as it was",
+        _ => return Ok(()),
+    };
+    Err(Refused::new(RefusedCode::Nothing, reason))
 }
 
 /// Made anew: the program may have put a link there.

@@ -10,7 +10,7 @@ use tiltyard_agent::outcome::{Outcome, Retry, Verdict};
 use tiltyard_agent::process::{Graces, RunAs, Stop};
 use tiltyard_agent::stop::StopReason;
 use tiltyard_wire::model::change::diff::Status;
-use tiltyard_wire::work::ChangeResult;
+use tiltyard_wire::work::{ChangeResult, Unchanged};
 
 async fn fails(rig: &Rig, script: &str) -> String {
     let (done, _) = rig.perform(CHANGE_KIND, 1, &rig.idea(script)).await;
@@ -160,13 +160,18 @@ async fn c18_a_change_that_is_sent_back_goes_on_from_where_it_was() {
     assert!(log.contains("last: \n### Attempt 1: ada sent it back"), "{log}");
     assert_eq!(second.commits.len(), 2, "the earlier commit is still there");
     assert_eq!(second.commits[1].id, first.head);
-    // Nothing new is nothing done, though the change as a whole is something.
+    // C21: nothing new is told as that, and not as an attempt that failed.
     again["program"] = json!(["true"]);
-    let (done, _) = rig.perform(CHANGE_KIND, 3, &again).await;
-    assert!(failure(&done).contains("nothing was done"));
+    let (done, log) = rig.perform(CHANGE_KIND, 3, &again).await;
+    let left: Unchanged = serde_json::from_str(&result(&done, &log)).expect("says so");
+    assert_eq!(left.unchanged, "its program left its earlier proposal as it was");
+    again["program"] = json!(["/bin/sh", "-c", "echo hello > README.md"]);
+    let (done, log) = rig.perform(CHANGE_KIND, 4, &again).await;
+    let left: Unchanged = serde_json::from_str(&result(&done, &log)).expect("says so");
+    assert_eq!(left.unchanged, "its program took back all that it had proposed before");
 }
 
-// C32: conflicts are marked in the files, and a marker that is left makes a failed attempt.
+// C32: conflicts are marked in the files, and a marker that is left is a matter for a person.
 #[tokio::test]
 async fn c32_conflicts_are_resolved_by_a_program() {
     let rig = Rig::new().await;
@@ -184,8 +189,9 @@ async fn c32_conflicts_are_resolved_by_a_program() {
     let second: ChangeResult = serde_json::from_str(&result(&done, &log)).expect("is a proposal");
     assert_eq!(second.base, rig.head());
     again["program"] = json!(["/bin/sh", "-c", "echo x > x"]);
-    let (done, _) = rig.perform(CHANGE_KIND, 3, &again).await;
-    assert!(failure(&done).contains("conflict markers were left"));
+    let (done, log) = rig.perform(CHANGE_KIND, 3, &again).await;
+    let left: Unchanged = serde_json::from_str(&result(&done, &log)).expect("says so");
+    assert!(left.unchanged.contains("conflict markers were left"));
 }
 
 // A server that is being restarted does not cost a program's work.

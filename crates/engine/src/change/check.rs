@@ -5,7 +5,7 @@ use super::Case;
 use super::git::{Answer, CHECK_ATTEMPTS, Job, check_payload, submit, time_for};
 use crate::act::{Act, refusal_of};
 use tiltyard_model::change::record::{Judged, Round};
-use tiltyard_model::change::step::{Checked as Verdict, RedCheck, Step, after_checks};
+use tiltyard_model::change::step::{Checked as Verdict, RedCheck, Step, after_checks, ask_again};
 use tiltyard_model::change::weigh::{Checks, Evidence, SecretFinding, Weight, unlisted, weigh};
 use tiltyard_model::change::work::{
     CHECK_KIND, CheckPayload, CheckResult, CheckRun, CheckStatus, Checked, Files, RulesFile,
@@ -153,15 +153,35 @@ fn judge(
     let seen = Seen { files: &checked.files, secrets: &checked.secrets, checks };
     let weight = weighed(act, case, &rules, seen)?;
     keep(act, case, found, &checked)?;
+    let broken = broken(&checked.checks, asked);
     case.found.change.tier = Some(weight.tier);
     case.record().reasons.clone_from(&weight.reasons);
     let Checked { base, commit, tree, green, files, .. } = checked;
     case.record().files = files;
     case.record().judged = Some(Judged { base, commit, tree, green: green.filter(|_| red.is_empty()) });
+    if let Some(why) = broken {
+        return unchecked(act, case, &why);
+    }
     let verdict = if red.is_empty() { Verdict::Green } else { Verdict::Red(red) };
     let step = after_checks(case.situation(&rules), verdict, &weight);
     let step = approved_before(act, case, &rules, weight.tier, step)?;
+    let step = match case.record().unchanged.take() {
+        Some(left) => ask_again(&left, step),
+        None => step,
+    };
     case.carry(act, step)
+}
+
+/// A check whose program is not there says nothing about the change: no attempt of its author can mend that.
+fn broken(runs: &[CheckRun], asked: &CheckPayload) -> Option<String> {
+    let run = runs.iter().find(|run| run.status == CheckStatus::Missing)?;
+    let check = asked.checks.iter().find(|check| check.name == run.name);
+    let program = check.and_then(|check| check.argv.first()).map_or("", String::as_str);
+    Some(format!(
+        "the check {} is broken: its program `{program}` is not on the agent's machine; install it there \
+         and send the change back, or mend the check and register the repository once more",
+        run.name
+    ))
 }
 
 fn red_of(runs: &[CheckRun]) -> Vec<RedCheck> {

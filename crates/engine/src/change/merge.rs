@@ -171,6 +171,12 @@ fn read(act: &Act<'_>, case: &mut Case, result: Result<MergeResult, String>) -> 
         Ok(MergeResult::Conflict { files, .. }) => Turn::Step(Verdict::Conflict(files)),
         // The target has taken back what it held, so there is something to check and to weigh.
         Ok(MergeResult::ChecksFailed { .. }) if !case.is_weighed() => Turn::Recheck(None),
+        Ok(MergeResult::ChecksFailed { checks, .. }) if missing(&checks).is_some() => {
+            let name = missing(&checks).unwrap_or_default();
+            Turn::Broken(format!(
+                "the program of its check {name} is not on the agent's machine: install it there, then approve again"
+            ))
+        }
         Ok(MergeResult::ChecksFailed { checks, .. }) => Turn::Step(Verdict::Red(red_of(&checks))),
         Ok(MergeResult::DirtyTarget { files }) => Turn::Step(Verdict::Refused(dirty(&files))),
         Ok(MergeResult::Refused(refused)) => Turn::Step(Verdict::Refused(refused.reason)),
@@ -189,6 +195,11 @@ fn landing(act: &Act<'_>, case: &mut Case, merged: Merged) -> Landing {
         case.record().merge = Some(Merge { commit, tree, base, how, at_ms: act.now.wall });
     }
     landing
+}
+
+/// A check that says nothing about the change, because its program is not there.
+fn missing(checks: &[CheckRun]) -> Option<&str> {
+    checks.iter().find(|run| run.status == CheckStatus::Missing).map(|run| run.name.as_str())
 }
 
 fn red_of(checks: &[CheckRun]) -> Vec<RedCheck> {
@@ -245,6 +256,8 @@ fn go_on(act: &mut Act<'_>, case: &mut Case, turn: Turn) -> Result<(), Refusal> 
 
 /// The target is proven to hold a change: its task has succeeded, and what waited for it goes on.
 pub(super) fn landed(act: &mut Act<'_>, case: &mut Case) -> Result<(), Refusal> {
+    // What stopped an earlier turn is in the record; whoever reads it here would take it for the end.
+    case.record().reason = None;
     case.save(act)?;
     let Some(merge) = case.found.change.record.merge.clone() else {
         return Err(Refusal::new(Code::Internal, "a merge without its proof: nothing was done"));

@@ -6,7 +6,8 @@ use crate::memory::lease::Lease;
 use crate::task::end;
 use crate::task::settle::{Report, facts};
 use tiltyard_model::change::record::{Change, Proposal, Record};
-use tiltyard_model::change::work::{ChangePayload, ChangeResult, Stored};
+use tiltyard_model::change::step::after_nothing;
+use tiltyard_model::change::work::{ChangePayload, ChangeResult, Stored, Unchanged};
 use tiltyard_model::change::{Move, State};
 use tiltyard_model::event::{ChangeOpened, TaskWaiting};
 use tiltyard_model::id::Noun;
@@ -26,13 +27,13 @@ pub(crate) fn proposed(
     found: &Found,
     report: &Report,
 ) -> Result<TaskState, Refusal> {
+    if let Some(left) = left_alone(act, found, report)? {
+        return unchanged(act, lease, found, report, left);
+    }
     let result = read(act, lease, report)?;
     let agent = act.memory.names.agent_name(lease.agent).to_owned();
     let mut case = open(act, found, &agent)?;
-    let next = after(report.outcome, facts(act, found, report.retryable));
-    end::plain_end(act, lease, &end::Ended::reported(report), next)?;
-    let waiting = TaskWaiting { generation: lease.generation, waits_for: Some(case.id().to_string()) };
-    act.task_event(found.scope, found.key, &waiting)?;
+    let state = wait_for(act, lease, found, report, &case)?;
     let proposal = Proposal::of(result, lease.generation, agent, act.now.wall);
     keep_proposal(act.tx, case.found.key, &proposal).map_err(refusal_of)?;
     case.found.change.subject_sha256 = Some(proposal.heads.diff.sha256.clone());
@@ -41,8 +42,56 @@ pub(crate) fn proposed(
     case.record().conflicts.clear();
     case.record().rechecks = 0;
     case.go(Move::Upload)?;
+    case.record().unchanged = None;
     act.as_system(|act| check::begin(act, &mut case))?;
+    Ok(state)
+}
+
+/// The attempt has ended; its task waits for what becomes of the change.
+fn wait_for(
+    act: &mut Act<'_>,
+    lease: &Lease,
+    found: &Found,
+    report: &Report,
+    case: &Case,
+) -> Result<TaskState, Refusal> {
+    let next = after(report.outcome, facts(act, found, report.retryable));
+    end::plain_end(act, lease, &end::Ended::reported(report), next)?;
+    let waiting = TaskWaiting { generation: lease.generation, waits_for: Some(case.id().to_string()) };
+    act.task_event(found.scope, found.key, &waiting)?;
     Ok(next.state)
+}
+
+/// The change whose proposal came back and was left as it is, with what its program left.
+fn left_alone(act: &Act<'_>, found: &Found, report: &Report) -> Result<Option<(Case, String)>, Refusal> {
+    let text = report.result.as_deref().unwrap_or("null");
+    let Ok(Unchanged { unchanged }) = serde_json::from_str(text) else { return Ok(None) };
+    let case = found.task.change.map(|id| Case::load(act, id)).transpose()?;
+    let case = case.filter(|case| case.state() == State::Open && case.heads().is_ok());
+    let nothing =
+        || Refusal::field("/result", "says that nothing was changed, but nothing was proposed before");
+    Ok(Some((case.ok_or_else(nothing)?, crate::task::first_line(&unchanged))))
+}
+
+/// Another attempt would add nothing either: people decide on the proposal that there is (C21, C32).
+fn unchanged(
+    act: &mut Act<'_>,
+    lease: &Lease,
+    found: &Found,
+    report: &Report,
+    (mut case, left): (Case, String),
+) -> Result<TaskState, Refusal> {
+    let state = wait_for(act, lease, found, report, &case)?;
+    case.go(Move::Upload)?;
+    let record = case.record();
+    let step = after_nothing(&left, record.feedback.last(), &record.conflicts);
+    record.unchanged = step.is_none().then_some(left);
+    record.rechecks = 0;
+    act.as_system(|act| match step {
+        Some(step) => case.carry(act, step),
+        None => check::begin(act, &mut case),
+    })?;
+    Ok(state)
 }
 
 /// The proposal, with the ids of what was uploaded for it.

@@ -5,7 +5,7 @@ use super::{Case, close, merge, overrule};
 use crate::act::Act;
 use crate::gate;
 use tiltyard_model::change::State;
-use tiltyard_model::change::step::{AfterConflict, RedCheck, Step};
+use tiltyard_model::change::step::{AfterConflict, RedCheck, Step, names};
 use tiltyard_model::change::work::Feedback;
 use tiltyard_model::event::{ChangeConflicted, ChangeReview};
 use tiltyard_model::gate::{Block, SubjectKind};
@@ -50,8 +50,7 @@ impl Case {
 
     fn fix(&mut self, act: &mut Act<'_>, red: Vec<RedCheck>) -> Result<(), Refusal> {
         let generation = self.heads()?.generation;
-        let names: Vec<&str> = red.iter().map(|check| check.name.as_str()).collect();
-        self.found.change.record.reason = Some(format!("red: {}", names.join(", ")));
+        self.found.change.record.reason = Some(format!("red: {}", names(&red)));
         self.tell(Feedback::Checks { generation, red });
         again::send(act, self, Again::Fix)
     }
@@ -81,6 +80,7 @@ impl Case {
     /// Opens a gate on what is proposed; earlier approvals are void with it.
     fn ask(&mut self, act: &mut Act<'_>, block: Option<Block>, why: &str) -> Result<(), Refusal> {
         let before = self.found.change.gate;
+        let why = &self.with_conflict(why);
         let subject_sha256 = self.heads()?.diff.sha256.clone();
         gate::tell_next(act, before, &subject_sha256)?;
         let asks = self.asks(act)?;
@@ -111,6 +111,22 @@ impl Case {
         }
         let event = ChangeReview { tier: self.tier().number(), gate: gate.gate.id.to_string() };
         act.event(self.found.scope, &self.id().into(), Some(self.found.change.task.key()), &event)
+    }
+
+    /// Whoever approved it before it met a conflict must hear why they are asked once more.
+    fn with_conflict(&self, why: &str) -> String {
+        let record = &self.found.change.record;
+        let subject = self.found.change.subject_sha256.as_deref();
+        let (first, void) = match &record.approval {
+            Some(earlier) => (Some(earlier.subject_sha256.as_str()) != subject, ", so its approval is void"),
+            None => (self.found.change.gate.is_none(), ""),
+        };
+        match record.feedback.last() {
+            Some(told @ Feedback::Conflict { .. }) if first && self.state() == State::Review => {
+                format!("done again after {}{void}; {why}", told.in_words())
+            }
+            _ => why.to_owned(),
+        }
     }
 
     /// Who decides: by the rules of its base, and where the repository is gone by the built-in ones.

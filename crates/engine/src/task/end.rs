@@ -72,7 +72,8 @@ pub(crate) fn attempt(
     }
     event(act, scope, lease, ended, next)?;
     if next.state == State::Dead && lease.sort != Sort::Git {
-        crate::dead_letter::added(act, found, ended.error)?;
+        let error = with_history(ended.error, crate::change::came_back_for(act, found)?);
+        crate::dead_letter::added(act, found, error.as_deref())?;
     }
     if next.state.is_final() {
         dependent::after_end(act, lease.task, next.state)?;
@@ -83,11 +84,22 @@ pub(crate) fn attempt(
         }
         Sort::Git => crate::change::git_paused(act, found, ended.outcome)?,
         Sort::Change if next.state == State::Dead => {
-            crate::change::task_ended(act, found, "the task is dead")?;
+            let back = crate::change::came_back_for(act, found)?;
+            let reason = with_history(Some("the task is dead"), back).unwrap_or_default();
+            crate::change::task_ended(act, found, &reason)?;
         }
         _ => {}
     }
     Ok(next.state)
+}
+
+/// An error, and in its first line what its change had come back for: the last attempt knows its own end alone.
+pub(super) fn with_history(error: Option<&str>, came_back_for: Option<String>) -> Option<String> {
+    let Some(history) = came_back_for else { return error.map(str::to_owned) };
+    let error = error.unwrap_or("no error was given");
+    let (first, rest) = error.split_once('\n').map_or((error, ""), |(first, rest)| (first, rest));
+    let first = format!("{first} (its change had come back: {history})");
+    Some(if rest.is_empty() { first } else { format!("{first}\n{rest}") })
 }
 
 /// Ends an attempt without a word about what follows: the caller writes the event.

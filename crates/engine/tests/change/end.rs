@@ -10,7 +10,7 @@ use tiltyard_engine::task::retry::{Edit, retry};
 use tiltyard_engine::task::settle::{Report, settle};
 use tiltyard_model::change::State;
 use tiltyard_model::change::comment::Comment;
-use tiltyard_model::change::work::Start;
+use tiltyard_model::change::work::{CheckStatus, Start};
 use tiltyard_model::gate::{Block, State as GateState};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Code;
@@ -170,6 +170,121 @@ async fn a_dead_task_closes_its_change_and_a_retry_makes_another() {
     );
     assert_ne!(second.change.id, first.change.id);
     assert_eq!(yard.rig.get(task).await.task.change, Some(second.change.id));
+}
+
+/// What an agent reports whose program answered a proposal that came back with nothing.
+fn nothing() -> Option<String> {
+    Some(r#"{"unchanged":"its program left its earlier proposal as it was"}"#.to_owned())
+}
+
+// C21: a fix attempt that changes nothing is not tried again: people see the check that is red, and nobody approves.
+#[tokio::test]
+async fn c21_a_fix_that_changes_nothing_opens_the_gate_with_the_red_check() {
+    let yard = Yard::new().await;
+    let task = yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    yard.check(red).await;
+    let taken = yard.take("default").await.expect("is back");
+    yard.succeed(&taken, nothing()).await.expect("is taken");
+    assert_eq!(yard.rig.state(task).await, TaskState::Waiting);
+    let gate = yard.gate(id).await;
+    assert_eq!((yard.state(id).await, gate.gate.block), (State::Review, Some(Block::ChecksFailed)));
+    let why = "still red: test; its program left its earlier proposal as it was";
+    assert_eq!(gate.about.reasons[0], why);
+    assert_eq!(yard.change(id).await.change.record.reason.as_deref(), Some(why));
+    assert_eq!(yard.approve("zoe", id).await.err(), Some(Code::ChecksFailed));
+    let told = yard.rig.act(move |act| tiltyard_engine::task::why::why(act, task)).await.expect("says why");
+    assert!(told.reasons[0].text.contains("still red: test"), "{}", told.reasons[0].text);
+    let again = yard.succeed(&taken, nothing()).await.expect("is answered again");
+    assert!(again.replayed, "E8: the same report is answered once more");
+}
+
+// C23: what a person sent back and nobody touched comes before them again, checked anew; it does not land by itself.
+#[tokio::test]
+async fn c23_what_was_sent_back_and_left_alone_is_asked_again() {
+    let yard = Yard::new().await;
+    let task = yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    yard.check(|asked| green(asked, &["src/main.rs"])).await;
+    let subject_sha256 = yard.change(id).await.change.subject_sha256;
+    let comments = vec![Comment { path: None, line: None, text: "louder".into() }];
+    let back = SendBack { change: id, subject_sha256, comments };
+    yard.act_as(&operator("zoe"), move |act| send_back(act, &back).map(drop)).await.expect("goes back");
+    let taken = yard.take("default").await.expect("is back");
+    yard.succeed(&taken, nothing()).await.expect("is taken");
+    assert_eq!(yard.state(id).await, State::Checking);
+    // Documentation alone is tier 1, and the rules let tier 1 merge by itself.
+    yard.check(|asked| green(asked, &["README.md"])).await;
+    let gate = yard.gate(id).await;
+    assert_eq!((yard.state(id).await, gate.gate.block), (State::Review, None));
+    assert!(gate.about.reasons[0].contains("sent back, but its program left"), "{:?}", gate.about.reasons);
+    yard.approve("zoe", id).await.expect("is a new gate");
+    yard.merge(landed).await;
+    assert_eq!((yard.state(id).await, yard.rig.state(task).await), (State::Merged, TaskState::Succeeded));
+}
+
+// C11: before anything is proposed, nothing is a failed attempt; an agent that says otherwise is refused.
+#[tokio::test]
+async fn c11_nothing_is_no_answer_to_a_new_idea() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let taken = yard.take("default").await.expect("an idea waits");
+    let refusal = yard.succeed(&taken, nothing()).await.expect_err("is refused");
+    assert_eq!((refusal.code, refusal.faults[0].field.as_str()), (Code::Invalid, "/result"));
+}
+
+// D10: the letter of a task whose fix failed altogether tells the check that was red.
+#[tokio::test]
+async fn d10_the_letter_of_a_failed_fix_names_the_red_check() {
+    let yard = Yard::new().await;
+    let task = yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    yard.check(red).await;
+    let taken = yard.take("default").await.expect("is back");
+    let report = Report {
+        id: task,
+        generation: taken.found.task.generation,
+        outcome: Outcome::Failed,
+        result: None,
+        error: Some("exit code 1".into()),
+        retryable: false,
+    };
+    yard.act_as(&agent("smith"), move |act| settle(act, &report)).await.expect("is taken");
+    let reason = yard.change(change.change.id).await.change.record.reason.expect("says why");
+    assert_eq!(reason, "the task is dead (its change had come back: red: test)");
+    let told = yard.rig.act(move |act| tiltyard_engine::task::why::why(act, task)).await.expect("says why");
+    let end = "the last error: exit code 1 (its change had come back: red: test)";
+    assert!(told.reasons[0].text.ends_with(end), "{}", told.reasons[0].text);
+    let letter = move |rows: &tiltyard_store::Rows| {
+        tiltyard_store::dead_letter::page(
+            rows,
+            &Default::default(),
+            tiltyard_store::dead_letter::Window { below: i64::MAX, offset: 0, limit: 9 },
+        )
+        .map_err(tiltyard_engine::act::refusal_of)
+    };
+    let letters = yard.rig.read(letter).await.expect("reads");
+    assert_eq!(letters[0].error, "exit code 1 (its change had come back: red: test)");
+}
+
+// C21: a check whose program is not there is broken, not red: it costs no attempt, and nobody lands what it did not see.
+#[tokio::test]
+async fn c21_a_missing_check_program_is_told_at_once() {
+    let yard = Yard::new().await;
+    yard.idea("one").await;
+    let (_, change) = yard.propose("one").await;
+    let id = change.change.id;
+    yard.check(|asked| crate::yard::answer(asked, &["src/main.rs"], CheckStatus::Missing)).await;
+    let gate = yard.gate(id).await;
+    assert_eq!((yard.state(id).await, gate.gate.block), (State::Review, Some(Block::Unchecked)));
+    let why = &gate.about.reasons[0];
+    assert!(
+        why.starts_with("the check test is broken: its program `true` is not on the agent's machine"),
+        "{why}"
+    );
+    assert_eq!(yard.approve("zoe", id).await.err(), Some(Code::ChecksFailed));
 }
 
 // C21: the agent of the last proposal has no claim to a task that a person retries, nor to one when it has gone.

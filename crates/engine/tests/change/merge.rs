@@ -152,6 +152,23 @@ async fn c30_a_dirty_target_is_told_and_approved_again_once_it_is_clean() {
     yard.approve("zoe", id).await.expect("is a new gate");
     yard.merge(landed).await;
     assert_eq!(yard.state(id).await, State::Merged);
+    // C33: what stopped it before is in the record, and is not its end.
+    assert_eq!(yard.change(id).await.change.record.reason, None);
+}
+
+// C32, D26: whoever approved it is asked again about what was made of a conflict, and told why.
+#[tokio::test]
+async fn c32_what_was_done_again_after_a_conflict_says_so() {
+    let yard = Yard::new().await;
+    let id = yard.in_review("one").await.change.id;
+    yard.approve("zoe", id).await.expect("is counted");
+    yard.merge(|_| MergeResult::Conflict { base: oid("newer"), files: vec!["a.rs".into()] }).await;
+    yard.propose("other").await;
+    yard.check(|asked| crate::yard::green_of(asked, &["src/main.rs"], "other")).await;
+    let reasons = yard.gate(id).await.about.reasons;
+    let why = "done again after a conflict in a.rs, so its approval is void; tier 2: review";
+    assert_eq!((reasons[0].as_str(), yard.state(id).await), (why, State::Review));
+    assert_eq!(yard.change(id).await.change.record.reason.as_deref(), Some(why));
 }
 
 #[tokio::test]

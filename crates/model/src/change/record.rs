@@ -60,6 +60,9 @@ pub struct Record {
     pub tries: Tries,
     /// How often its checks began anew because the rules of its base had changed.
     pub rechecks: u32,
+    /// What the last attempt left of a proposal that a person had sent back, when that is all there is to check: then
+    /// people decide, whatever comes of it.
+    pub unchanged: Option<String>,
     /// What was checked last.
     pub judged: Option<Judged>,
     /// Its files: as its agent tells them until the checks have found them.

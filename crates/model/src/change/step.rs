@@ -1,6 +1,7 @@
 //! What happens to a change after a result: pure decisions, which the engine carries out.
 
 use super::weigh::Weight;
+use super::work::Feedback;
 use super::{Move, State, Tier};
 use crate::gate::Block;
 use crate::repository::rules::Rules;
@@ -264,13 +265,49 @@ pub const fn after_decision(decided: Decided) -> Step {
     }
 }
 
+/// After an attempt at a proposal that had come back added nothing to it: another one would do no better, so people
+/// decide on what there is (C21, C32). `None` when it came back with a person's comments alone: what they did meanwhile,
+/// on the target or on the machine, is seen by checking it again.
+pub fn after_nothing(left: &str, last: Option<&Feedback>, conflicts: &[String]) -> Option<Step> {
+    let conflict = |files: &[String]| Step::Conflict { files: files.to_vec(), then: AfterConflict::Person };
+    match last {
+        _ if !conflicts.is_empty() => Some(conflict(conflicts)),
+        Some(Feedback::Conflict { files, .. }) => Some(conflict(files)),
+        Some(Feedback::Checks { red, .. }) => {
+            let why = format!("still red: {}; {left}", names(red));
+            Some(Step::OpenGate { block: Some(Block::ChecksFailed), why })
+        }
+        Some(Feedback::Comments { .. }) | None => None,
+    }
+}
+
+/// What follows for a proposal that is what a person had sent back: it neither merges by itself nor goes back again.
+#[must_use]
+pub fn ask_again(left: &str, step: Step) -> Step {
+    match step {
+        Step::Queue(Cause::Auto) => Step::OpenGate { block: None, why: format!("sent back, but {left}") },
+        Step::OpenGate { block, why } => {
+            Step::OpenGate { block, why: format!("{why}; sent back, but {left}") }
+        }
+        Step::Fix { red, .. } => {
+            let why = format!("still red: {}; sent back, but {left}", names(&red));
+            Step::OpenGate { block: Some(Block::ChecksFailed), why }
+        }
+        step => step,
+    }
+}
+
+/// The names of checks, for people.
+pub fn names(red: &[RedCheck]) -> String {
+    red.iter().map(|check| check.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 fn after_red(situation: Situation<'_>, red: Vec<RedCheck>) -> Step {
     let used = situation.tries.fixes;
     if used < situation.rules.fix_attempts {
         return Step::Fix { attempt: used + 1, red };
     }
-    let names: Vec<&str> = red.iter().map(|check| check.name.as_str()).collect();
-    let why = format!("red after {used} fixes: {}", names.join(", "));
+    let why = format!("red after {used} fixes: {}", names(&red));
     Step::OpenGate { block: Some(Block::ChecksFailed), why }
 }
 

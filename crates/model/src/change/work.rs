@@ -21,7 +21,7 @@ pub use merge::{CleanPayload, End, How, MergePayload, MergeResult, Merged};
 pub use probe::{ProbePayload, ProbeResult, TargetKind};
 pub use propose::{
     ChangePayload, ChangeResult, Commit, Feedback, Given, Idea, Ignored, MAX_CRITERIA, MAX_IDEA_BYTES,
-    Program, Start,
+    Program, Start, Unchanged,
 };
 
 use crate::id::Id;

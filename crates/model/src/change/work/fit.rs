@@ -1,7 +1,7 @@
 //! A result that is too large is shortened where it hurts least, and says so.
 
 use super::{ChangeResult, CheckResult, CheckRun, Files, MAX_RESULT_BYTES, MergeResult, ProbeResult};
-use super::{MAX_REASON_BYTES, Refused};
+use super::{MAX_REASON_BYTES, Refused, Unchanged};
 use serde::Serialize;
 
 /// Log tails are not cut below so many bytes while lists can still be shortened.
@@ -45,6 +45,12 @@ impl Fit for ChangeResult {
             || halve(&mut self.secrets, MIN_ITEMS)
             || halve(&mut self.commits, 0)
             || halve(&mut self.secrets, 1)
+    }
+}
+
+impl Fit for Unchanged {
+    fn shrink(&mut self) -> bool {
+        cut_reason(&mut self.unchanged)
     }
 }
 
@@ -108,8 +114,12 @@ fn cut_tails(checks: &mut [CheckRun]) -> bool {
 }
 
 fn shorten(refused: &mut Refused) -> bool {
-    let long = refused.reason.len() > MAX_REASON_BYTES;
-    refused.reason.truncate(refused.reason.floor_char_boundary(MAX_REASON_BYTES));
+    cut_reason(&mut refused.reason)
+}
+
+fn cut_reason(reason: &mut String) -> bool {
+    let long = reason.len() > MAX_REASON_BYTES;
+    reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
     long
 }
 

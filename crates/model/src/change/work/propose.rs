@@ -128,6 +128,23 @@ pub enum Feedback {
     },
 }
 
+impl Feedback {
+    /// In a few words, for people.
+    pub fn in_words(&self) -> String {
+        const MAX_NAMED: usize = 5;
+        match self {
+            Self::Checks { red, .. } => format!("red: {}", crate::change::step::names(red)),
+            Self::Conflict { files, .. } => {
+                let named = files.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let more = files.len().saturating_sub(MAX_NAMED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("a conflict in {named}{more}")
+            }
+            Self::Comments { by, .. } => format!("sent back by {by}"),
+        }
+    }
+}
+
 /// The result of `change`: a proposal. Diff and bundle were uploaded for this very attempt before it is settled.
 /// A program that did nothing, skipped its checks or was denied a tool has failed: there is no result then (C11).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,6 +170,14 @@ pub struct ChangeResult {
     /// What the scan for secrets found before anything left the machine (C24).
     #[serde(default)]
     pub secrets: Vec<SecretFinding>,
+}
+
+/// The other result of `change`: an earlier proposal came back, and the program added nothing that could be proposed.
+/// The proposal stands as it is, and people decide (C21, C32).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unchanged {
+    /// What the program left, as the beginning of a sentence.
+    pub unchanged: String,
 }
 
 /// A commit of a proposal.
