@@ -8,11 +8,15 @@ use serde::Serialize;
 use std::io::{BufRead, IsTerminal, Write};
 use tiltyard_client::{Client, Request};
 use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::visible;
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::{change, gate};
 
 /// Fewest digits of a digest that are taken for the whole.
 pub const MIN_DIGEST_CHARS: usize = 12;
+
+/// Most lines of a diff that are shown before a decision.
+const MAX_DIFF_LINES_SHOWN: usize = 200;
 
 /// What the person says they have seen.
 #[derive(Debug, Args)]
@@ -52,6 +56,22 @@ impl Subject {
         }
     }
 
+    /// The change that is decided on, where it is one.
+    fn change(&self) -> Option<Id> {
+        match self {
+            Self::Change(change) => Some(change.id),
+            Self::Gate(gate) if gate.subject.kind == "change" => gate.subject.id.parse().ok(),
+            Self::Gate(_) => None,
+        }
+    }
+
+    fn id(&self) -> Id {
+        match self {
+            Self::Change(change) => change.id,
+            Self::Gate(gate) => gate.id,
+        }
+    }
+
     fn card(&self) -> Card {
         match self {
             Self::Change(change) => crate::command::changes::card(change),
@@ -61,7 +81,9 @@ impl Subject {
                 .line("state", &gate.state)
                 .line("who", &gate.who)
                 .line("digest", &gate.subject_sha256)
-                .block("Reasons", gate.reasons.join("\n")),
+                .block("Reasons", gate.reasons.join("\n"))
+                .block("Votes", votes(gate))
+                .block("Still missing", gate.missing.join("\n")),
         }
     }
 }
@@ -71,12 +93,18 @@ impl Subject {
 ///
 /// # Errors
 /// When there is nothing to decide on yet, when it is not what was seen, or when the answer is no.
-pub fn ask(context: &Context, subject: &Subject, seen: &Seen, act: &str) -> Result<String, Failure> {
+pub async fn ask(
+    context: &Context,
+    client: &Client,
+    subject: &Subject,
+    seen: &Seen,
+    act: &str,
+) -> Result<String, Failure> {
     let none = || Failure::failed("there is nothing to decide on yet: its diff has not been uploaded");
     let digest = subject.digest().ok_or_else(none)?;
     match &seen.subject {
         Some(named) => matching(named, digest),
-        None => shown(context, subject, act).map(|()| digest.to_owned()),
+        None => shown(context, client, subject, act).await.map(|()| digest.to_owned()),
     }
 }
 
@@ -95,18 +123,81 @@ fn matching(named: &str, digest: &str) -> Result<String, Failure> {
     Ok(digest.to_owned())
 }
 
-fn shown(context: &Context, subject: &Subject, act: &str) -> Result<(), Failure> {
+async fn shown(context: &Context, client: &Client, subject: &Subject, act: &str) -> Result<(), Failure> {
     if context.output.is_json() || !std::io::stdin().is_terminal() {
         let missing = Failure::usage("a decision binds what was seen: say --subject with its digest");
-        return Err(missing.hint("`tiltyard changes ID` shows it"));
+        return Err(missing.hint(ready_line(subject, act)));
     }
     context.output.card(&subject.card())?;
+    if let Some(change) = subject.change() {
+        // After the digest was read: should it change in between, the server refuses the older digest.
+        let diff = client.text(Request::<call::ChangeDiff>::new().place(change)).await?;
+        context.output.raw(&format!("\n{}", first_lines(&diff, change)))?;
+    }
     let mut stderr = std::io::stderr().lock();
     write!(stderr, "\n{act}? [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::failed("not decided")) }
+}
+
+/// The command that decides without being asked, for who has looked.
+fn ready_line(subject: &Subject, act: &str) -> String {
+    let (id, act) = match act {
+        "Send back" => (subject.id(), "changes send-back".to_owned()),
+        act => (subject.id(), act.to_lowercase()),
+    };
+    let digest = subject.digest().and_then(|digest| digest.get(..MIN_DIGEST_CHARS)).unwrap_or("DIGEST");
+    let look = subject
+        .change()
+        .map(|change| format!("`tiltyard changes diff {change}` shows it; "))
+        .unwrap_or_default();
+    let reason = match act.as_str() {
+        "approve" => "",
+        "reject" => " --reason TEXT",
+        _ => " --comment TEXT",
+    };
+    format!("{look}then `tiltyard {act} {id} --subject {digest}{reason}`")
+}
+
+/// As much of a diff as fits before a question, and where the rest is.
+fn first_lines(diff: &str, change: Id) -> String {
+    let mut shown = String::new();
+    for line in diff.lines().take(MAX_DIFF_LINES_SHOWN) {
+        shown.push_str(&visible::line(line));
+        shown.push('\n');
+    }
+    let more = diff.lines().count().saturating_sub(MAX_DIFF_LINES_SHOWN);
+    if more > 0 {
+        shown.push_str(&format!("… {more} more lines: `tiltyard changes diff {change}` shows all of it\n"));
+    }
+    shown
+}
+
+/// The votes at a gate, one a line.
+pub fn votes(gate: &gate::View) -> String {
+    let line = |vote: &gate::Vote| {
+        let said = vote.comment.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+        format!("{}  {}  {}{said}", vote.vote, vote.identity, crate::moment::short(vote.at))
+    };
+    gate.votes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What an open gate waits for, and the command where it is the same person's turn again.
+fn waits(gate: &gate::View) -> String {
+    if gate.state != "open" {
+        return String::new();
+    }
+    let missing = if gate.missing.is_empty() { gate.who.clone() } else { gate.missing.join("; ") };
+    let again = if gate.quorum.as_deref() == Some("reduced") {
+        let (id, digest) =
+            (&gate.subject.id, gate.subject_sha256.get(..MIN_DIGEST_CHARS).unwrap_or("DIGEST"));
+        format!("\nto confirm: tiltyard approve {id} --subject {digest} --confirm {id}")
+    } else {
+        String::new()
+    };
+    format!("; still missing: {}{}", visible::line(&missing), visible::block(&again))
 }
 
 /// Prints what a decision did.
@@ -123,19 +214,28 @@ pub fn print(
         return context.output.json(answer);
     }
     let note = if replayed { ", as you had said before" } else { "" };
-    let waits = if gate.state == "open" { format!("; it still needs {}", gate.who) } else { String::new() };
-    context.output.line(&format!(
-        "{}  {}{note}{}",
-        gate.id,
-        gate.state,
-        tiltyard_model::visible::line(&waits)
-    ))
+    context.output.line(&format!("{}  {}{note}{}", gate.id, gate.state, waits(gate)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exit::Exit;
+
+    // D24: what a person says yes to is before their eyes, and hostile text in it obeys nothing.
+    #[test]
+    fn d24_the_diff_is_shown_and_a_long_one_says_where_the_rest_is() {
+        let change: Id = "chg_01h2xcejqtf2nbrexx3vqjhp41".parse().expect("is an id");
+        let short = first_lines("+one\n+\u{1b}[2Jtwo\n", change);
+        assert!(
+            short.starts_with("+one\n") && !short.contains('\u{1b}') && short.lines().count() == 2,
+            "{short}"
+        );
+        let long = "+x\n".repeat(MAX_DIFF_LINES_SHOWN + 7);
+        let last = first_lines(&long, change);
+        let last = last.lines().last().expect("has lines").to_owned();
+        assert_eq!(last, format!("… 7 more lines: `tiltyard changes diff {change}` shows all of it"));
+    }
 
     // D24: a decision carries the digest of what was seen.
     #[test]

@@ -1,6 +1,7 @@
 //! A gate: a stop that people decide. Who may decide and how many (`quorum`), what a vote does (`vote`), when
 //! a gate ends by itself (`due`).
 
+pub mod missing;
 pub mod quorum;
 pub mod vote;
 

@@ -33,6 +33,9 @@ pub struct View {
     pub blocked: Option<String>,
     /// The votes so far.
     pub votes: Vec<Vote>,
+    /// What is still missing while it is open, one sentence each: who is asked, whose vote does not count and why.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// When it opened.
     pub opened_at: Time,
     /// When its time runs out.

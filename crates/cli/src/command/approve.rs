@@ -38,7 +38,7 @@ impl Approve {
         let client = context.client()?;
         context.block_on(async {
             let subject = Subject::fetch(&client, self.id).await?;
-            let digest = ask(context, &subject, &self.seen, "Approve")?;
+            let digest = ask(context, &client, &subject, &self.seen, "Approve").await?;
             let body = Body {
                 subject_sha256: Some(digest),
                 comment: self.comment.clone(),

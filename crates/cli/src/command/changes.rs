@@ -175,6 +175,17 @@ pub fn card(change: &View) -> Card {
         .block("Checks", lines(checks.collect()))
         .block("Conflicts", change.conflicts.join("\n"))
         .block("Sent back with", lines(comments.collect()))
+        .block("Gate", gate(change))
+}
+
+/// Who decided what at the gate that is open or was last, and what is missing there.
+fn gate(change: &View) -> String {
+    let gates = change.history.as_ref().map(|history| history.gates.as_slice()).unwrap_or_default();
+    let Some(gate) = gates.iter().find(|gate| Some(gate.id) == change.gate) else { return String::new() };
+    let mut said = vec![format!("{}: {}", gate.state, gate.who)];
+    said.extend(Some(crate::decide::votes(gate)).filter(|votes| !votes.is_empty()));
+    said.extend(gate.missing.iter().map(|missing| format!("still missing: {missing}")));
+    said.join("\n")
 }
 
 async fn show(context: &Context, id: Id) -> Result<(), Failure> {

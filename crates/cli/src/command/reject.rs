@@ -34,7 +34,7 @@ impl Reject {
         let client = context.client()?;
         context.block_on(async {
             let subject = Subject::fetch(&client, self.id).await?;
-            let digest = ask(context, &subject, &self.seen, "Reject")?;
+            let digest = ask(context, &client, &subject, &self.seen, "Reject").await?;
             let body = Body { subject_sha256: Some(digest), reason: Some(self.reason.clone()) };
             if self.id.noun() == Noun::Change {
                 let request = Request::<call::ChangeReject>::new().place(self.id).body(body).repeatable();

@@ -18,7 +18,7 @@ fn with_change() -> Fake {
 fn d24_d26_a_decision_names_what_was_seen() {
     let fake = with_change().on(&path("approve"), 200, &decided("open"));
     let run = Run::against(&fake, &["approve", CHANGE, "--subject", &DIGEST[..12], "--comment", "fine"]);
-    assert_eq!(run.done(), format!("{GATE}  open; it still needs 2 of role:operator\n"));
+    assert_eq!(run.done(), format!("{GATE}  open; still missing: 2 of role:operator\n"));
     assert_eq!(fake.asked()[1].body, json!({"subject_sha256": DIGEST, "comment": "fine"}));
 
     let run = Run::against(&fake, &["approve", CHANGE, "--subject", "aaaaaaaaaaaa"]);
@@ -28,7 +28,34 @@ fn d24_d26_a_decision_names_what_was_seen() {
     let run = Run::against(&fake, &["approve", CHANGE]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("say --subject with its digest"), "{}", run.stderr);
+    let ready = format!("`tiltyard approve {CHANGE} --subject {}`", &DIGEST[..12]);
+    assert!(run.stderr.contains(&ready), "{}", run.stderr);
     assert_eq!(fake.asked().iter().filter(|asked| asked.line.starts_with("POST")).count(), 1);
+}
+
+// D26: what is missing is said in words, and the lone person gets the line that confirms.
+#[test]
+fn d26_what_a_gate_still_waits_for_is_said() {
+    let mut answer = decided("open");
+    answer["gate"]["missing"] = json!(["the same approval once more"]);
+    answer["gate"]["quorum"] = json!("reduced");
+    let fake = with_change().on(&path("approve"), 200, &answer);
+    let said = Run::against(&fake, &["approve", CHANGE, "--subject", DIGEST]).done();
+    let line =
+        format!("to confirm: tiltyard approve {CHANGE} --subject {} --confirm {CHANGE}\n", &DIGEST[..12]);
+    assert_eq!(said, format!("{GATE}  open; still missing: the same approval once more\n{line}"));
+
+    let mut gate = gate("open");
+    gate["missing"] = json!(["1 of role:operator", "the approval of ada does not count any more"]);
+    gate["votes"] =
+        json!([{"identity": "bob", "vote": "approve", "comment": "fine", "at": "2026-01-02T03:04:05.000Z"}]);
+    let mut change = change("review");
+    change["history"] = json!({"prompt": "", "criteria": [], "attempts": [], "checks": [], "gates": [gate]});
+    let fake = Fake::start().on(&format!("GET /changes/{CHANGE}"), 200, &change);
+    let said = Run::against(&fake, &["changes", CHANGE]).done();
+    for part in ["approve  bob", "still missing: the approval of ada does not count any more"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Why a task is not running, in words and as data (D8).
 
 use super::dependent::BY_DEPENDENCY;
+use super::end::with_history;
 use crate::act::{Act, refusal_of};
 use crate::memory::ready::Block;
 use tiltyard_model::agent::OFFLINE_AFTER_MS;
 use tiltyard_model::change;
+use tiltyard_model::gate::missing::missing;
 use tiltyard_model::id::Id;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Flow;
@@ -55,7 +57,7 @@ pub fn why(act: &mut Act<'_>, id: Id) -> Result<Why, Refusal> {
         State::Running => vec![running(&found)],
         State::Waiting => vec![waiting(act, &found)?],
         State::Succeeded => vec![reason("final", "it is done", None)],
-        State::Dead => vec![dead(&found)],
+        State::Dead => vec![dead(act, &found)?],
         State::Cancelled => vec![cancelled(act, &found)?],
     };
     reasons.truncate(MAX_REASONS);
@@ -123,12 +125,15 @@ fn gate(act: &Act<'_>, change: i64) -> Result<String, Refusal> {
         || "it waits for a decision".to_owned(),
         |found| {
             let reasons = found.about.reasons.join("; ");
-            format!("people decide at the gate {}: {reasons}", found.gate.id)
+            let missing = missing(&found.gate, act.memory.tokens.crowd(found, act.now.wall));
+            let missing =
+                if missing.is_empty() { String::new() } else { format!("; missing: {}", missing.join("; ")) };
+            format!("people decide at the gate {}: {reasons}{missing}", found.gate.id)
         },
     ))
 }
 
-fn dead(found: &Found) -> Reason {
+fn dead(act: &Act<'_>, found: &Found) -> Result<Reason, Refusal> {
     let error = found
         .task
         .attempt
@@ -142,7 +147,9 @@ fn dead(found: &Found) -> Reason {
     } else {
         format!("its {} attempts are used up", found.task.used)
     };
-    reason("final", format!("{why}; the last error: {}", super::first_line(error)), None)
+    let error = super::first_line(error);
+    let error = with_history(Some(&error), crate::change::came_back_for(act, found)?).unwrap_or_default();
+    Ok(reason("final", format!("{why}; the last error: {error}"), None))
 }
 
 fn cancelled(act: &Act<'_>, found: &Found) -> Result<Reason, Refusal> {

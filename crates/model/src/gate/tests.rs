@@ -12,6 +12,8 @@ use proptest::prelude::*;
 const SEEN: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const MANY: u32 = 5;
+/// Who submitted what these gates ask about.
+pub(super) const SAM: &str = "sam";
 
 fn gate(quorum: &str) -> Gate {
     let id = Id::from_parts(Noun::Gate, Id::key_at(1_000, 0), 7);
@@ -33,7 +35,7 @@ fn gate(quorum: &str) -> Gate {
 }
 
 /// A gate of tier 3: two approvals, not the submitter's, one lone person asked twice.
-fn sensitive() -> Gate {
+pub(super) fn sensitive() -> Gate {
     Gate {
         self_approval: SelfApproval::Forbidden,
         reduction: Reduction::WhenAlone,
@@ -47,6 +49,11 @@ fn operator(name: &str) -> Voter {
 
 fn ballot(voter: Voter, side: Side) -> Ballot {
     Ballot { voter, side, subject_sha256: Some(SEEN.to_owned()), confirm: None, comment: None }
+}
+
+/// An approval that was counted.
+pub(super) fn voted(name: &str) -> Vote {
+    Vote { voter: operator(name), side: Side::Approve, at_ms: 1, comment: None, confirmed: false }
 }
 
 fn approve(name: &str) -> Ballot {

@@ -65,9 +65,8 @@ pub(crate) async fn get(ask: Ask) -> Answer {
         let whole = changes::whole(rows, caller, id)?;
         let round = changes::last_round(rows, &whole.found)?;
         let now = engine.clock().now().wall;
-        let humans = engine.tokens().humans(&whole.found.change.scope, now);
         let mut change = view::change::view(whole.found.clone(), round);
-        change.history = Some(Box::new(view::change::history(whole, humans)));
+        change.history = Some(Box::new(view::change::history(whole, engine.tokens(), now)));
         Ok(change)
     });
     Ok(Reply::ok(&change.await?).one().unless_known(&ask.parts.headers))

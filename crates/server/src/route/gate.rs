@@ -16,13 +16,13 @@ use tiltyard_wire::page::Page;
 
 /// A gate as a request sees it.
 fn seen(ask: &Ask, found: &Found) -> wire::View {
-    let (engine, scope) = (&ask.app.engine, &found.scope_name);
-    view::gate::view(found, engine.tokens().humans(scope, engine.clock().now().wall))
+    let engine = &ask.app.engine;
+    view::gate::view(found, engine.tokens(), engine.clock().now().wall)
 }
 
 /// A gate as a deed leaves it.
 pub(crate) fn left(act: &Act<'_>, found: &Found) -> wire::View {
-    view::gate::view(found, act.memory.tokens.humans(&found.scope_name, act.now.wall))
+    view::gate::view(found, &act.memory.tokens, act.now.wall)
 }
 
 /// `GET /gates`.

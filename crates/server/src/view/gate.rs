@@ -2,14 +2,18 @@
 
 use tiltyard_engine::gate::decide::REDUCED;
 use tiltyard_engine::gate::read::Found;
+use tiltyard_engine::token::Tokens;
+use tiltyard_model::gate::missing::missing;
 use tiltyard_model::gate::vote::waiting_for;
 use tiltyard_model::gate::{Block, SelfApproval, SubjectKind, Vote};
+use tiltyard_model::time::TimeMs;
 use tiltyard_wire::gate as wire;
 use tiltyard_wire::time::Time;
 
-/// A gate; `humans` is how many people can decide in its scope.
-pub(crate) fn view(found: &Found, humans: usize) -> wire::View {
+/// A gate, and those who can decide in its scope at `now`.
+pub(crate) fn view(found: &Found, tokens: &Tokens, now: TimeMs) -> wire::View {
     let gate = &found.gate;
+    let crowd = tokens.crowd(found, now);
     wire::View {
         id: gate.id,
         scope: found.scope_name.clone(),
@@ -18,11 +22,12 @@ pub(crate) fn view(found: &Found, humans: usize) -> wire::View {
         subject_sha256: gate.subject_sha256.clone(),
         who: gate.quorum.to_string(),
         no_self_approval: gate.self_approval == SelfApproval::Forbidden,
-        quorum: is_reduced(found, humans).then(|| REDUCED.to_owned()),
+        quorum: is_reduced(found, crowd.humans).then(|| REDUCED.to_owned()),
         submitted_by: gate.submitter.clone().unwrap_or_default(),
         reasons: found.about.reasons.clone(),
         blocked: gate.block.map(Block::as_str).map(str::to_owned),
         votes: gate.votes.iter().map(vote).collect(),
+        missing: missing(gate, crowd),
         opened_at: Time(found.opened_at),
         expires_at: gate.expires_ms.map(Time),
         decided_at: gate.ended.as_ref().map(|ended| Time(ended.at_ms)),
@@ -40,8 +45,7 @@ fn subject(found: &Found) -> wire::Subject {
 }
 
 /// Whether one lone person was asked twice, or has yet to say it again (D26).
-fn is_reduced(found: &Found, humans: usize) -> bool {
-    let humans = u32::try_from(humans).unwrap_or(u32::MAX);
+fn is_reduced(found: &Found, humans: u32) -> bool {
     found.about.reduced || waiting_for(&found.gate, humans).confirm.is_some()
 }
 

@@ -2,16 +2,18 @@
 
 use super::{file, runs};
 use tiltyard_engine::change::read::Whole;
+use tiltyard_engine::token::Tokens;
 use tiltyard_model::change::record::{Proposal, Round};
 use tiltyard_model::change::work::ChangePayload;
 use tiltyard_model::id::Id;
 use tiltyard_model::task::attempt::{Attempt, Outcome};
+use tiltyard_model::time::TimeMs;
 use tiltyard_wire::change as wire;
 use tiltyard_wire::endpoint::BASE_PATH;
 use tiltyard_wire::time::Time;
 
-/// The story of a change; `humans` is how many people can decide in its scope.
-pub(crate) fn history(whole: Whole, humans: usize) -> wire::History {
+/// The story of a change, and those who can decide on it at `now`.
+pub(crate) fn history(whole: Whole, tokens: &Tokens, now: TimeMs) -> wire::History {
     let task = whole.found.change.task;
     let idea = whole.task.as_ref().map(|found| found.task.spec.payload.as_str());
     let idea = idea.and_then(|text| serde_json::from_str::<ChangePayload>(text).ok());
@@ -26,7 +28,7 @@ pub(crate) fn history(whole: Whole, humans: usize) -> wire::History {
         criteria,
         attempts: whole.attempts.into_iter().rev().map(&mut tried).collect(),
         checks: whole.checks.into_iter().map(round).collect(),
-        gates: whole.gates.iter().map(|gate| crate::view::gate::view(gate, humans)).collect(),
+        gates: whole.gates.iter().map(|gate| crate::view::gate::view(gate, tokens, now)).collect(),
     }
 }
 
