@@ -12,7 +12,7 @@ for pair in git:git curl:curl cc:gcc; do
 done
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing$missing"
+        say "you are root and these are missing: installing$missing with apt-get"
         # shellcheck disable=SC2086 # one word a package
         apt-get install -y --no-install-recommends $missing >&2 ||
             { apt-get update >&2 && apt-get install -y --no-install-recommends $missing >&2; }

@@ -16,6 +16,8 @@ pub mod group;
 pub mod logs;
 pub mod man;
 pub mod migrate;
+#[cfg(test)]
+mod page;
 pub mod queues;
 pub mod reject;
 pub mod repo;
