@@ -83,8 +83,8 @@ fn too_few(gate: &Gate, crowd: Crowd, need: u32) -> Option<String> {
         1 => "only one more person here can decide".to_owned(),
         more => format!("only {more} more people here can decide"),
     };
-    let rule = if forbidden { "no_self_approval = false" } else { "fewer approvers" };
-    Some(format!("{who}: give another one a token, or register the repository with {rule}"))
+    let rule = if forbidden { "allow it with no_self_approval = false" } else { "ask for fewer approvers" };
+    Some(format!("{who}: give another one a token, or {rule} in the rules of the repository"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::builtin::{is_named_as_test, is_prose, is_test};
 use super::file::{MAX_FAULTS, MAX_FILE_BYTES, parse};
 use super::pattern::Patterns;
 use super::rules::{BaseFile, Origin, PathRule, Prose, Rules, effective};
-use super::settings::{AutoMerge, Check, MergeMethod, Protected, ProtectedPath, RiskRule};
+use super::settings::{AutoMerge, Check, MergeMethod, Protected, ProtectedPath, RiskRule, Settings};
 use super::*;
 use crate::change::Tier;
 use crate::gate::{Reduction, SelfApproval};
@@ -475,5 +475,19 @@ proptest! {
         prop_assume!(server.faults().is_empty());
         let rules = effective(&server, &BaseFile::Absent);
         prop_assert!(hits(&rules, "Cargo.lock").contains(&("lock_files", Tier::Sensitive)));
+    }
+}
+
+// C20: the page about the file is what the parser reads: its example is valid and names every key.
+#[test]
+fn c20_the_guide_knows_every_key() {
+    let page = include_str!("../../../../docs/guide/changes.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let read = super::file::parse(example).unwrap();
+    let whole = serde_json::to_value(&read).unwrap();
+    let every = serde_json::to_value(schemars::schema_for!(Settings)).unwrap();
+    for key in every["properties"].as_object().unwrap().keys() {
+        assert!(!whole[key].is_null(), "the example does not name `{key}`");
+        assert!(page.contains(&format!("| `{key}` |")), "the table does not tell of `{key}`");
     }
 }

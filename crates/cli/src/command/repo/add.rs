@@ -13,7 +13,7 @@ use tiltyard_wire::repository::{Check, Protected, Put};
 /// Register a repository, or register it differently
 ///
 /// A path is one on the machine of the agent that will hold its mirror. What is not said here is taken from
-/// .tiltyard.toml at the repository's root.
+/// .tiltyard.toml at the repository's root; docs/guide/changes.md has an example with every key.
 #[derive(Debug, Args)]
 pub struct Add {
     /// Its name, a slug
