@@ -28,6 +28,9 @@ pub struct View {
     pub head: Option<String>,
     /// Why it cannot be used.
     pub error: Option<String>,
+    /// What is wrong with its `.tiltyard.toml`: until that is mended, no change of it can be approved.
+    #[serde(default)]
+    pub rules_fault: Option<String>,
     /// When it was registered.
     pub created_at: Time,
     /// When it was last probed.
@@ -165,6 +168,9 @@ pub struct Rules {
     pub checks: Vec<Check>,
     /// Every rule.
     pub rules: Vec<Rule>,
+    /// What is wrong with its `.tiltyard.toml`, so that what it asks for is not in force.
+    #[serde(default)]
+    pub fault: Option<String>,
 }
 
 /// One rule.

@@ -113,7 +113,17 @@ pub fn card(repository: &View) -> Card {
         .maybe("head", repository.head.as_ref())
         .line("probed", short_or_dash(repository.probed_at))
         .block("Why it cannot be used", repository.error.as_deref().unwrap_or(""))
+        .block("What is wrong with its rules", fault(repository.rules_fault.as_deref()))
         .block("Settings kept here", if settings == "{}" { "" } else { &settings })
+}
+
+/// A rules file that cannot be read, and what follows from that.
+pub fn fault(fault: Option<&str>) -> String {
+    let Some(fault) = fault else { return String::new() };
+    let fault = fault.replace("; .tiltyard.toml:", "\n.tiltyard.toml:");
+    format!(
+        "{fault}\nNo change can be approved until that is mended on the target branch; then `tiltyard repo add` once more."
+    )
 }
 
 async fn show(context: &Context, name: &str, scope: Option<String>) -> Result<(), Failure> {

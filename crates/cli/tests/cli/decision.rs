@@ -132,6 +132,30 @@ fn c22_rules_are_printed_and_a_diff_is_weighed() {
     assert_eq!(fake.asked()[1].body, json!({"diff": "diff --git"}));
 }
 
+// C20: a rules file that cannot be read is told where the repository and its rules are shown.
+#[test]
+fn c20_what_is_wrong_with_the_rules_is_shown() {
+    let fault = ".tiltyard.toml:3: there is no key `timeout_s`; did you mean `timeout_ms`?";
+    let repository = json!({"scope": "default", "name": "demo", "url": null, "path": "/srv/demo", "branch": "main",
+        "agent": "vm", "settings": {}, "state": "ready", "head": null, "error": null, "rules_fault": fault,
+        "created_at": "2026-01-02T03:04:05.000Z", "probed_at": null});
+    let rules = json!({"repository": "demo", "merge": "squash", "auto_merge": "safe", "approvers": "role:operator",
+        "fix_attempts": 2, "checks": [], "rules": [], "fault": fault});
+    let fake = Fake::start()
+        .on("GET /repositories/demo", 200, &repository)
+        .on("PUT /repositories/demo", 200, &repository)
+        .on("GET /repositories/demo/rules", 200, &rules);
+    for arguments in
+        [&["repo", "demo"][..], &["repo", "add", "demo", "/srv/demo"], &["changes", "rules", "demo"]]
+    {
+        let said = Run::against(&fake, arguments).done();
+        assert!(
+            said.contains(fault) && said.contains("No change can be approved until"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
 // D10: retry, dismiss, reopen and delete; D12: groups are retried as one.
 #[test]
 fn d10_dead_letters_are_listed_shown_and_moved() {

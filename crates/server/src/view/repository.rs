@@ -5,7 +5,7 @@ use serde_json::Value;
 use tiltyard_model::change::Tier;
 use tiltyard_model::change::weigh::Weight;
 use tiltyard_model::refusal::Refusal;
-use tiltyard_model::repository::rules::{PathRule, Rules};
+use tiltyard_model::repository::rules::{BaseFile, PathRule, Rules, effective};
 use tiltyard_model::repository::settings::{
     Check, DEFAULT_CHECK_TIMEOUT_MS, Protected, ProtectedPath, Settings,
 };
@@ -15,6 +15,8 @@ use tiltyard_wire::time::Time;
 
 /// A repository.
 pub(crate) fn view(known: Repository) -> wire::View {
+    let base = BaseFile::of(known.rules.as_ref());
+    let rules_fault = effective(&known.registration.settings, &base).fault;
     let registration = known.registration;
     let (path, url) = match registration.source {
         Source::Path(path) => (Some(path), None),
@@ -31,6 +33,7 @@ pub(crate) fn view(known: Repository) -> wire::View {
         state: known.state.as_str().to_owned(),
         head: known.head,
         error: known.error,
+        rules_fault,
         created_at: Time(known.created_at),
         probed_at: known.probed_at.map(Time),
     }
@@ -135,6 +138,7 @@ pub(crate) fn rules(repository: String, rules: &Rules) -> wire::Rules {
         fix_attempts: rules.fix_attempts,
         checks: rules.checks.iter().map(check).collect(),
         rules: rules.paths.iter().map(rule).collect(),
+        fault: rules.fault.clone(),
     }
 }
 

@@ -72,6 +72,7 @@ fn card(rules: &View) -> Card {
         .line("auto merge", &rules.auto_merge)
         .line("approvers", &rules.approvers)
         .line("fix attempts", rules.fix_attempts.to_string())
+        .block("What is wrong with them", crate::command::repo::fault(rules.fault.as_deref()))
         .block("Checks", checks.collect::<Vec<_>>().join("\n"))
 }
 
