@@ -46,6 +46,7 @@ fn outside(page: Outside, ask: Ask) -> Work {
         Outside::Ready => Box::pin(system::ready(ask)),
         Outside::Metrics => Box::pin(system::prometheus(ask)),
         Outside::Docs => Box::pin(docs::page(ask)),
+        Outside::Front => Box::pin(docs::front()),
     }
 }
 

@@ -51,11 +51,13 @@ pub enum Outside {
     Metrics,
     /// `/docs`: the API's pages and a page for each code.
     Docs,
+    /// `/`: what is here, for who opens the address in a browser.
+    Front,
 }
 
 impl Outside {
     /// Every page.
-    pub const ALL: &'static [Self] = &[Self::Alive, Self::Ready, Self::Metrics, Self::Docs];
+    pub const ALL: &'static [Self] = &[Self::Alive, Self::Ready, Self::Metrics, Self::Docs, Self::Front];
 
     /// The paths of the page.
     pub const fn paths(self) -> &'static [&'static str] {
@@ -64,6 +66,7 @@ impl Outside {
             Self::Ready => &["/readyz"],
             Self::Metrics => &["/metrics"],
             Self::Docs => &["/docs", "/docs/{*page}"],
+            Self::Front => &["/"],
         }
     }
 }
@@ -83,6 +86,7 @@ impl Place {
             Self::Outside(Outside::Ready) => "Ready",
             Self::Outside(Outside::Metrics) => "Metrics",
             Self::Outside(Outside::Docs) => "Docs",
+            Self::Outside(Outside::Front) => "Front",
         }
     }
 
@@ -91,7 +95,7 @@ impl Place {
         match self {
             Self::Api(endpoint) => endpoint.row().right,
             Self::Outside(Outside::Metrics) => Right::Read,
-            Self::Outside(Outside::Alive | Outside::Ready | Outside::Docs) => Right::Open,
+            Self::Outside(Outside::Alive | Outside::Ready | Outside::Docs | Outside::Front) => Right::Open,
         }
     }
 
@@ -100,7 +104,7 @@ impl Place {
         match self {
             Self::Api(endpoint) => endpoint.row().tier,
             Self::Outside(Outside::Metrics) => Tier::Light,
-            Self::Outside(Outside::Alive | Outside::Ready | Outside::Docs) => Tier::Exempt,
+            Self::Outside(Outside::Alive | Outside::Ready | Outside::Docs | Outside::Front) => Tier::Exempt,
         }
     }
 
@@ -274,6 +278,7 @@ mod tests {
             "/readyz",
             "/docs",
             "/docs/{*page}",
+            "/",
         ];
         assert_eq!(open.collect::<Vec<_>>(), listed);
     }

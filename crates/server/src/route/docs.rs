@@ -24,6 +24,17 @@ code,pre{font:14px/1.5 ui-monospace,monospace}pre{white-space:pre-wrap}
 @media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}td,th{border-color:#444}a{color:#8ab4f8}}
 ";
 
+const FRONT: &str = "<h1>Tiltyard is running here</h1>
+<p>The web console is not part of this version, so there is nothing to sign in to yet; a sign-in link that brought you here
+stays good until it is used or its time is up. Everything works from the command line:</p>
+<pre>tiltyard tasks
+tiltyard changes
+tiltyard submit \"Fix it\" --repo NAME -- PROGRAM
+tiltyard events --follow</pre>
+<p>The API has its pages at <a href=\"/docs\">/docs</a>, every refusal has <a href=\"/docs/problem\">a page</a>, and
+<a href=\"/api/v1/health\">/api/v1/health</a> says how this server is.</p>
+";
+
 /// `GET /docs` and what lies below it.
 pub(crate) async fn page(ask: Ask) -> Answer {
     match ask.place("page") {
@@ -35,6 +46,11 @@ pub(crate) async fn page(ask: Ask) -> Answer {
             None => Err(Refusal::missing("page", other.chars().take(64).collect::<String>())),
         },
     }
+}
+
+/// `GET /`: the place of the console, which this version does not have. Who opens the address is told what there is.
+pub(crate) async fn front() -> Answer {
+    Ok(html("Tiltyard", FRONT))
 }
 
 fn response(media_type: &'static str, text: String) -> Response {

@@ -122,6 +122,14 @@ async fn api2_a_problem_leads_to_its_page() {
         page.body.contains("not_found") && page.head.contains("content-security-policy: default-src 'none'")
     );
     let docs = raw(&server, "GET /docs", &[STRANGER], "").await;
+    // SEC2: the link that opens the console leads to a page that says what is there, without scripts.
+    let front = raw(&server, "GET /", &[STRANGER], "").await;
+    assert!(
+        front.status == 200 && front.body.contains("The web console is not part of this version"),
+        "{}",
+        front.body
+    );
+    assert!(front.head.contains("content-security-policy: default-src 'none'"));
     for endpoint in Endpoint::ALL {
         assert!(docs.body.contains(&endpoint.full_path()), "{endpoint:?}");
     }
