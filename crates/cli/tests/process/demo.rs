@@ -50,6 +50,34 @@ fn o40_the_demo_ends_with_its_line_and_keeps_its_folder() {
     assert!(std::fs::read_to_string(shop.join("README.md")).expect("is there").contains("8 to 20"));
     assert_eq!(std::fs::read_to_string(shop.join("pricing/discount")).expect("is there"), "12\n");
     assert!(!home.client_file().exists(), "it leaves the person's own files alone");
+    look_around(&home, &ended.stdout);
+}
+
+/// The commands that the demo prints in the end work as they stand.
+fn look_around(home: &Home, told: &str) {
+    let printed = |part: &str| {
+        let line = told
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("XDG_STATE_HOME=") && line.contains(part));
+        line.unwrap_or_else(|| panic!("no line with{part} in:\n{told}")).to_owned()
+    };
+    let in_shell = |line: String| {
+        let mut shell = Command::new("sh");
+        shell
+            .env_clear()
+            .env("HOME", home.path(""))
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        shell.args(["-c", &format!("exec env {line}")]);
+        shell
+    };
+    let up = Live::start(in_shell(printed(" up --listen")));
+    up.line("start", |line| line.contains("Tiltyard is up."));
+    let changes = Live::start(in_shell(printed(" changes"))).ended();
+    assert_eq!(changes.code(), Some(0), "{}", changes.stderr);
+    assert_eq!(changes.stdout.matches("merged").count(), 2, "{}", changes.stdout);
+    up.signal(Signal::INT);
+    assert_eq!(up.ended().code(), Some(0));
 }
 
 // O40: `--json` gives the last line only; without `--keep` nothing is left.

@@ -91,16 +91,26 @@ impl Story {
             Stage::Passing(_) => {
                 self.say("\nThe folder is gone; `tiltyard demo --keep` leaves it to look at.\n")
             }
-            Stage::Kept(path) => {
-                let path = path.display();
-                self.say(&format!(
-                    "\nEverything is left in {path}:\n   git -C {path}/shop log --stat\n   tiltyard up --data {path}/data --set agent.roots={path}\n"
-                ))
-            }
+            Stage::Kept(path) => self.say(&kept(&path.display().to_string(), &program())),
         }
     }
 
     fn say(&self, line: &str) -> Result<(), Failure> {
         if self.output.is_json() { Ok(()) } else { self.output.line(line) }
     }
+}
+
+/// How this program is called again, also where it is not in the PATH.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "tiltyard".to_owned(), |path| path.display().to_string())
+}
+
+/// What is left, and the commands that look at it. The tokens of the demo are in its folder, not in the person's.
+fn kept(path: &str, program: &str) -> String {
+    format!(
+        "\nEverything is left in {path}:\n   git -C {path}/shop log --stat\n\
+         To look around in it, start it again:\n   \
+         XDG_STATE_HOME={path}/state {program} up --listen 127.0.0.1:0 --data {path}/data --set agent.roots={path}\n\
+         and in another terminal:\n   XDG_STATE_HOME={path}/state {program} changes\n"
+    )
 }
