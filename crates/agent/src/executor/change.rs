@@ -7,6 +7,7 @@ use super::checker::give_tree;
 use super::limit::Limits;
 use super::workshop::{payload, transfer};
 use super::{Executor, Job, Manner, Performed, Performing, ProgramRun, Workshop, answer, result};
+use crate::git::cleanup::MAX_KEPT_CLONES;
 use crate::git::{
     CloneRequest, GitError, Key, Mirror, Proposal, ProposeRequest, Refused, RefusedCode, Signature, Start,
     Stored, WorkClone, WorkClones, propose,
@@ -236,7 +237,10 @@ fn put_away(clones: &WorkClones, clone: &WorkClone, task: &Key, performed: &mut 
         return;
     };
     match clones.keep(clone) {
-        Ok(place) => words.push_str(&format!("\nIts clone is kept for a while: {}", place.display())),
+        Ok(place) => words.push_str(&format!(
+            "\nIts clone is kept until {MAX_KEPT_CLONES} more attempts have failed here: {}",
+            place.display()
+        )),
         Err(error) => {
             tracing::warn!(target: "agent", task_id = %task, %error, "the clone of a failed attempt could not be kept");
         }

@@ -5,6 +5,7 @@ use crate::world::World;
 use serde_json::json;
 use std::time::Duration;
 use tiltyard_agent::executor::change::CHANGE_KIND;
+use tiltyard_agent::git::cleanup::MAX_KEPT_CLONES;
 use tiltyard_agent::host::Done;
 use tiltyard_agent::outcome::{Outcome, Retry, Verdict};
 use tiltyard_agent::process::{Graces, RunAs, Stop};
@@ -112,6 +113,7 @@ async fn c11_a_failed_program_is_a_failed_attempt_and_its_clone_is_kept() {
     let place = error.rsplit_once(": ").expect("names a place").1;
     assert_eq!(std::fs::read_to_string(format!("{place}/tree/half.txt")).expect("is kept"), "half\n");
     assert!(place.contains("/clones/kept/"), "{place}");
+    assert!(error.contains(&format!("kept until {MAX_KEPT_CLONES} more attempts have failed")), "{error}");
 }
 
 #[tokio::test]
