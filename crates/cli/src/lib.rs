@@ -80,8 +80,26 @@ fn explain(error: &clap::Error) -> ExitCode {
     u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
 }
 
+/// The token in the client file goes to no other address than its own, also where both lead to the same server.
+fn other_address(failure: &Failure, context: &Context) -> Option<String> {
+    let asked = context.destination().ok().filter(|asked| asked.token.is_none())?;
+    let path = client_file::path(&context.environment)
+        .filter(|_| failure.code.as_deref() == Some("unauthenticated"))?;
+    let file = client_file::ClientFile::read(&path).ok().flatten().filter(|file| file.url != asked.url)?;
+    Some(format!(
+        "the token in {} is for {} and is sent nowhere else, so not to {}: use that address, or say --token",
+        path.display(),
+        visible::line(&file.url),
+        visible::line(&asked.url)
+    ))
+}
+
 /// The page that explains a refusal is one of the server that refused; it is the next step where no other is known.
 fn with_page(failure: Failure, context: &Context) -> Failure {
+    let failure = match other_address(&failure, context) {
+        Some(hint) => Failure { hint: Some(hint), ..failure },
+        None => failure,
+    };
     let hint = failure.hint.clone().or_else(|| {
         let (page, destination) = (failure.page.as_ref()?, context.destination().ok()?);
         Some(format!("{}{page}", destination.url))

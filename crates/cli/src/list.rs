@@ -59,6 +59,38 @@ where
     }
 }
 
+/// The same, of those items alone that are wanted. What the server counts are all of them, so the total is of no use.
+///
+/// # Errors
+/// Those of the calls.
+pub async fn collect_some<C, T>(
+    client: &Client,
+    limit: u32,
+    wanted: impl Fn(&T) -> bool,
+    query: impl Fn(Slot) -> C::Query,
+) -> Result<Page<T>, Failure>
+where
+    C: Call<Answer = Page<T>>,
+{
+    let (mut all, mut seen): (Page<T>, usize) = (Page::new(Vec::new(), None, 0), 0);
+    loop {
+        let slot = Slot { limit: Some(MAX_PAGE_ITEMS), cursor: all.next_cursor.take() };
+        let page = client.call(Request::<C>::new().query(query(slot))).await?;
+        let got = page.items.len();
+        seen += got;
+        all.items.extend(page.items.into_iter().filter(&wanted));
+        all.next_cursor = page.next_cursor;
+        let enough = all.items.len() >= limit as usize;
+        if all.next_cursor.is_none() || got == 0 || enough || seen >= MAX_LIST_ITEMS as usize {
+            if all.items.len() > limit as usize {
+                all.items.truncate(limit as usize);
+                all.next_cursor.get_or_insert_with(String::new);
+            }
+            return Ok(all);
+        }
+    }
+}
+
 /// The whole of a list that belongs to one thing, page after page.
 ///
 /// # Errors

@@ -8,14 +8,16 @@ use crate::exit::{Exit, Failure};
 use crate::moment;
 use crate::output::Output;
 use clap::Args;
+use std::io::Write;
 use std::time::Duration;
 use tiltyard_client::request::random_key;
 use tiltyard_client::{Client, Request};
 use tiltyard_model::id::Id;
 use tiltyard_model::task::State;
+use tiltyard_model::visible;
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::task;
 use tiltyard_wire::time::Time;
+use tiltyard_wire::{change, task};
 
 /// How often a task is looked at while waiting for its end.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -101,7 +103,7 @@ impl Submit {
             if !self.wait {
                 return print(&context.output, &answered.value, answered.status == 201);
             }
-            let task = until_final(&client, answered.value).await?;
+            let task = until_final(context, &client, answered.value).await?;
             print(&context.output, &task, true)?;
             verdict(&task)
         })
@@ -134,13 +136,64 @@ fn print(output: &Output, task: &task::View, is_new: bool) -> Result<(), Failure
     output.line(&format!("{}  {}{note}", task.id, task.state.as_str()))
 }
 
-/// A stream would be quicker, but asking for one task is a right that every token has.
-async fn until_final(client: &Client, mut task: task::View) -> Result<task::View, Failure> {
+/// A stream would be quicker, but asking for one task is a right that every token has. What happens meanwhile is told on
+/// standard error: the answer alone is on standard output.
+async fn until_final(
+    context: &Context,
+    client: &Client,
+    mut task: task::View,
+) -> Result<task::View, Failure> {
+    let mut told = Told::default();
+    told.state(context, &task);
     while !task.state.is_final() {
+        if task.state == State::Waiting {
+            told.decision(context, client, &task).await;
+        }
         tokio::time::sleep(LOOK_EVERY).await;
         task = client.call(Request::<call::TaskGet>::new().place(task.id)).await?;
+        told.state(context, &task);
     }
     Ok(task)
+}
+
+/// What was told already of a task that is waited for.
+#[derive(Debug, Default)]
+struct Told {
+    state: Option<State>,
+    gate: Option<Id>,
+}
+
+impl Told {
+    /// Each state once; the last one is the answer itself.
+    fn state(&mut self, context: &Context, task: &task::View) {
+        if self.state != Some(task.state) && !task.state.is_final() {
+            self.state = Some(task.state);
+            say(context, &format!("{}  {}", task.id, task.state.as_str()));
+        }
+    }
+
+    /// Each gate once. A token that may not read changes waits all the same.
+    async fn decision(&mut self, context: &Context, client: &Client, task: &task::View) {
+        let filter =
+            change::Filter { task: Some(task.id.to_string()), limit: Some(1), ..change::Filter::default() };
+        let Ok(page) = client.call(Request::<call::ChangeList>::new().query(filter)).await else { return };
+        let Some(change) = page.items.first() else { return };
+        let asks = matches!(change.state.as_str(), "review" | "conflicted");
+        if asks && change.gate.is_some() && self.gate != change.gate {
+            self.gate = change.gate;
+            let (id, why) = (change.id, change.reason.as_deref().unwrap_or("a person is asked"));
+            let do_next = format!("tiltyard changes {id}, then tiltyard approve {id}");
+            say(context, &format!("{id}  waits for a decision ({}): {do_next}", visible::line(why)));
+        }
+    }
+}
+
+/// One line for people while they wait.
+fn say(context: &Context, line: &str) {
+    if !context.output.is_json() {
+        // Nobody reads it: what is waited for is told in the end all the same.
+        drop(writeln!(std::io::stderr(), "{line}"));
+    }
 }
 
 fn verdict(task: &task::View) -> Result<(), Failure> {

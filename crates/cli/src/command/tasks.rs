@@ -3,7 +3,7 @@
 use crate::argument::task_id;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::list::{ListFlags, collect, of_one, print};
+use crate::list::{ListFlags, collect, collect_some, of_one, print};
 use crate::moment::{short, short_or_dash};
 use crate::output::card::Card;
 use crate::output::style::Colour;
@@ -42,9 +42,15 @@ pub struct Tasks {
     /// With these words in the title
     #[arg(short, long = "query", value_name = "WORDS")]
     q: Option<String>,
+    /// Those too that the server gives its agents for changes (queue `git`); --json always has them
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     list: ListFlags,
 }
+
+/// The queue of tasks that nobody submitted: they look at repositories, check, merge and clean up.
+const INTERNAL_QUEUE: &str = "git";
 
 impl Tasks {
     /// Lists or shows.
@@ -75,8 +81,22 @@ impl Tasks {
         };
         let query =
             |slot: crate::list::Slot| Filter { limit: slot.limit, cursor: slot.cursor, ..filter.clone() };
-        let page = collect::<call::TaskList, View>(&client, self.list.limit, query).await?;
-        print(context, &page, table)
+        if self.shows_all(context) {
+            let page = collect::<call::TaskList, View>(&client, self.list.limit, query).await?;
+            return print(context, &page, table);
+        }
+        let keep = |task: &View| task.queue != INTERNAL_QUEUE;
+        let page = collect_some::<call::TaskList, View>(&client, self.list.limit, keep, query).await?;
+        context.output.table(&table(&page.items))?;
+        if page.next_cursor.is_none() {
+            return Ok(());
+        }
+        context.output.line(&format!("the newest {}; --limit shows more", page.items.len()))
+    }
+
+    /// Who names a queue or a kind has said what they want.
+    fn shows_all(&self, context: &Context) -> bool {
+        self.all || self.queue.is_some() || self.kind.is_some() || context.output.is_json()
     }
 }
 

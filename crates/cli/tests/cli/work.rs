@@ -2,7 +2,7 @@
 
 use crate::fake::Fake;
 use crate::golden::{Run, assert_golden};
-use crate::sample::{TASK, attempts, page, task};
+use crate::sample::{CHANGE, TASK, attempts, change, page, task};
 use serde_json::json;
 
 /// An idea with all that can be said of it.
@@ -126,6 +126,46 @@ fn submit_waits_for_the_end_and_ends_like_the_task() {
     let run = Run::against(&bad, &["submit", "--wait", "--", "make"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("is dead: exit 2\\r\nboom \\u{202e}evil"), "{}", run.stderr);
+}
+
+// C23: who waits for a change hears its id at once, and that a person is asked.
+#[test]
+fn c23_who_waits_for_a_change_is_told_that_a_person_is_asked() {
+    let path = format!("GET /tasks/{TASK}");
+    let fake = Fake::start().on("POST /tasks", 201, &task("ready")).on(&path, 200, &task("waiting"));
+    let fake = fake.on(&path, 200, &task("succeeded"));
+    let fake = fake.on("GET /changes", 200, &page(&[change("review")]));
+    let run = Run::against(&fake, &["submit", "t", "--repo", "demo", "--wait", "--", "sh", "mend.sh"]);
+    let first = run.stderr.lines().next();
+    assert_eq!(first, Some(format!("{TASK}  ready").as_str()), "the id comes before anything is waited for");
+    let asked = format!("{CHANGE}  waits for a decision");
+    assert_eq!(run.stderr.matches(&asked).count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("tiltyard approve {CHANGE}")), "{}", run.stderr);
+    assert_eq!(run.stdout, format!("{TASK}  succeeded\n"));
+}
+
+// C11: a change without a program dies at once: it is refused where it is typed, with what to do.
+#[test]
+fn c11_a_change_names_its_program() {
+    let fake = Fake::start().on("POST /tasks", 201, &task("ready"));
+    let run = Run::against(&fake, &["submit", "t", "--repo", "demo"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("put a program behind --"), "{}", run.stderr);
+    assert!(fake.asked().is_empty());
+}
+
+// What the server gives its agents for changes is not what a person handed in: it is listed when asked for.
+#[test]
+fn tasks_leave_out_what_nobody_submitted() {
+    let mut internal = task("succeeded");
+    internal["queue"] = json!("git");
+    internal["kind"] = json!("git.check");
+    let fake = Fake::start().on("GET /tasks", 200, &page(&[task("ready"), internal]));
+    let lines = |arguments: &[&str]| Run::against(&fake, arguments).done();
+    assert!(!lines(&["tasks"]).contains("git.check") && lines(&["tasks"]).contains(TASK));
+    for all in [&["tasks", "--all"][..], &["tasks", "--queue", "git"], &["tasks", "--json"]] {
+        assert!(lines(all).contains("git.check"), "{all:?}");
+    }
 }
 
 #[test]

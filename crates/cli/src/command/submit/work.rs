@@ -47,7 +47,10 @@ impl Work {
     /// Kind, title and payload of the task. A template may know what is not said.
     pub(super) fn body(&self, title: Option<&str>, has_template: bool) -> Result<task::Submit, Failure> {
         let (kind, payload) = match &self.repo {
-            Some(repo) => ("change".to_owned(), Some(self.idea(repo, title)?)),
+            Some(repo) => {
+                self.has_program(has_template)?;
+                ("change".to_owned(), Some(self.idea(repo, title)?))
+            }
             None if !self.argv.is_empty() => ("command".to_owned(), Some(self.command()?)),
             None => (self.other(has_template)?, self.payload.as_deref().map(argument::json).transpose()?),
         };
@@ -56,6 +59,15 @@ impl Work {
         let title =
             title.ok_or_else(|| Failure::usage("what is it about? Say a title, one line for people"))?;
         Ok(task::Submit { kind, title, payload, ..task::Submit::default() })
+    }
+
+    /// No agent chooses a program by itself: without one the task would die as soon as it is taken.
+    fn has_program(&self, has_template: bool) -> Result<(), Failure> {
+        if has_template || self.program.is_some() || !self.argv.is_empty() {
+            return Ok(());
+        }
+        let missing = Failure::usage("what does it? A change needs a program: put a program behind --");
+        Err(missing.hint("for example: -- sh -c 'claude -p \"$TILTYARD_PROMPT\"'"))
     }
 
     fn other(&self, has_template: bool) -> Result<String, Failure> {
