@@ -45,21 +45,10 @@ pub async fn collect<C, T>(
 where
     C: Call<Answer = Page<T>>,
 {
-    let mut all: Page<T> = Page::new(Vec::new(), None, 0);
-    loop {
-        let missing = limit - u32::try_from(all.items.len()).unwrap_or(limit);
-        let slot = Slot { limit: Some(missing.min(MAX_PAGE_ITEMS)), cursor: all.next_cursor.take() };
-        let page = client.call(Request::<C>::new().query(query(slot))).await?;
-        let got = page.items.len();
-        all.items.extend(page.items);
-        (all.next_cursor, all.total, all.total_is) = (page.next_cursor, page.total, page.total_is);
-        if all.next_cursor.is_none() || got == 0 || all.items.len() >= limit as usize {
-            return Ok(all);
-        }
-    }
+    collect_some::<C, T>(client, limit, |_| true, query).await
 }
 
-/// The same, of those items alone that are wanted. What the server counts are all of them, so the total is of no use.
+/// The same, of those items alone that are wanted, among at most [`MAX_LIST_ITEMS`]. The total is that of all.
 ///
 /// # Errors
 /// Those of the calls.
@@ -74,18 +63,15 @@ where
 {
     let (mut all, mut seen): (Page<T>, usize) = (Page::new(Vec::new(), None, 0), 0);
     loop {
-        let slot = Slot { limit: Some(MAX_PAGE_ITEMS), cursor: all.next_cursor.take() };
+        let missing = limit - u32::try_from(all.items.len()).unwrap_or(limit);
+        let slot = Slot { limit: Some(missing.min(MAX_PAGE_ITEMS)), cursor: all.next_cursor.take() };
         let page = client.call(Request::<C>::new().query(query(slot))).await?;
         let got = page.items.len();
         seen += got;
         all.items.extend(page.items.into_iter().filter(&wanted));
-        all.next_cursor = page.next_cursor;
-        let enough = all.items.len() >= limit as usize;
-        if all.next_cursor.is_none() || got == 0 || enough || seen >= MAX_LIST_ITEMS as usize {
-            if all.items.len() > limit as usize {
-                all.items.truncate(limit as usize);
-                all.next_cursor.get_or_insert_with(String::new);
-            }
+        (all.next_cursor, all.total, all.total_is) = (page.next_cursor, page.total, page.total_is);
+        let over = got == 0 || seen >= MAX_LIST_ITEMS as usize;
+        if all.next_cursor.is_none() || over || all.items.len() >= limit as usize {
             return Ok(all);
         }
     }

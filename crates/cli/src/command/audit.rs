@@ -10,6 +10,8 @@ use crate::moment::{self, short};
 use crate::output::style::Colour;
 use crate::output::table::{Cell, Table};
 use clap::{Args, Subcommand};
+use tiltyard_client::{Client, Request};
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_wire::audit::{Entry, Filter};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::time::Time;
@@ -26,7 +28,7 @@ pub struct Audit {
     /// By this identity
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// To this thing
+    /// To this thing; a change has the acts at its gates too
     #[arg(long, value_name = "ID")]
     target: Option<String>,
     /// From this moment on
@@ -70,9 +72,32 @@ impl Audit {
             until: self.until.map(|time| time.to_string()),
             ..Filter::default()
         };
-        let query = |slot: Slot| Filter { limit: slot.limit, cursor: slot.cursor, ..filter.clone() };
-        let page = collect::<call::AuditList, Entry>(&client, self.list.limit, query).await?;
+        let of = async |filter: &Filter| {
+            let query = |slot: Slot| Filter { limit: slot.limit, cursor: slot.cursor, ..filter.clone() };
+            collect::<call::AuditList, Entry>(&client, self.list.limit, query).await
+        };
+        let mut page = of(&filter).await?;
+        for gate in self.gates(&client).await {
+            let more = of(&Filter { target: Some(gate.to_string()), ..filter.clone() }).await?;
+            page.total += more.total;
+            page.items.extend(more.items);
+            page.next_cursor = page.next_cursor.or(more.next_cursor);
+        }
+        page.items.sort_by(|one, other| {
+            (other.time, &other.scope, other.seq).cmp(&(one.time, &one.scope, one.seq))
+        });
+        page.items.truncate(self.list.limit as usize);
         print(context, &page, table)
+    }
+
+    /// Who decided on a change did so at a gate: those acts are found by the change too. A token that may not read the
+    /// change finds what names the change itself.
+    async fn gates(&self, client: &Client) -> Vec<Id> {
+        let target = self.target.as_deref().and_then(|target| target.parse::<Id>().ok());
+        let Some(change) = target.filter(|id| id.noun() == Noun::Change) else { return Vec::new() };
+        let read = client.call(Request::<call::ChangeGet>::new().place(change)).await.ok();
+        let history = read.and_then(|change| change.history);
+        history.map(|history| history.gates.iter().map(|gate| gate.id).collect()).unwrap_or_default()
     }
 }
 

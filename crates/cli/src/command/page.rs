@@ -27,8 +27,8 @@ fn commands(page: &str) -> Vec<String> {
             continue;
         }
         let parts: Vec<&str> = if block { vec![line] } else { line.split('`').skip(1).step_by(2).collect() };
-        let begins = |part: &&str| part.trim_start_matches(['$', ' ']).starts_with("tiltyard ");
-        found.extend(parts.iter().filter(begins).map(|part| part.trim_start_matches(['$', ' ']).to_owned()));
+        let plain = parts.into_iter().map(|part| part.trim_start_matches(['$', ' ']));
+        found.extend(plain.filter(|part| part.starts_with("tiltyard ")).map(str::to_owned));
     }
     found
 }

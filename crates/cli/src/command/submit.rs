@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::moment;
 use crate::output::Output;
 use clap::Args;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tiltyard_client::request::random_key;
 use tiltyard_client::{Client, Request};
@@ -19,6 +19,8 @@ use tiltyard_wire::endpoint::call;
 use tiltyard_wire::time::Time;
 use tiltyard_wire::{change, task};
 
+/// The kind whose end may need a person.
+const CHANGE_KIND: &str = "change";
 /// How often a task is looked at while waiting for its end.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -164,9 +166,11 @@ struct Told {
 }
 
 impl Told {
-    /// Each state once; the last one is the answer itself.
+    /// Each state once; the last one is the answer itself. Whoever waits for a command in a script needs none of it; a
+    /// change may wait for a person, who must hear which.
     fn state(&mut self, context: &Context, task: &task::View) {
-        if self.state != Some(task.state) && !task.state.is_final() {
+        let hears = task.kind == CHANGE_KIND || std::io::stderr().is_terminal();
+        if hears && self.state != Some(task.state) && !task.state.is_final() {
             self.state = Some(task.state);
             say(context, &format!("{}  {}", task.id, task.state.as_str()));
         }

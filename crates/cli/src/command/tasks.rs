@@ -87,11 +87,7 @@ impl Tasks {
         }
         let keep = |task: &View| task.queue != INTERNAL_QUEUE;
         let page = collect_some::<call::TaskList, View>(&client, self.list.limit, keep, query).await?;
-        context.output.table(&table(&page.items))?;
-        if page.next_cursor.is_none() {
-            return Ok(());
-        }
-        context.output.line(&format!("the newest {}; --limit shows more", page.items.len()))
+        print(context, &page, table)
     }
 
     /// Who names a queue or a kind has said what they want.

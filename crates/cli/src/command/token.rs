@@ -3,12 +3,12 @@
 use crate::argument::token_id;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::list::{ListFlags, Slot, collect, print};
+use crate::list::{ListFlags, MAX_LIST_ITEMS, Slot, collect, print};
 use crate::moment::{self, short, short_or_dash};
 use crate::output::style::Colour;
 use crate::output::table::{Cell, Table};
 use clap::{Args, Subcommand};
-use tiltyard_client::Request;
+use tiltyard_client::{Client, Request};
 use tiltyard_model::id::Id;
 use tiltyard_model::role::Role;
 use tiltyard_model::visible;
@@ -36,6 +36,9 @@ enum Act {
         /// The token
         #[arg(value_parser = token_id)]
         id: Id,
+        /// Also when it is the last admin's, after which nobody can mint another
+        #[arg(long)]
+        last: bool,
     },
     /// End a token and mint its like
     Rotate {
@@ -80,7 +83,7 @@ impl Token {
             match &self.act {
                 None => self.list(context).await,
                 Some(Act::Mint(terms)) => mint(context, terms).await,
-                Some(Act::Revoke { id }) => revoke(context, *id).await,
+                Some(Act::Revoke { id, last }) => revoke(context, *id, *last).await,
                 Some(Act::Rotate { id }) => rotate(context, *id).await,
             }
         })
@@ -149,12 +152,30 @@ fn shown_once(context: &Context, minted: &Minted) -> Result<(), Failure> {
     context.output.line(&minted.token)
 }
 
-async fn revoke(context: &Context, id: Id) -> Result<(), Failure> {
-    context.client()?.call(Request::<call::TokenRevoke>::new().place(id)).await?;
+async fn revoke(context: &Context, id: Id, last: bool) -> Result<(), Failure> {
+    let client = context.client()?;
+    if !last && is_last_admin(&client, id).await {
+        let said = format!("{id} is the last admin's token that is live: nobody could mint another one");
+        let hint = "first `tiltyard token mint NAME --role admin --scopes '*'`, or say --last";
+        return Err(Failure::new(crate::exit::Exit::Refused, said).hint(hint));
+    }
+    client.call(Request::<call::TokenRevoke>::new().place(id)).await?;
     if context.output.is_json() {
         return context.output.json(&serde_json::json!({"revoked": id}));
     }
     context.output.line(&format!("{id}  revoked"))
+}
+
+/// One that ends by itself some day counts as none. Where the list cannot be read, the server decides alone.
+async fn is_last_admin(client: &Client, id: Id) -> bool {
+    let query = |slot: Slot| PageQuery { scope: None, limit: slot.limit, cursor: slot.cursor, offset: None };
+    let Ok(page) = collect::<call::TokenList, View>(client, MAX_LIST_ITEMS, query).await else {
+        return false;
+    };
+    let admin = |token: &&View| token.role == Role::Admin && token.revoked.is_none();
+    let mut admins = page.items.iter().filter(admin);
+    let is_one = admins.clone().any(|token| token.id == id);
+    is_one && !admins.any(|token| token.id != id && token.expires.is_none())
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -156,6 +156,30 @@ fn c20_what_is_wrong_with_the_rules_is_shown() {
     }
 }
 
+// D52: who decided on a change is found by the change, though the act is the gate's.
+#[test]
+fn d52_the_record_of_a_change_has_the_acts_at_its_gate() {
+    let entry = |seq: u64, time: &str, action: &str, target: &str| {
+        let mut entry = crate::sample::audit_entry();
+        entry["seq"] = json!(seq);
+        entry["time"] = json!(time);
+        entry["action"] = json!(action);
+        entry["target"] = json!(target);
+        entry
+    };
+    let mut change = change("rejected");
+    change["history"] =
+        json!({"prompt": "", "criteria": [], "attempts": [], "checks": [], "gates": [gate("rejected")]});
+    let fake = Fake::start()
+        .on(&format!("GET /changes/{CHANGE}"), 200, &change)
+        .on("GET /audit", 200, &page(&[entry(1, "2026-01-02T03:04:05.000Z", "change.merged", CHANGE)]))
+        .on("GET /audit", 200, &page(&[entry(2, "2026-01-02T03:04:06.000Z", "gate.rejected", GATE)]));
+    let said = Run::against(&fake, &["audit", "--target", CHANGE]).done();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[1].contains("gate.rejected") && lines[2].contains("change.merged"), "{said}");
+    assert_eq!(fake.asked()[2].line, format!("GET /audit?target={GATE}&limit=50"));
+}
+
 // D10: retry, dismiss, reopen and delete; D12: groups are retried as one.
 #[test]
 fn d10_dead_letters_are_listed_shown_and_moved() {

@@ -132,8 +132,14 @@ fn submit_waits_for_the_end_and_ends_like_the_task() {
 #[test]
 fn c23_who_waits_for_a_change_is_told_that_a_person_is_asked() {
     let path = format!("GET /tasks/{TASK}");
-    let fake = Fake::start().on("POST /tasks", 201, &task("ready")).on(&path, 200, &task("waiting"));
-    let fake = fake.on(&path, 200, &task("succeeded"));
+    let of_change = |state: &str| {
+        let mut task = task(state);
+        task["kind"] = json!("change");
+        task
+    };
+    let fake =
+        Fake::start().on("POST /tasks", 201, &of_change("ready")).on(&path, 200, &of_change("waiting"));
+    let fake = fake.on(&path, 200, &of_change("succeeded"));
     let fake = fake.on("GET /changes", 200, &page(&[change("review")]));
     let run = Run::against(&fake, &["submit", "t", "--repo", "demo", "--wait", "--", "sh", "mend.sh"]);
     let first = run.stderr.lines().next();

@@ -70,7 +70,7 @@ fn card(rules: &View) -> Card {
         .line("repository", &rules.repository)
         .line("merge", &rules.merge)
         .line("auto merge", &rules.auto_merge)
-        .line("approvers", &rules.approvers)
+        .line("approvers", format!("{}; tier 3: at least two people", rules.approvers))
         .line("fix attempts", rules.fix_attempts.to_string())
         .block("What is wrong with them", crate::command::repo::fault(rules.fault.as_deref()))
         .block("Checks", checks.collect::<Vec<_>>().join("\n"))

@@ -97,12 +97,22 @@ fn whole_path(folder: &Path, place: &str) -> String {
     path.canonicalize().unwrap_or(path).display().to_string()
 }
 
+/// What only a shell understands.
+const SHELL_WORDS: &[&str] = &["&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"];
+
 fn check(text: &str) -> Result<Check, String> {
     let (name, line) =
         text.split_once('=').ok_or("expected NAME=PROGRAM ARGUMENTS, such as tests=make test")?;
     let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     if name.is_empty() || argv.is_empty() {
         return Err("expected NAME=PROGRAM ARGUMENTS, such as tests=make test".to_owned());
+    }
+    if let Some(word) = argv.iter().find(|word| SHELL_WORDS.contains(&word.as_str())) {
+        return Err(format!(
+            "no shell reads a check, so `{word}` would be an argument of {}: put the line into a script, or write \
+             argv = [\"sh\", \"-c\", \"…\"] in .tiltyard.toml",
+            argv[0]
+        ));
     }
     Ok(Check { name: name.to_owned(), argv, timeout_ms: None })
 }
@@ -130,5 +140,6 @@ mod tests {
             ("tests", vec!["make".into(), "-s".into(), "test".into()])
         );
         assert!(check("tests").is_err() && check("tests=").is_err());
+        assert!(check("tests=test -f a && echo ok").is_err_and(|why| why.contains("no shell reads a check")));
     }
 }
