@@ -1,9 +1,12 @@
 //! Reads of gates.
 
 use crate::act::refusal_of;
+use crate::token::Tokens;
+use tiltyard_model::gate::missing::{Crowd, Submitter};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::{Caller, Reach};
+use tiltyard_model::time::TimeMs;
 use tiltyard_store::Rows;
 use tiltyard_store::gate;
 /// Which gates, and what is found.
@@ -57,5 +60,16 @@ pub(crate) fn within(caller: &Caller, named: Option<Vec<String>>) -> Option<Vec<
         (Reach::Only(_), Some(named)) => {
             Some(named.into_iter().filter(|scope| caller.reach.covers(scope)).collect())
         }
+    }
+}
+
+/// Those who can decide at a gate at `now`.
+pub fn crowd(tokens: &Tokens, gate: &Found, now: TimeMs) -> Crowd {
+    let scope = &gate.scope_name;
+    let submitter = gate.gate.submitter.as_deref();
+    let human = submitter.is_some_and(|name| tokens.is_human(name, scope, now));
+    Crowd {
+        humans: u32::try_from(tokens.humans(scope, now)).unwrap_or(u32::MAX),
+        submitter: if human { Submitter::Human } else { Submitter::Other },
     }
 }

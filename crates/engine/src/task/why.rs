@@ -3,6 +3,7 @@
 use super::dependent::BY_DEPENDENCY;
 use super::end::with_history;
 use crate::act::{Act, refusal_of};
+use crate::gate::read::crowd;
 use crate::memory::ready::Block;
 use tiltyard_model::agent::OFFLINE_AFTER_MS;
 use tiltyard_model::change;
@@ -125,7 +126,7 @@ fn gate(act: &Act<'_>, change: i64) -> Result<String, Refusal> {
         || "it waits for a decision".to_owned(),
         |found| {
             let reasons = found.about.reasons.join("; ");
-            let missing = missing(&found.gate, act.memory.tokens.crowd(found, act.now.wall));
+            let missing = missing(&found.gate, crowd(&act.memory.tokens, found, act.now.wall));
             let missing =
                 if missing.is_empty() { String::new() } else { format!("; missing: {}", missing.join("; ")) };
             format!("people decide at the gate {}: {reasons}{missing}", found.gate.id)

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
-use tiltyard_model::gate::missing::{Crowd, Submitter};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, Role};
@@ -18,7 +17,6 @@ use tiltyard_model::sign_in::{Kind, digest_beside};
 use tiltyard_model::time::{MINUTE_MS, TimeMs};
 use tiltyard_model::token::{ADMIN_OWNER, Digest, MAX_TEXT_BYTES, MIN_ADMIN_TOKEN_CHARS, Token, digest_of};
 use tiltyard_store::Rows;
-use tiltyard_store::gate::Found as Gate;
 
 /// A live token.
 #[derive(Debug, Deserialize)]
@@ -269,16 +267,6 @@ impl Tokens {
     /// Whether an identity is one of them.
     pub fn is_human(&self, owner: &str, scope: &str, now: TimeMs) -> bool {
         self.owners(scope, now).contains(owner)
-    }
-
-    /// Those who can decide at a gate.
-    pub fn crowd(&self, gate: &Gate, now: TimeMs) -> Crowd {
-        let owners = self.owners(&gate.scope_name, now);
-        let submitter = gate.gate.submitter.as_deref().filter(|name| owners.contains(*name));
-        Crowd {
-            humans: u32::try_from(owners.len()).unwrap_or(u32::MAX),
-            submitter: submitter.map_or(Submitter::Other, |_| Submitter::Human),
-        }
     }
 
     fn owners(&self, scope: &str, now: TimeMs) -> HashSet<String> {

@@ -1,7 +1,7 @@
 //! Gates as they are shown.
 
 use tiltyard_engine::gate::decide::REDUCED;
-use tiltyard_engine::gate::read::Found;
+use tiltyard_engine::gate::read::{Found, crowd};
 use tiltyard_engine::token::Tokens;
 use tiltyard_model::gate::missing::missing;
 use tiltyard_model::gate::vote::waiting_for;
@@ -13,7 +13,7 @@ use tiltyard_wire::time::Time;
 /// A gate, and those who can decide in its scope at `now`.
 pub(crate) fn view(found: &Found, tokens: &Tokens, now: TimeMs) -> wire::View {
     let gate = &found.gate;
-    let crowd = tokens.crowd(found, now);
+    let crowd = crowd(tokens, found, now);
     wire::View {
         id: gate.id,
         scope: found.scope_name.clone(),
