@@ -42,7 +42,7 @@ pub struct Tasks {
     /// With these words in the title
     #[arg(short, long = "query", value_name = "WORDS")]
     q: Option<String>,
-    /// Those too that the server gives its agents for changes (queue `git`); --json always has them
+    /// Those too that the server gives its agents for changes (queue `git`); programs always get them
     #[arg(long)]
     all: bool,
     #[command(flatten)]
