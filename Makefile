@@ -26,6 +26,6 @@ soak: ## servers and a database in bad luck for an hour (FILTER=word runs only m
 gen: ## write contracts/ from the wire types
 	@$(CARGO) xtask gen
 
-bench: ## the figures of the engine on this machine (ARGS=… goes to the harness)
+bench: ## the figures of the engine on this machine (STORE=postgres for a shared store, ARGS=… goes to the harness)
 	@$(CARGO) build --profile $(PROFILE) --package tiltyard --package tiltyard-bench
-	@$(CARGO) run --profile $(PROFILE) --package tiltyard-bench -- --server "$${CARGO_TARGET_DIR:-target}/$(PROFILE)/tiltyard" $(ARGS)
+	@$(CARGO) run --profile $(PROFILE) --package tiltyard-bench -- --server "$${CARGO_TARGET_DIR:-target}/$(PROFILE)/tiltyard" $(if $(STORE),--store $(STORE)) $(ARGS)

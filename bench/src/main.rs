@@ -14,7 +14,7 @@ use figure::{backlog, drain, enqueue, latency};
 use plan::Plan;
 use report::Report;
 
-const USAGE: &str = "usage: tiltyard-bench --server PATH [--quick] [--runs N] [FIGURE ...]
+const USAGE: &str = "usage: tiltyard-bench --server PATH [--store sqlite|postgres] [--servers N] [--quick] [--runs N] [FIGURE ...]
   FIGURE is E30 to E36; all when none is named. --quick uses small counts: it shows that the harness works, not how fast.";
 
 fn main() -> Result<()> {

@@ -3,12 +3,18 @@
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
+/// What is measured on a shared store unless figures are named (E37).
+const SHARED: [&str; 4] = ["E30", "E31", "E32", "E34"];
 const ALL: [&str; 7] = ["E30", "E31", "E32", "E33", "E34", "E35", "E36"];
 
 /// What to measure.
 pub(crate) struct Plan {
     /// The program.
     pub(crate) server: PathBuf,
+    /// On which store.
+    pub(crate) store: Store,
+    /// How many servers share it.
+    pub(crate) servers: usize,
     /// Which figures.
     pub(crate) figures: Vec<String>,
     /// How often each; the median counts.
@@ -17,6 +23,15 @@ pub(crate) struct Plan {
     pub(crate) counts: Counts,
     /// Whether the counts are too small for the figures to mean anything.
     pub(crate) quick: bool,
+}
+
+/// On which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// The embedded one.
+    Sqlite,
+    /// A PostgreSQL server of its own, made for the run, with the settings of its package.
+    Postgres,
 }
 
 /// How much of it.
@@ -35,17 +50,26 @@ impl Plan {
     /// Reads the arguments.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let (mut server, mut figures, mut runs, mut quick) = (None, Vec::new(), 3, false);
+        let (mut store, mut servers) = (Store::Sqlite, 1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--server" => server = Some(arguments.next().context("--server needs a path")?),
                 "--runs" => runs = arguments.next().context("--runs needs a number")?.parse()?,
+                "--store" => store = store_of(&arguments.next().context("--store needs a word")?)?,
+                "--servers" => servers = arguments.next().context("--servers needs a number")?.parse()?,
                 "--quick" => quick = true,
                 figure if ALL.contains(&figure) => figures.push(figure.to_owned()),
                 other => bail!("{other} is not known"),
             }
         }
         if figures.is_empty() {
-            figures = ALL.map(str::to_owned).to_vec();
+            figures = match store {
+                Store::Sqlite => ALL.map(str::to_owned).to_vec(),
+                Store::Postgres => SHARED.map(str::to_owned).to_vec(),
+            };
+        }
+        if servers == 0 || (servers > 1 && store == Store::Sqlite) {
+            bail!("several servers need --store postgres");
         }
         // Each run starts it in a folder of its own.
         let server = std::path::absolute(server.context("--server is missing")?)?;
@@ -54,6 +78,14 @@ impl Plan {
         } else {
             Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000 }
         };
-        Ok(Self { server, figures, runs: if quick { 1 } else { runs.max(1) }, counts, quick })
+        Ok(Self { server, store, servers, figures, runs: if quick { 1 } else { runs.max(1) }, counts, quick })
+    }
+}
+
+fn store_of(word: &str) -> Result<Store> {
+    match word {
+        "sqlite" => Ok(Store::Sqlite),
+        "postgres" => Ok(Store::Postgres),
+        other => bail!("{other} is no store: sqlite or postgres"),
     }
 }

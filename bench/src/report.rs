@@ -1,6 +1,6 @@
 //! One line a figure.
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Store};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
@@ -42,8 +42,9 @@ impl Report {
             "runs": self.runs.iter().copied().map(rounded).collect::<Vec<_>>(),
             "load_core_us_per_request": measured(&self.load_core_us),
             "server_core_us_per_task": measured(&self.server_core_us),
-            "store": "sqlite",
-            "durability": "full (fsync before every answer)",
+            "store": if plan.store == Store::Sqlite { "sqlite" } else { "postgres" },
+            "servers": plan.servers,
+            "durability": durability(plan.store),
             "quick": plan.quick,
             "commit": output("git", &["rev-parse", "--short", "HEAD"]),
             "machine": machine(),
@@ -52,6 +53,13 @@ impl Report {
             fields.extend(self.extra.clone());
         }
         Ok(serde_json::to_string(&line)?)
+    }
+}
+
+fn durability(store: Store) -> &'static str {
+    match store {
+        Store::Sqlite => "full (fsync before every answer)",
+        Store::Postgres => "full (synchronous_commit=on, fsync=on)",
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn depth(plan: &Plan) -> Result<Report> {
 
 /// Drains the first 10,000 of a backlog.
 async fn run(plan: &Plan, backlog: usize, report: &mut Report) -> Result<()> {
-    let server = Server::start(&plan.server).await?;
+    let server = Server::start(plan).await?;
     fill(&server, backlog).await?;
     server.settle().await;
     let rounds = SMALL / BATCH / WORKERS;
@@ -58,7 +58,7 @@ pub(crate) async fn memory(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E36", "MiB (resident)");
     let mut own = Vec::new();
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         fill(&server, plan.counts.backlog).await?;
         server.settle().await;
         let (resident, anonymous) = memory_mib(server.pid())?;

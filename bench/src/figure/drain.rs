@@ -18,7 +18,7 @@ const BATCH_SIZE: usize = 1_000;
 pub(crate) async fn batches(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E32", "tasks/s");
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         fill(&server, plan.counts.batch).await?;
         server.settle().await;
         let watch = Watch::begin(&server)?;
@@ -33,7 +33,7 @@ pub(crate) async fn batches(plan: &Plan) -> Result<Report> {
 pub(crate) async fn singles(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E33", "tasks/s");
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         fill(&server, plan.counts.single).await?;
         server.settle().await;
         let watch = Watch::begin(&server)?;

@@ -13,7 +13,7 @@ const CONNECTIONS: usize = 32;
 pub(crate) async fn single(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E30", "tasks/s");
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         server.settle().await;
         let each = plan.counts.single / CONNECTIONS;
         let mut connections = Vec::new();
@@ -42,7 +42,7 @@ pub(crate) async fn single(plan: &Plan) -> Result<Report> {
 pub(crate) async fn batch(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E31", "tasks/s");
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         server.settle().await;
         let watch = Watch::begin(&server)?;
         fill(&server, plan.counts.batch).await?;

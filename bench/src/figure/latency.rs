@@ -19,7 +19,7 @@ pub(crate) async fn start(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("E34", "ms (p50)");
     let mut slow = Vec::new();
     for _ in 0..plan.runs {
-        let server = Server::start(&plan.server).await?;
+        let server = Server::start(plan).await?;
         let histogram = run(&server, plan.counts.latency).await?;
         report.runs.push(histogram.value_at_quantile(0.5) as f64 / 1_000.0);
         slow.push(histogram.value_at_quantile(0.99) as f64 / 1_000.0);
