@@ -190,7 +190,12 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     let address = listener.address();
     make_folder(&options.engine.folder)?;
     let (broken, breakage) = watch::channel(None);
-    let engine = Engine::open(telling(options.engine, broken)).await?;
+    let mut opening = telling(options.engine, broken);
+    if let Some(sharing) = opening.sharing.as_mut().filter(|sharing| sharing.address.is_empty()) {
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        sharing.address = format!("{scheme}://{address}");
+    }
+    let engine = Engine::open(opening).await?;
     let first = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
     let began = |act: &mut Act<'_>| system::started(act, env!("CARGO_PKG_VERSION"));
     engine.enter(Pass::system(), Urgency::Urgent, began).await.map_err(OpenError::from)?;

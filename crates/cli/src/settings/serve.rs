@@ -63,7 +63,8 @@ fn sharing(settings: &Settings) -> Option<Sharing> {
     Some(Sharing {
         url: store.expose().clone(),
         name: settings.shared.name.clone().unwrap_or_else(own),
-        address: url(settings, settings.listen),
+        // The port may be one that is picked.
+        address: String::new(),
         poll_only: settings.shared.poll_only,
     })
 }

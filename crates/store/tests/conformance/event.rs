@@ -3,6 +3,7 @@ use tiltyard_model::event::{Subject, Type};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_store::event::{Append, Event, Filter, advance_scope, after, append, between, bounds, epoch_of};
 use tiltyard_store::name::{last_seq_of_scope, put_actor, scopes};
+use tiltyard_store::{Error, Tx};
 
 /// What a test tells of an event; the rest follows.
 struct Told {
@@ -122,5 +123,44 @@ fn d50_the_sequence_of_a_scope_is_kept() {
         assert_eq!(body.scope("a"), key);
         let back = scopes(body.rows()).unwrap().into_iter().find(|row| row.key == key).unwrap();
         assert_eq!(back.last_seq, 17);
+    });
+}
+
+// E37: a thousand at once, the way that many rows take, reads back as one by one; among them, one that is there already takes all
+// of them back.
+#[test]
+fn e37_many_at_once_are_the_same() {
+    each(|body| {
+        let scope = body.scope("a");
+        let actor = body.write(|tx| put_actor(tx, "ada"));
+        let subject = Subject::Name("ein Wort mit ü".into());
+        let event = |seq: i64| Append {
+            seq,
+            epoch: 1,
+            scope,
+            scope_seq: seq,
+            kind: Type::QueueUpdated,
+            time: NOW + seq,
+            actor,
+            request: (seq % 2 == 0).then_some("r"),
+            subject: &subject,
+            task: (seq % 3 == 0).then_some(seq),
+            data: r#"{"ü":"\\ \t"}"#,
+        };
+        let all = |tx: &Tx, range: std::ops::Range<i64>| {
+            range.into_iter().try_for_each(|seq| append(tx, &event(seq)))
+        };
+        body.write(|tx| all(tx, 1..1_001));
+        let found = after(body.rows(), 0, &Filter::default(), 2_000).unwrap();
+        assert_eq!(seqs(&found), (1..1_001).collect::<Vec<_>>());
+        for one in &found {
+            assert_eq!(one.subject, subject);
+            assert_eq!((one.time, &*one.data), (NOW + one.seq, r#"{"ü":"\\ \t"}"#));
+            assert_eq!(one.request.is_some(), one.seq % 2 == 0);
+        }
+        let refusal =
+            body.refused(|tx| all(tx, 1_001..2_000).and_then(|()| all(tx, 7..8)).and_then(|()| tx.flush()));
+        assert!(matches!(refusal, Error::Constraint { .. }), "{refusal}");
+        assert_eq!(after(body.rows(), 0, &Filter::default(), 2_000).unwrap().len(), 1_000);
     });
 }
