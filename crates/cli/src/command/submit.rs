@@ -186,7 +186,8 @@ impl Told {
         if asks && change.gate.is_some() && self.gate != change.gate {
             self.gate = change.gate;
             let (id, why) = (change.id, change.reason.as_deref().unwrap_or("a person is asked"));
-            let do_next = format!("tiltyard changes {id}, then tiltyard approve {id}");
+            let do_next =
+                format!("tiltyard changes {id} says what is missing, tiltyard approve {id} says yes");
             say(context, &format!("{id}  waits for a decision ({}): {do_next}", visible::line(why)));
         }
     }

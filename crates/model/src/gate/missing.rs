@@ -1,7 +1,7 @@
 //! What an open gate still waits for, in sentences: who is asked, whose vote does not count and why, and what to do
 //! where there are not enough people (D24, D26).
 
-use super::vote::{Waits, waiting_for};
+use super::vote::{Waits, blocked, waiting_for};
 use super::{Gate, Reduction, SelfApproval, Side};
 
 /// The people of a gate's scope.
@@ -26,6 +26,9 @@ pub enum Submitter {
 pub fn missing(gate: &Gate, crowd: Crowd) -> Vec<String> {
     if gate.state.is_final() {
         return Vec::new();
+    }
+    if let Some(block) = gate.block {
+        return vec![format!("nobody can approve it: {}", blocked(block).message)];
     }
     let Waits { demands, confirm } = waiting_for(gate, crowd.humans);
     if confirm.is_some() {
@@ -121,6 +124,17 @@ mod tests {
         assert!(said[2].starts_with("nobody else here can decide: give another one a token"), "{said:?}");
         // A third person is enough.
         assert_eq!(missing(&gate, crowd(3)).len(), 2);
+    }
+
+    // C21: where nobody can approve, that is what is said, and not who is asked to.
+    #[test]
+    fn c21_a_blocked_gate_asks_nobody_to_approve() {
+        let gate = Gate { block: Some(crate::gate::Block::ChecksFailed), ..sensitive() };
+        let said = missing(&gate, crowd(3));
+        assert!(
+            said.len() == 1 && said[0].starts_with("nobody can approve it: a check failed on it"),
+            "{said:?}"
+        );
     }
 
     #[test]

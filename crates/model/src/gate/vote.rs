@@ -257,7 +257,7 @@ fn allowed(gate: &Gate, ballot: &Ballot, company: Company) -> Result<(), Refusal
     Ok(())
 }
 
-fn blocked(block: Block) -> Refusal {
+pub(super) fn blocked(block: Block) -> Refusal {
     let (code, message) = match block {
         Block::ChecksFailed => {
             (Code::ChecksFailed, "a check failed on it: read its log, then reject it or send it back")
