@@ -211,7 +211,11 @@ pub fn refusal_of(error: Error) -> Refusal {
             ),
         )
         .retry_after(1_000),
-        Error::Locked(reason) => Refusal::new(Code::StorageBroken, reason),
+        Error::Locked(reason) => Refusal::new(
+            Code::StoreUnreachable,
+            format!("this server cannot use the store, nothing of this was done: ask another one ({reason})"),
+        )
+        .retry_after(1_000),
         other => Refusal::new(Code::Internal, format!("the store refused the write: {other}")),
     }
 }

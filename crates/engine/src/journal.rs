@@ -31,12 +31,22 @@ pub struct Unwritable(String);
 /// A page cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Another program wrote it.
+    /// A newer program wrote it, and with it took over: this one can only hand over and end.
     #[error(
-        "the journal has a page of version {found}, this program reads version {known}: let the servers of this \
-         store run the same program, or start this one anew once the others do"
+        "a newer program serves this store (the journal has a page of version {found}, this program reads version {known}): \
+         stop this server and start the newer program in its place"
     )]
-    Version {
+    Newer {
+        /// The page's.
+        found: u8,
+        /// Ours.
+        known: u8,
+    },
+    /// An older program wrote it: what it did stands in the rows.
+    #[error(
+        "an older program wrote a page of version {found} into the journal, this one reads version {known}"
+    )]
+    Older {
         /// The page's.
         found: u8,
         /// Ours.
@@ -92,6 +102,17 @@ pub(crate) fn page(last_seq: i64, effects: &[&Effect], steps: &[u8]) -> Result<V
     Ok(bytes)
 }
 
+/// Whether somebody newer wrote the page, whatever is in it.
+///
+/// # Errors
+/// [`Unreadable::Newer`].
+pub fn refuse_newer(page: &[u8]) -> Result<(), Unreadable> {
+    match page.first() {
+        Some(&found) if found > VERSION => Err(Unreadable::Newer { found, known: VERSION }),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a page.
 ///
 /// # Errors
@@ -109,7 +130,8 @@ pub fn read(page: &[u8]) -> Result<Page, Unreadable> {
             }
             Ok(Page { last_seq, effects, steps })
         }
-        Some((&found, _)) => Err(Unreadable::Version { found, known: VERSION }),
+        Some((&found, _)) if found > VERSION => Err(Unreadable::Newer { found, known: VERSION }),
+        Some((&found, _)) => Err(Unreadable::Older { found, known: VERSION }),
         None => Err(Unreadable::Torn("it is empty".to_owned())),
     }
 }

@@ -269,15 +269,19 @@ impl Room {
             tracing::warn!(target: "store", seen = line.seen, next = entry.seq, "rows of the journal are gone: memory is made anew");
             line.lost = true;
         }
+        // Whoever has memory made anew would not look at the page: that somebody newer has taken over counts all the same.
+        journal::refuse_newer(&entry.steps).map_err(|error| Error::Locked(error.to_string()))?;
         line.knows(entry.seq);
         if line.lost || entry.steps.is_empty() {
             return Ok(());
         }
         let page = match journal::read(&entry.steps) {
             Ok(page) => page,
-            Err(error @ Unreadable::Version { .. }) => {
-                line.knows(entry.seq - 1);
-                return Err(Error::Locked(error.to_string()));
+            Err(error @ Unreadable::Older { .. }) => {
+                // While servers are replaced: the older one has written before it met a page of ours.
+                tracing::info!(target: "store", seq = entry.seq, "memory is made anew from the store: {error}");
+                line.lost = true;
+                return Ok(());
             }
             Err(error) => {
                 self.out_of_step(entry.seq, &error);

@@ -213,8 +213,12 @@ fn what_is_not_ours_is_refused_clearly() {
     let whole = page_of(&one_of_each(), &effects());
     let newer = [&[VERSION + 1], &whole[1..]].concat();
     let refused = read(&newer).expect_err("is newer");
-    assert_eq!(refused, Unreadable::Version { found: VERSION + 1, known: VERSION });
+    assert_eq!(refused, Unreadable::Newer { found: VERSION + 1, known: VERSION });
     assert!(refused.to_string().contains("version 3, this program reads version 2"), "{refused}");
+    assert_eq!(refuse_newer(&newer), Err(refused));
+    let older = [&[VERSION - 1], &whole[1..]].concat();
+    assert_eq!(read(&older), Err(Unreadable::Older { found: VERSION - 1, known: VERSION }));
+    assert_eq!((refuse_newer(&older), refuse_newer(&[])), (Ok(()), Ok(())));
     assert!(matches!(read(&[]), Err(Unreadable::Torn(_))));
     assert!(matches!(read(&whole[..whole.len() - 1]), Err(Unreadable::Torn(_))));
     assert!(matches!(read(&[VERSION, 0, 0, 200]), Err(Unreadable::Torn(_))), "no such step");

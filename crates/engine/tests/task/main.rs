@@ -11,3 +11,4 @@ mod process;
 mod recovery;
 mod rig;
 mod submit;
+mod version;

@@ -1,0 +1,101 @@
+//! Servers of different programs over one store, while they are replaced one by one. The other one is played by a connection
+//! that writes pages of its version.
+
+use crate::rig::{request, spec};
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tiltyard_engine::journal::VERSION;
+use tiltyard_engine::task::claim::claim;
+use tiltyard_engine::task::submit::submit;
+use tiltyard_engine::{Engine, Options, Pass, Sharing, Urgency};
+use tiltyard_model::id::Id;
+use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_store::Writer;
+use tiltyard_store::journal::Entry;
+use tiltyard_store::postgres::{self, Store};
+use tiltyard_testkit::postgres::{Cluster, Database, program};
+
+async fn open(database: &Database, folder: &TempDir, name: &str) -> Arc<Engine> {
+    let sharing = Sharing { name: name.to_owned(), ..Sharing::of(database.url.clone()) };
+    Engine::open(Options { sharing: Some(sharing), ..Options::new(folder.path()) }).await.expect("opens")
+}
+
+async fn submit_to(engine: &Engine, title: &str) -> Result<Id, Refusal> {
+    let spec = spec(title);
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| submit(act, &spec).map(|submitted| submitted.id);
+    engine.enter(Pass::system(), Urgency::Normal, deed).await
+}
+
+async fn claimed(engine: &Engine) -> Option<Id> {
+    let deed = |act: &mut tiltyard_engine::Act<'_>| claim(act, &request("a"));
+    let claimed = engine.enter(Pass::system(), Urgency::Normal, deed).await.expect("may claim");
+    claimed.first().map(|own| own.found.task.id)
+}
+
+/// A server of another program.
+async fn other(database: &Database) -> Writer {
+    let options = postgres::Options::new(&database.url, [3; 16]);
+    tokio::task::spawn_blocking(move || Store::open(&options).expect("opens").1).await.expect("ends")
+}
+
+/// Writes a page of that version, as a transaction of its own.
+async fn write(writer: Writer, version: u8) -> Writer {
+    let written = tokio::task::spawn_blocking(move || {
+        let begun = writer.begin_after(i64::MAX).expect("begins");
+        let (seq, made_at) = (begun.head + 1, begun.now.expect("a shared store tells the time"));
+        let entry = Entry { seq, server: "other/1".to_owned(), made_at, steps: vec![version, 99, 99] };
+        writer.commit_with(&entry).expect("commits");
+        writer
+    });
+    written.await.expect("ends")
+}
+
+fn psql(database: &Database, text: &str) {
+    let mut command = Command::new(program("psql").expect("is installed"));
+    let done = command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", text]).arg(&database.url).output();
+    let done = done.expect("starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+// O16: a server that meets a page of a newer program hands over: it says so, refuses everything with 503, and breaks nothing. The
+// newer one serves.
+#[tokio::test(flavor = "multi_thread")]
+async fn o16_a_newer_program_takes_over() {
+    let database = Cluster::shared().database().expect("a database");
+    let (one, two) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let older = open(&database, &one, "older").await;
+    let first = submit_to(&older, "first").await.expect("is taken in");
+    let newer = write(other(&database).await, VERSION + 1).await;
+    for _ in 0..3 {
+        let refused = submit_to(&older, "late").await.expect_err("it hands over");
+        assert_eq!(refused.code, Code::StoreUnreachable);
+        assert!(refused.message.contains("a newer program serves this store"), "{refused:?}");
+    }
+    let (_, reason) = older.door().trouble().is_there().expect("health tells it");
+    assert!(reason.contains("a newer program serves this store"), "{reason}");
+    drop(newer);
+    // In the place of the newer one: a server that starts behind that page.
+    let next = open(&database, &two, "next").await;
+    assert_eq!(claimed(&next).await, Some(first));
+    assert!(submit_to(&next, "more").await.is_ok());
+    assert!(submit_to(&older, "late").await.is_err(), "what it could read since does not bring it back");
+}
+
+// O16: what an older program did meanwhile stands in the rows, and is known from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn o16_pages_of_an_older_program_are_read_from_the_rows() {
+    let database = Cluster::shared().database().expect("a database");
+    let folder = TempDir::new().expect("a folder");
+    let engine = open(&database, &folder, "newer").await;
+    let late = tiltyard_model::task::Spec { run_at: Some(200_000_000_000_000), ..spec("later") };
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| submit(act, &late).map(|submitted| submitted.id);
+    let id = engine.enter(Pass::system(), Urgency::Normal, deed).await.expect("is taken in");
+    assert_eq!(claimed(&engine).await, None);
+    psql(&database, "UPDATE task SET state = 2, run_at = NULL, ready_at = 1");
+    let older = write(other(&database).await, VERSION - 1).await;
+    assert_eq!(claimed(&engine).await, Some(id));
+    let older = write(older, VERSION - 1).await;
+    assert!(submit_to(&engine, "more").await.is_ok());
+    drop(older);
+}
