@@ -36,6 +36,8 @@ pub use act::{Act, Effect, Pass};
 pub use door::Urgency;
 pub use engine::{Engine, OpenError, Options};
 pub use share::Sharing;
+/// What a database says about itself, for `doctor`.
+pub use tiltyard_store::postgres::examine;
 pub use tiltyard_store::sqlite::Durability;
 /// Bytes in files, by their digest, and the logs of attempts.
 pub use tiltyard_store::{blob, log};

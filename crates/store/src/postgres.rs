@@ -5,6 +5,7 @@
 
 mod address;
 mod dial;
+pub mod examine;
 mod failure;
 mod live;
 mod prepared;
@@ -33,7 +34,7 @@ use std::time::Duration;
 use tiltyard_model::time::DurationMs;
 
 /// The oldest PostgreSQL that is known to do what is asked of it, as it numbers its versions.
-pub(crate) const OLDEST_VERSION: i64 = 140_000;
+pub const OLDEST_VERSION: i64 = 140_000;
 /// The lock that puts all who write in line. One number for all stores of a database.
 pub(crate) const LOCK: i64 = 0x7469_6c74_7961_7264;
 /// How long the database may stay silent beyond its own limits before the connection is given up.

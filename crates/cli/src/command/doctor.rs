@@ -1,5 +1,6 @@
 //! `tiltyard doctor`
 
+pub mod database;
 pub mod finding;
 pub mod host;
 pub mod service;
@@ -59,6 +60,7 @@ impl Doctor {
                 ));
                 findings
                     .extend([host::data_folder(&loaded.settings.data), host::disk(&loaded.settings.data)]);
+                findings.extend(database::examine(&loaded.settings).await);
                 findings.extend(service::examine(context, loaded.settings.listen).await);
             }
             Err(failure) => {

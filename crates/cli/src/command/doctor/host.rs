@@ -42,7 +42,7 @@ fn judge_clock(now: TimeMs, built: Option<TimeMs>) -> Finding {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the wall clock itself is what is looked at")]
-fn now() -> TimeMs {
+pub(super) fn now() -> TimeMs {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }

@@ -1,0 +1,20 @@
+-- What a database says about itself to somebody who wants to know whether servers can live on it. Settings that an older
+-- version, or a relative of PostgreSQL, does not have are empty.
+SELECT current_setting('server_version'),
+       current_setting('server_version_num')::bigint,
+       current_setting('server_encoding'),
+       current_user::text,
+       current_database()::text,
+       coalesce(current_schema()::text, ''),
+       coalesce(has_schema_privilege(current_schema()::text, 'CREATE'), false),
+       to_regclass('migration') IS NOT NULL,
+       coalesce(current_setting('synchronous_commit', true), ''),
+       coalesce(current_setting('synchronous_standby_names', true), ''),
+       coalesce(current_setting('fsync', true), ''),
+       current_setting('max_connections')::bigint,
+       coalesce(current_setting('superuser_reserved_connections', true), '0')::bigint,
+       (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL),
+       coalesce(current_setting('idle_in_transaction_session_timeout', true), ''),
+       coalesce(current_setting('idle_session_timeout', true), ''),
+       coalesce(current_setting('transaction_timeout', true), ''),
+       floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
