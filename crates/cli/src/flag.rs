@@ -44,6 +44,17 @@ pub struct SettingsFlags {
     pub set: Vec<(String, String)>,
 }
 
+/// Flags of commands that work on a store, wherever it lies.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreFlags {
+    #[command(flatten)]
+    /// The settings.
+    pub settings: SettingsFlags,
+    /// Where the data lives: `embedded`, or `postgres://…` (other users of this machine may see a password here)
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+}
+
 /// Flags of commands that start a server.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServerFlags {
@@ -53,7 +64,7 @@ pub struct ServerFlags {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
-    /// Where the data lives: `embedded`
+    /// Where the data lives: `embedded`, or `postgres://…` (other users of this machine may see a password here)
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// When a change counts as done: `full` or `relaxed`
@@ -123,6 +134,21 @@ impl SettingsFlags {
         for (key, value) in &self.set {
             put(&mut given, &format!("--set {key}"), key, Some(value));
         }
+        given
+    }
+}
+
+impl StoreFlags {
+    /// These, as far as `later` ones do not say otherwise.
+    #[must_use]
+    pub fn over(self, later: &Self) -> Self {
+        Self { settings: self.settings.over(&later.settings), store: later.store.clone().or(self.store) }
+    }
+
+    /// What these flags say about settings.
+    pub fn given(&self) -> Given {
+        let mut given = self.settings.given();
+        put(&mut given, "--store", "store", self.store.as_deref());
         given
     }
 }

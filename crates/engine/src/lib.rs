@@ -18,6 +18,7 @@ pub mod memory;
 pub mod metric;
 pub mod migrate;
 pub mod once;
+pub mod place;
 pub mod queue;
 pub mod readers;
 pub mod repository;

@@ -1,9 +1,13 @@
 //! The servers that share a store.
 
 use crate::backend::sql;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::journal;
 use crate::rows::{Rows, Tx};
-use tiltyard_model::time::TimeMs;
+use tiltyard_model::time::{DurationMs, TimeMs};
+
+/// A server that was seen within so long may still run; one that was killed counts for so long too.
+const QUIET_MS: DurationMs = 15_000;
 
 /// A server that shares the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,4 +61,19 @@ pub fn all(rows: &Rows) -> Result<Vec<Server>> {
 /// When the store is broken.
 pub fn delete(tx: &Tx, name: &str, instance: &str) -> Result<()> {
     tx.put(sql!("server/delete"), &[name.into(), instance.into()])
+}
+
+/// Nobody serves the store.
+///
+/// # Errors
+/// [`Error::Locked`] with the names of those that were seen a moment ago.
+pub(crate) fn none_is_up(rows: &Rows) -> Result<()> {
+    let now = journal::now(rows)?;
+    let seen = all(rows)?.into_iter().filter(|own| own.seen_at + QUIET_MS > now);
+    let names: Vec<String> = seen.map(|own| own.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let text = "stop every server of the store first (one that was killed counts for 15 s)";
+    Err(Error::Locked(format!("{text}: {}", names.join(", "))))
 }

@@ -2,29 +2,32 @@
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::flag::SettingsFlags;
+use crate::flag::StoreFlags;
 use crate::moment::short;
 use crate::output::style::Colour;
 use crate::output::table::{Cell, Table};
 use crate::place::make_private_folder;
+use crate::settings::store::Store;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::Path;
 use tiltyard_engine::migrate::{self, Step};
+use tiltyard_engine::place::Place;
 use tiltyard_wire::page::Page;
 use tiltyard_wire::system::Migration;
 use tiltyard_wire::time::Time;
 
-/// Show or change the schema of a store, with its server stopped
+/// Show or change the schema of a store
 ///
-/// A server brings its store up to date by itself when it starts. Before a store that holds anything is changed,
-/// a copy of it is put into the folder `backups` in its data folder.
+/// A server brings its store up to date by itself when it starts. An embedded store is looked at and changed with its server
+/// stopped; before one that holds anything is changed, a copy of it is put into the folder `backups` in its data folder.
+/// A shared store (`--store postgres://…`) is looked at and brought up to date while its servers run; steps are taken back
+/// only when none is up, and a copy is yours to make before (pg_dump).
 #[derive(Debug, Args)]
 pub struct Migrate {
     #[command(subcommand)]
     act: Option<Act>,
     #[command(flatten)]
-    flags: SettingsFlags,
+    flags: StoreFlags,
     /// Say what `up` would do; nothing is written
     #[arg(long)]
     dry_run: bool,
@@ -36,12 +39,12 @@ enum Act {
     /// Show every step and when it was made; nothing is written
     Status {
         #[command(flatten)]
-        flags: SettingsFlags,
+        flags: StoreFlags,
     },
     /// Make every step that the store lacks
     Up {
         #[command(flatten)]
-        flags: SettingsFlags,
+        flags: StoreFlags,
         /// Say what would be done; nothing is written
         #[arg(long)]
         dry_run: bool,
@@ -49,7 +52,7 @@ enum Act {
     /// Take steps back; what they held is gone from the store, and stays in the copy
     Down {
         #[command(flatten)]
-        flags: SettingsFlags,
+        flags: StoreFlags,
         /// Until the schema has this version; 0 leaves an empty store [default: one step back]
         #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
         to: Option<i64>,
@@ -85,7 +88,7 @@ impl Migrate {
     /// # Errors
     /// When a server has the store, when a newer program wrote it, or when a step fails.
     pub fn run(&self, context: &Context) -> Result<(), Failure> {
-        let all = |flags: &SettingsFlags| self.flags.clone().over(flags);
+        let all = |flags: &StoreFlags| self.flags.clone().over(flags);
         let writing = |dry_run: bool| Writing::from(dry_run || self.dry_run);
         match &self.act {
             None if self.dry_run => up(context, &self.flags, Writing::DryRun),
@@ -97,8 +100,8 @@ impl Migrate {
     }
 }
 
-fn status(context: &Context, flags: &SettingsFlags) -> Result<(), Failure> {
-    let steps = migrate::status(&context.settings(&flags.given())?.settings.data)?;
+fn status(context: &Context, flags: &StoreFlags) -> Result<(), Failure> {
+    let steps = migrate::status(&place(context, flags)?)?;
     if context.output.is_json() {
         let total = steps.len() as u64;
         return context.output.json(&Page::new(steps.into_iter().map(view).collect(), None, total));
@@ -123,31 +126,43 @@ fn table(steps: &[Step]) -> Table {
     table
 }
 
-fn up(context: &Context, flags: &SettingsFlags, writing: Writing) -> Result<(), Failure> {
-    let data = context.settings(&flags.given())?.settings.data;
+/// The store that the settings name.
+fn place(context: &Context, flags: &StoreFlags) -> Result<Place, Failure> {
+    let settings = context.settings(&flags.given())?.settings;
+    Ok(match settings.store {
+        Store::Embedded => Place::Folder(settings.data),
+        Store::Shared(url) => Place::Database(url.expose().clone()),
+    })
+}
+
+fn up(context: &Context, flags: &StoreFlags, writing: Writing) -> Result<(), Failure> {
+    let place = place(context, flags)?;
     let steps: Vec<Step> =
-        migrate::status(&data)?.into_iter().filter(|step| step.applied_at.is_none()).collect();
+        migrate::status(&place)?.into_iter().filter(|step| step.applied_at.is_none()).collect();
     if writing == Writing::Yes {
-        make_private_folder(&data)?;
-        migrate::up(&data)?;
+        if let Place::Folder(data) = &place {
+            make_private_folder(data)?;
+        }
+        migrate::up(&place)?;
     }
     tell(context, Move::Up, writing, &steps)
 }
 
-fn down(context: &Context, flags: &SettingsFlags, to: Option<i64>, writing: Writing) -> Result<(), Failure> {
-    let data = context.settings(&flags.given())?.settings.data;
-    let made = migrate::status(&data)?.into_iter().filter(|step| step.applied_at.is_some());
+fn down(context: &Context, flags: &StoreFlags, to: Option<i64>, writing: Writing) -> Result<(), Failure> {
+    let place = place(context, flags)?;
+    let made = migrate::status(&place)?.into_iter().filter(|step| step.applied_at.is_some());
     let made: Vec<Step> = made.rev().collect();
     let target = to.unwrap_or_else(|| made.get(1).map_or(0, |step| step.version));
     let steps: Vec<Step> = made.into_iter().filter(|step| step.version > target).collect();
     if writing == Writing::Yes {
-        migrate::down(&data, target)?;
-        say_where_the_copy_is(context, &data, &steps)?;
+        migrate::down(&place, target)?;
+        say_where_the_copy_is(context, &place, &steps)?;
     }
     tell(context, Move::Down, writing, &steps)
 }
 
-fn say_where_the_copy_is(context: &Context, data: &Path, steps: &[Step]) -> Result<(), Failure> {
+fn say_where_the_copy_is(context: &Context, place: &Place, steps: &[Step]) -> Result<(), Failure> {
+    let Place::Folder(data) = place else { return Ok(()) };
     if steps.is_empty() || context.output.is_json() {
         return Ok(());
     }

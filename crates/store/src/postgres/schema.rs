@@ -6,7 +6,8 @@ use super::session::Session;
 use crate::backend::sql;
 use crate::error::{Error, Result};
 use crate::migration::{ALL, Applied, Migration, listed, none, refuse_newer};
-use crate::rows::{Base, Tx};
+use crate::rows::{Base, Rows, Tx};
+use crate::server;
 
 /// Makes every step that the store lacks.
 pub(crate) fn up(tx: &Tx) -> Result<()> {
@@ -38,7 +39,7 @@ pub(crate) fn make(tx: &Tx, steps: &[Migration]) -> Result<()> {
     Ok(())
 }
 
-/// Takes steps back until the schema has `target`.
+/// Takes steps back until the schema has `target`; refused while a server is up, which would lose what it stands on.
 pub(crate) fn down(tx: &Tx, target: i64) -> Result<()> {
     if !is_there(tx)? {
         return Ok(());
@@ -48,6 +49,7 @@ pub(crate) fn down(tx: &Tx, target: i64) -> Result<()> {
             if refuse_newer(version(tx)?, ALL)? < step.version {
                 return Ok(());
             }
+            server::none_is_up(tx)?;
             session(tx)?.script("migration", step.postgres.down)?;
             tx.put(sql!("migration/forget"), &[step.version.into()])
         })?;
@@ -83,8 +85,8 @@ fn session(tx: &Tx) -> Result<&Session> {
     }
 }
 
-fn is_there(tx: &Tx) -> Result<bool> {
-    Ok(tx.number(sql!("migration/present"), &[])? == 1)
+pub(crate) fn is_there(rows: &Rows) -> Result<bool> {
+    Ok(rows.number(sql!("migration/present"), &[])? == 1)
 }
 
 fn version(tx: &Tx) -> Result<i64> {
