@@ -23,6 +23,7 @@ pub mod reject;
 pub mod repo;
 pub mod retry;
 pub mod server;
+pub mod store;
 pub mod submit;
 pub mod tasks;
 pub mod token;
@@ -89,6 +90,7 @@ pub enum Command {
     Ui(ui::Ui),
     Token(token::Token),
     Migrate(migrate::Migrate),
+    Store(store::Store),
     Audit(audit::Audit),
     Doctor(doctor::Doctor),
     Config(config::Config),
@@ -148,6 +150,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Ui(command)) => command.run(context),
         Some(Command::Token(command)) => command.run(context),
         Some(Command::Migrate(command)) => command.run(context),
+        Some(Command::Store(command)) => command.run(context),
         Some(Command::Audit(command)) => command.run(context),
         Some(Command::Doctor(command)) => command.run(context),
         Some(Command::Config(command)) => command.run(context),

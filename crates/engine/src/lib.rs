@@ -8,6 +8,7 @@ pub mod bell;
 pub mod board;
 pub mod change;
 pub mod clock;
+pub mod copy;
 pub mod dead_letter;
 pub mod door;
 pub mod engine;

@@ -9,6 +9,7 @@ pub mod audit;
 mod backend;
 pub mod blob;
 pub mod change;
+pub mod copy;
 pub mod dead_letter;
 mod deadline;
 pub mod error;

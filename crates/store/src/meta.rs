@@ -31,6 +31,7 @@ pub fn put(tx: &Tx, key: &str, value: &str) -> Result<()> {
 
 /// Reads what a store knows of itself; writes it with `seed` when it is new.
 pub(crate) fn load_or_make(tx: &Tx, seed: [u8; 16]) -> Result<Meta> {
+    crate::copy::refuse_unfinished(tx)?;
     if get(tx, "salt")?.is_none() {
         let salt: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
         put(tx, "salt", &salt)?;

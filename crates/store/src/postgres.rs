@@ -225,6 +225,24 @@ pub fn migrate_down(options: &Options, target: i64) -> Result<()> {
     schema::down(&tx(&Arc::new(share(options)?))?, target)
 }
 
+/// A connection that reads from one moment.
+pub(crate) fn rows(options: &Options) -> Result<Rows> {
+    let session = Session::open(Arc::new(share(options)?), Role::Reader)?;
+    Ok(Rows::of(Base::Postgres(Box::new(session)), Forge::new(&[])))
+}
+
+/// A connection that a whole store is written by; the database gets the newest schema, with nothing in it.
+pub(crate) fn open_to_fill(options: &Options) -> Result<Tx> {
+    let tx = tx(&Arc::new(share(options)?))?;
+    schema::up(&tx)?;
+    Ok(tx)
+}
+
+/// Whether there is a schema of ours at all.
+pub(crate) fn holds_store(rows: &Rows) -> Result<bool> {
+    schema::is_there(rows)
+}
+
 fn share(options: &Options) -> Result<Shared> {
     let Address { hosts, tls } = Address::parse(&options.url)?;
     let (patience, durability) = (options.patience, options.durability);

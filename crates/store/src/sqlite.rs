@@ -23,6 +23,8 @@ const CACHED_STATEMENTS: usize = 256;
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of a reader, in KiB.
 const READER_CACHE_KIB: i64 = 2 * 1024;
+/// Pages of the log after which they are moved into a file that is being filled: 16 MiB.
+const FILLED_LOG_PAGES: i64 = 4_096;
 /// How long a statement waits for a lock; only a checkpoint and a backup ever hold one.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// How long writers wait for a log to begin anew.
@@ -160,6 +162,28 @@ pub fn migrate_down(folder: &Path, target: i64, now: TimeMs) -> Result<()> {
     let _lock = lock(folder)?;
     let connection = connect(&folder.join(FILE_NAME), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     migration::down(&connection, target, &folder.join(BACKUPS), now)
+}
+
+/// The connection that a whole store is read by, with the server stopped.
+pub(crate) fn open_to_leave(folder: &Path) -> Result<(File, Connection)> {
+    let path = folder.join(FILE_NAME);
+    if !path.exists() {
+        return Err(Error::Locked(format!("there is no store in {}", folder.display())));
+    }
+    let lock = lock(folder)?;
+    Ok((lock, connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?))
+}
+
+/// The connection that a whole store is written by; the file is made, with the newest schema and nothing in it.
+pub(crate) fn open_to_fill(folder: &Path, now: TimeMs) -> Result<(File, Connection)> {
+    let lock = lock(folder)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = connect(&folder.join(FILE_NAME), flags)?;
+    tune_writer(&connection, Durability::Full)?;
+    // Nobody else moves the log meanwhile.
+    pragma(&connection, "wal_autocheckpoint", FILLED_LOG_PAGES)?;
+    migration::up(&connection, &folder.join(BACKUPS), now)?;
+    Ok((lock, connection))
 }
 
 /// The library's version.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What is written to write something over.
-const WRITTEN_OVER: &str = "written_over";
+pub(crate) const WRITTEN_OVER: &str = "written_over";
 /// Longest read from one moment of a store (E6).
 pub const MAX_READ_TIME: Duration = Duration::from_secs(10);
 

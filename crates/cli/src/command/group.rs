@@ -25,7 +25,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Watch", &["events", "logs", "ui"]),
     ("Share", &["token"]),
-    ("Keep", &["migrate", "audit"]),
+    ("Keep", &["migrate", "store", "audit"]),
     ("Check", &["doctor", "config", "version", "completions"]),
 ];
 

@@ -2,11 +2,19 @@
 
 use super::{Exit, Failure};
 use tiltyard_engine::OpenError;
+use tiltyard_engine::copy::CopyError;
 use tiltyard_engine::migrate::MigrateError;
 use tiltyard_server::StartError;
 
 impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
+        let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<CopyError> for Failure {
+    fn from(error: CopyError) -> Self {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         Self::new(exit, error.to_string())
     }

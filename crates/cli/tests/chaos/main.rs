@@ -5,6 +5,7 @@
 
 mod agent;
 mod check;
+mod copy;
 mod disk;
 mod fault;
 mod fleet;

@@ -10,4 +10,5 @@ mod log;
 mod migrate;
 mod sample;
 mod settings;
+mod store;
 mod work;

@@ -1,5 +1,7 @@
 //! One connection with what it has prepared, and how a row of statements goes out on it at once.
 
+mod bulk;
+
 use super::dial::{Dialled, dial};
 use super::failure::{ends_session, failure};
 use super::prepared::{Prepared, items};

@@ -1,5 +1,7 @@
 //! A connection as [`crate::rows`] uses it: blocking, with a queue of writes before it, and made anew when it was lost.
 
+mod bulk;
+
 use super::failure::{ends_session, failure};
 use super::live::{Answer, Ask, Ends, Live, Parameters};
 use super::queue::{Control, Expect, Part, Queue, What};

@@ -1,5 +1,6 @@
 //! What only a shared store has: the lock, the journal, connections that are lost.
 
+mod copy;
 mod face;
 mod line;
 mod loss;

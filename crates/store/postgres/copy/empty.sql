@@ -1,0 +1,2 @@
+-- A template: removes what an interrupted copy has left.
+DELETE FROM {table}

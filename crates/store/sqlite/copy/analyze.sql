@@ -1,0 +1,1 @@
+-- No twin: the embedded store plans without counts.

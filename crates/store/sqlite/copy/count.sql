@@ -1,0 +1,2 @@
+-- A template: how many rows a table has.
+SELECT count(*) FROM {table}

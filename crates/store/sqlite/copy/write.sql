@@ -1,0 +1,2 @@
+-- A template: one row, a value a column.
+INSERT INTO {table} VALUES ({values})
