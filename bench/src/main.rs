@@ -4,6 +4,7 @@
 
 mod figure;
 mod http;
+mod peer;
 mod plan;
 mod process;
 mod report;
@@ -29,6 +30,12 @@ async fn all(plan: Plan) -> Result<()> {
         #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
         for line in report {
             println!("{}", line.json(&plan)?);
+        }
+    }
+    if plan.peers {
+        #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+        for line in tokio::task::block_in_place(|| peer::graphile_worker(&plan))? {
+            println!("{line}");
         }
     }
     Ok(())

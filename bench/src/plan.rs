@@ -15,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) store: Store,
     /// How many servers share it.
     pub(crate) servers: usize,
+    /// Whether its peers are measured beside it.
+    pub(crate) peers: bool,
     /// Which figures.
     pub(crate) figures: Vec<String>,
     /// How often each; the median counts.
@@ -62,6 +64,7 @@ impl Plan {
                 other => bail!("{other} is not known"),
             }
         }
+        let peers = store == Store::Postgres && figures.is_empty();
         if figures.is_empty() {
             figures = match store {
                 Store::Sqlite => ALL.map(str::to_owned).to_vec(),
@@ -78,7 +81,16 @@ impl Plan {
         } else {
             Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000 }
         };
-        Ok(Self { server, store, servers, figures, runs: if quick { 1 } else { runs.max(1) }, counts, quick })
+        Ok(Self {
+            server,
+            store,
+            servers,
+            peers,
+            figures,
+            runs: if quick { 1 } else { runs.max(1) },
+            counts,
+            quick,
+        })
     }
 }
 
