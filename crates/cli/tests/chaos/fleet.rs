@@ -12,3 +12,4 @@ mod lead;
 mod order;
 mod session;
 mod site;
+mod upgrade;

@@ -74,6 +74,14 @@ impl Site {
         self.servers[place].take().expect("it runs").kill().await;
     }
 
+    /// Ends one in order (TERM).
+    pub(super) async fn end(&mut self, place: usize) {
+        let mut server = self.servers[place].take().expect("it runs");
+        server.signal(rustix::process::Signal::TERM);
+        let ended = server.ended().await;
+        assert!(ended.success(), "{ended}: {}", self.log(place));
+    }
+
     /// The server of a place, which runs.
     pub(super) fn server(&self, place: usize) -> &Server {
         self.servers[place].as_ref().expect("it runs")
