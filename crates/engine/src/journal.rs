@@ -9,7 +9,8 @@ use crate::memory::step::Step;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
-/// The version of the pages that are written. Whatever changes their form raises it: a test holds the form.
+/// The version of the pages that are written. Whatever changes their form raises it (a test holds the form), and so does a step
+/// of the schema that servers of the version before cannot live with: who meets a page of a greater version hands over.
 pub const VERSION: u8 = 2;
 
 /// What a page tells.
