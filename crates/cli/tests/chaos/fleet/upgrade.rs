@@ -51,7 +51,7 @@ async fn acknowledged(servers: &watch::Receiver<Vec<SocketAddr>>, title: &str, n
                 return answer.body["id"].as_str().expect("it has an id").to_owned();
             }
             Ok(answer) => {
-                assert!(answer.status == 503 || answer.code() == "idempotency_running", "{answer:?}")
+                assert!(answer.status == 503 || answer.code() == "idempotency_running", "{answer:?}");
             }
             Err(_) => {}
         }
