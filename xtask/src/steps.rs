@@ -2,6 +2,7 @@
 
 mod postgres;
 mod runner;
+mod s3;
 
 use crate::tally::Tally;
 use crate::{gen_contracts, tidy};
@@ -60,6 +61,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
     }
     if extent == Extent::Test {
         step("postgres", &mut || postgres::there())?;
+        step("s3", &mut || s3::there())?;
         step("tests", &mut || runner.tests(filter))?;
         if filter.is_empty() {
             step("shared", &mut || runner.shared_suites())?;

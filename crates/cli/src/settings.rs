@@ -34,7 +34,8 @@ pub struct Settings {
     /// Address and port to listen on. Port 0 takes a free one, which `--ready-file` tells.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// Folder of the store, the artifacts and the logs. Made with mode 0700.
+    /// Folder of the store, the artifacts and the logs, as far as `store` and `shared.blobs` do not put them elsewhere. Made
+    /// with mode 0700.
     /// Default: `$XDG_DATA_HOME/tiltyard`.
     pub data: PathBuf,
     /// Where the data lives: `embedded` keeps it in the data folder; `postgres://user:password@host:5432/database` in a
@@ -139,6 +140,11 @@ pub struct Limits {
 pub struct Shared {
     /// This server's name among those that share the store. Default: the host name with the number of the process.
     pub name: Option<String>,
+    /// Where artifacts and logs lie, which every server of the store must reach: `file:/path`, a folder that all of them
+    /// see, or `s3://bucket/prefix`, with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION` and, for other
+    /// makers' servers, `AWS_ENDPOINT_URL` in the environment. Default: in the data folder, which is enough for one
+    /// server.
+    pub blobs: Option<String>,
     /// Ask the database often instead of listening to it: where a pool of connections that hands out single transactions stands
     /// between (PgBouncer), or the database has no LISTEN.
     pub poll_only: bool,

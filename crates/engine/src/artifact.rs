@@ -166,11 +166,15 @@ pub(crate) fn unnamed(rows: &Rows, digests: Vec<String>) -> Result<Vec<String>, 
 /// When the store or the disk is broken.
 pub async fn sweep(engine: &Engine, sha256: &str) -> Result<(), Refusal> {
     let Some(doubt) = engine.blobs().doubt(sha256) else { return Ok(()) };
+    if !engine.may_remove_bytes().await? {
+        return Ok(());
+    }
     let digest = sha256.to_owned();
     let named = engine.read(move |rows| artifact::is_named(rows, &digest).map_err(refusal_of)).await?;
     if named {
         return Ok(());
     }
-    let removed = tokio::task::spawn_blocking(move || doubt.remove()).await;
+    let now = engine.clock().now().wall;
+    let removed = tokio::task::spawn_blocking(move || doubt.remove(now)).await;
     removed.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(refusal_of)
 }

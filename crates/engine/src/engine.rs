@@ -4,6 +4,7 @@ use crate::act::{Act, Pass};
 use crate::audit::refused::{self, Refusals};
 use crate::audit::verify::Broken;
 use crate::clock::Clock;
+use crate::custody::{self, Custody, Own};
 use crate::door::begin::{Begun, begin};
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting, Witness};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
@@ -21,7 +22,9 @@ use std::thread::JoinHandle;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{DEFAULT_SCOPE, SYSTEM_SCOPE};
 use tiltyard_model::scope::Scope;
+use tiltyard_model::secret::Secret;
 use tiltyard_store::blob::Blobs;
+use tiltyard_store::depot::{self, Depot};
 use tiltyard_store::log::Logs;
 use tiltyard_store::sqlite::Durability;
 use tiltyard_store::store::Options as Which;
@@ -33,6 +36,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// How the store is shared with other servers; `None` for an embedded one.
     pub sharing: Option<Sharing>,
+    /// Where artifacts and logs lie.
+    pub bytes: Bytes,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// Where time comes from.
@@ -51,6 +56,7 @@ impl Options {
         Self {
             folder: folder.into(),
             sharing: None,
+            bytes: Bytes::default(),
             durability: Durability::Full,
             clock: Clock::system(),
             max_queued: DEFAULT_MAX_QUEUED_INTENTS,
@@ -58,6 +64,15 @@ impl Options {
             witness: None,
         }
     }
+}
+
+/// Where artifacts and logs lie.
+#[derive(Debug, Clone, Default)]
+pub struct Bytes {
+    /// The place.
+    pub address: depot::Address,
+    /// How to reach a bucket: the variables `AWS_…` by their names.
+    pub access: Vec<(String, Secret<String>)>,
 }
 
 /// Deeds that may wait for the disk, when no setting says otherwise.
@@ -69,6 +84,9 @@ pub enum OpenError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] tiltyard_store::Error),
+    /// The bytes beside the store are those of another one.
+    #[error("{0}")]
+    Foreign(String),
     /// The system gives no thread or no randomness.
     #[error("the system refuses what the server needs: {0}")]
     System(String),
@@ -93,8 +111,8 @@ pub struct Engine {
     refusals: Refusals,
     broken_chains: Vec<Broken>,
     folder: PathBuf,
-    blobs: Blobs,
-    logs: Logs,
+    depot: Depot,
+    custody: Custody,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -110,9 +128,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// A shared store blocks while it is opened.
+    /// What lies elsewhere blocks while it is opened.
     async fn assembled(options: Options) -> Result<Self, OpenError> {
-        if options.sharing.is_none() {
+        if options.sharing.is_none() && options.bytes.address == depot::Address::Own {
             return Self::assemble(options);
         }
         let work = tokio::task::spawn_blocking(move || Self::assemble(options)).await;
@@ -123,9 +141,14 @@ impl Engine {
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| OpenError::System(error.to_string()))?;
         let (store, writer) = Store::open(&which(&options, seed))?;
-        let (blobs, logs) = (Blobs::open(&options.folder)?, Logs::open(&options.folder)?);
+        let depot = Depot::open(&place(&options, seed))?;
+        let mark = depot.mark()?;
         let Begun { memory, clock, line, post, broken_chains } =
             begin(&writer, &options.clock, options.sharing.as_ref())?;
+        let custody = custody::settle(&depot, mark.as_ref(), own(&store, memory.last_seq))?;
+        if store.is_shared() && !depot.is_shared() {
+            tracing::warn!(target: "store", "artifacts and logs lie in the data folder of this server: before a second server shares the store, set `shared.blobs` to a folder or a bucket that all of them reach");
+        }
         let (tokens, letters) = (memory.tokens.clone(), memory.letters.limit.clone());
         let readers = Readers::open(&store)?;
         let parts = Parts {
@@ -159,8 +182,8 @@ impl Engine {
             refusals: Refusals::default(),
             broken_chains,
             folder: options.folder,
-            blobs,
-            logs,
+            depot,
+            custody,
             thread,
         })
     }
@@ -295,12 +318,25 @@ impl Engine {
 
     /// The bytes of artifacts.
     pub fn blobs(&self) -> &Blobs {
-        &self.blobs
+        self.depot.blobs()
     }
 
     /// The logs of attempts.
     pub fn logs(&self) -> &Logs {
-        &self.logs
+        self.depot.logs()
+    }
+
+    pub(crate) fn own_depot(&self) -> &Depot {
+        &self.depot
+    }
+
+    pub(crate) fn custody(&self) -> &Custody {
+        &self.custody
+    }
+
+    /// Which store its bytes are to belong to, as somebody knows who has read an event with the number `last`.
+    pub(crate) fn own_bytes(&self, last: i64) -> Own {
+        own(&self.store, last.max(self.door.bell().last_seq()))
     }
 
     /// The data folder.
@@ -337,6 +373,18 @@ impl Drop for Engine {
             let _ = thread.join();
         }
     }
+}
+
+/// Where artifacts and logs lie.
+fn place(options: &Options, seed: [u8; 16]) -> depot::Options {
+    let Bytes { address, access } = options.bytes.clone();
+    let instance = format!("{:032x}", u128::from_le_bytes(seed));
+    depot::Options { address, access, data: options.folder.clone(), instance }
+}
+
+fn own(store: &Store, seq: i64) -> Own {
+    let (store, epoch, durability) = (store.forge().identity(), store.epoch(), store.durability());
+    Own { store, epoch, seq, durability }
 }
 
 /// Which store to open.

@@ -9,6 +9,7 @@ pub mod board;
 pub mod change;
 pub mod clock;
 pub mod copy;
+mod custody;
 pub mod dead_letter;
 pub mod door;
 pub mod engine;
@@ -36,10 +37,10 @@ pub mod token;
 
 pub use act::{Act, Effect, Pass};
 pub use door::Urgency;
-pub use engine::{Engine, OpenError, Options};
+pub use engine::{Bytes, Engine, OpenError, Options};
 pub use share::Sharing;
 /// What a database says about itself, for `doctor`.
 pub use tiltyard_store::postgres::examine;
 pub use tiltyard_store::sqlite::Durability;
-/// Bytes in files, by their digest, and the logs of attempts.
-pub use tiltyard_store::{blob, log};
+/// Bytes by their digest, the logs of attempts, and where both lie.
+pub use tiltyard_store::{blob, depot, log};

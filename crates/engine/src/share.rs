@@ -4,7 +4,7 @@
 use crate::act::{Act, refusal_of};
 use crate::door::Door;
 use crate::{Engine, OpenError, Pass, Urgency};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::time::{DurationMs, MINUTE_MS, TimeMs};
@@ -64,6 +64,8 @@ pub(crate) struct Post {
     address: String,
     /// By the time of the database; 0 while another one leads.
     leads_until: AtomicI64,
+    /// How many other servers were there when this one last looked.
+    others: AtomicUsize,
 }
 
 impl Post {
@@ -74,7 +76,7 @@ impl Post {
         let mut word = [0; 8];
         getrandom::fill(&mut word).map_err(|error| OpenError::System(error.to_string()))?;
         let instance = format!("{:016x}", u64::from_le_bytes(word));
-        Ok(Self { name, instance, address, leads_until: AtomicI64::new(0) })
+        Ok(Self { name, instance, address, leads_until: AtomicI64::new(0), others: AtomicUsize::new(0) })
     }
 
     /// The word for it in the journal.
@@ -100,12 +102,19 @@ impl Engine {
     pub async fn report(&self) -> Result<(), Refusal> {
         let (Some(post), Some(progress)) = (self.post(), self.door().progress()) else { return Ok(()) };
         let (own, applied) = (row_of(post), progress.seen());
-        let leads = self.enter(Pass::system(), Urgency::Urgent, move |act| report(act, own, applied)).await?;
+        let (leads, others) =
+            self.enter(Pass::system(), Urgency::Urgent, move |act| report(act, own, applied)).await?;
+        post.others.store(others, Ordering::Relaxed);
         post.leads_until.store(leads.unwrap_or_default(), Ordering::Relaxed);
         if leads.is_some() {
             self.enter(Pass::system(), Urgency::Normal, tidy).await?;
         }
         Ok(())
+    }
+
+    /// Other servers of the store, as of the last look; 0 where it is not shared.
+    pub(crate) fn other_servers(&self) -> usize {
+        self.post().map_or(0, |post| post.others.load(Ordering::Relaxed))
     }
 
     /// Gives up what others would otherwise wait for.
@@ -126,14 +135,16 @@ fn row_of(post: &Post) -> Server {
     Server { name, instance, address, seen_at: 0, applied: 0 }
 }
 
-/// Until when this server leads, when it does.
-fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<Option<TimeMs>, Refusal> {
+/// Until when this server leads, when it does, and how many others there are.
+fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<(Option<TimeMs>, usize), Refusal> {
     let now = act.now.wall;
     let word = format!("{}/{}", own.name, own.instance);
+    let is_other = |server: &Server| server.name != own.name && server.seen_at + LEAD_MS > now;
+    let others = server::all(act.tx).map_err(refusal_of)?.iter().filter(|server| is_other(server)).count();
     server::put(act.tx, &Server { seen_at: now, applied, ..own }).map_err(refusal_of)?;
     let duty = Duty { duty: SWEEPS.to_owned(), server: word, until: now + LEAD_MS };
     let leads = leader::take(act.tx, &duty, now).map_err(refusal_of)?;
-    Ok(leads.then_some(duty.until - MARGIN_MS))
+    Ok((leads.then_some(duty.until - MARGIN_MS), others))
 }
 
 /// Forgets servers that are no more, and what every other one has followed.

@@ -1,41 +1,36 @@
-//! Files on their way out, piece by piece, read off the asynchronous threads.
+//! Stored bytes on their way out, piece by piece, read off the asynchronous threads.
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use tiltyard_engine::blob::Reader;
 use tokio::task::spawn_blocking;
 
-/// Bytes that are read together.
-const PIECE_BYTES: u64 = 256 * 1024;
-
-/// What is left of a file to be sent.
+/// What is left to be sent.
 struct Left {
-    file: File,
+    reader: Reader,
+    from: u64,
     bytes: u64,
 }
 
-/// The bytes of a file from `from` on, `length` of them.
-///
-/// # Errors
-/// When the file cannot be read from there.
-pub(crate) fn body_of(mut file: File, from: u64, length: u64) -> io::Result<Body> {
-    file.seek(SeekFrom::Start(from))?;
-    let pieces = stream::try_unfold(Left { file, bytes: length }, |left| async move {
+/// The bytes from `from` on, `length` of them.
+pub(crate) fn body_of(reader: Reader, from: u64, length: u64) -> Body {
+    let pieces = stream::try_unfold(Left { reader, from, bytes: length }, |left| async move {
         if left.bytes == 0 {
             return Ok::<_, io::Error>(None);
         }
         spawn_blocking(move || next(left)).await.map_err(io::Error::other)?
     });
-    Ok(Body::from_stream(pieces))
+    Body::from_stream(pieces)
 }
 
-/// The next piece. A file that ends early breaks the answer off, so that nobody takes a part for the whole.
+/// The next piece. What ends early breaks the answer off, so that nobody takes a part for the whole.
 fn next(mut left: Left) -> io::Result<Option<(Bytes, Left)>> {
-    let mut piece = vec![0; left.bytes.min(PIECE_BYTES) as usize];
-    left.file.read_exact(&mut piece)?;
-    left.bytes -= piece.len() as u64;
+    let length = left.bytes.min(left.reader.piece_bytes() as u64) as usize;
+    let piece = left.reader.read_at(left.from, length)?;
+    left.bytes -= length as u64;
+    left.from += length as u64;
     Ok(Some((piece.into(), left)))
 }
 

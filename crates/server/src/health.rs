@@ -182,6 +182,27 @@ fn security(app: &App) -> Complaint {
 }
 
 fn disk(app: &App) -> Complaint {
+    if let Some(complaint) = space(app) {
+        return Some(complaint);
+    }
+    if let Some(held) = app.engine.held_bytes() {
+        return Some((Status::Degraded, held));
+    }
+    match app.engine.servers_without_bytes() {
+        0 => None,
+        count => Some((Status::Degraded, unseen(count))),
+    }
+}
+
+/// Servers share the store, but not what lies beside it.
+fn unseen(count: usize) -> String {
+    format!(
+        "artifacts and logs of this server lie in its data folder, where the {count} others of the store do not see them: set \
+         `shared.blobs` on all of them to one folder (file:/path) or bucket (s3://name/prefix) that each of them reaches"
+    )
+}
+
+fn space(app: &App) -> Complaint {
     match Reserve::of(app.engine.folder()).space() {
         Ok(space) if space.is_low() => {
             let said = format!("only {} bytes are free: new work is refused until there is room", space.free);

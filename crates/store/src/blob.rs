@@ -1,28 +1,38 @@
-//! Blobs: bytes in files, by their digest (`artifacts/aa/<sha256>`). A blob is whole and on disk, file and folder,
-//! before anybody names it; it never changes afterwards (D21).
+//! Blobs: bytes by their digest, in files (`artifacts/aa/<sha256>`) or in objects of the same name. A blob is whole and
+//! safe, file and folder, before anybody names it; it never changes afterwards (D21).
 
+mod bucket;
+mod folder;
 mod hold;
+mod spool;
 
+use crate::depot::bucket::Shared;
 use crate::error::Error;
+use bucket::InBucket;
+use folder::{Folder, Whose};
 use hold::{Hold, Holds};
-use sha2::{Digest, Sha256};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use spool::Draft;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use tiltyard_model::time::{DAY_MS, DurationMs, TimeMs};
 
 /// The folder of blobs in the data folder.
 pub const FOLDER_NAME: &str = "artifacts";
-/// Where blobs are written before they are whole; emptied at every start.
-const INCOMING: &str = "incoming";
+/// In a place that servers share, what is younger is not removed: another server may be about to name it.
+pub const GRACE_MS: DurationMs = DAY_MS;
 /// Rights of folders: nobody else's business (SEC16).
 const FOLDER_MODE: u32 = 0o700;
 /// Rights of files.
 const FILE_MODE: u32 = 0o600;
 /// Hex digits of a SHA-256.
 const SHA256_HEX_CHARS: usize = 64;
+/// Bytes that are read together from a file.
+const FILE_PIECE_BYTES: usize = 256 * 1024;
+/// Bytes that are read together from a bucket, where each piece costs a way there and back.
+const BUCKET_PIECE_BYTES: usize = 1024 * 1024;
 
 /// Why bytes are not kept.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +54,23 @@ pub enum BlobError {
     Store(#[from] Error),
 }
 
-/// All blobs of a data folder. Cheap to clone.
+/// All blobs of a place. Cheap to clone. Whatever is done with them blocks.
 #[derive(Debug, Clone)]
 pub struct Blobs {
-    root: Arc<Path>,
-    next: Arc<AtomicU64>,
+    place: Place,
     holds: Holds,
 }
 
-/// A blob that is whole and on disk. It stays there for as long as this lives, and after that if a row names it.
+#[derive(Debug, Clone)]
+enum Place {
+    /// Of this server alone.
+    Own(Arc<Folder>),
+    Shared(Arc<Folder>),
+    Bucket(Arc<InBucket>),
+}
+
+/// A blob that is whole and safe. It stays for as long as this lives, and after that if a row names it. Other servers know
+/// nothing of it: in a shared place its youth keeps it.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// The SHA-256 of its bytes, 64 hex digits in lower case.
@@ -77,15 +95,28 @@ impl Blobs {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(data: &Path) -> Result<Self, Error> {
-        let root = data.join(FOLDER_NAME);
-        let broken = |error: io::Error| Error::io("open the artifacts", &error);
-        make_folder(&root).map_err(broken)?;
-        let incoming = root.join(INCOMING);
-        make_folder(&incoming).map_err(broken)?;
-        for left in std::fs::read_dir(&incoming).map_err(broken)? {
-            std::fs::remove_file(left.map_err(broken)?.path()).map_err(broken)?;
-        }
-        Ok(Self { root: root.into(), next: Arc::default(), holds: Holds::default() })
+        Folder::open(data, Whose::Own)
+            .map(|folder| Self::at(Place::Own(Arc::new(folder))))
+            .map_err(|error| unopened(&error))
+    }
+
+    /// Opens the blobs of a folder that servers share; `instance` is a word that no other running one has.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub fn open_shared(folder: &Path, instance: &str) -> Result<Self, Error> {
+        let folder = Folder::open(folder, Whose::Shared(instance)).map_err(|error| unopened(&error))?;
+        Ok(Self::at(Place::Shared(Arc::new(folder))))
+    }
+
+    /// The blobs of a bucket. What is not whole yet lies in the data folder.
+    pub(crate) fn in_bucket(bucket: Shared, data: &Path) -> Result<Self, Error> {
+        let place = InBucket::open(bucket, data).map_err(|error| unopened(&error))?;
+        Ok(Self::at(Place::Bucket(Arc::new(place))))
+    }
+
+    fn at(place: Place) -> Self {
+        Self { place, holds: Holds::default() }
     }
 
     /// Begins to write a blob of at most `limit` bytes.
@@ -93,90 +124,127 @@ impl Blobs {
     /// # Errors
     /// When the disk is full or broken.
     pub fn writer(&self, limit: u64) -> Result<Writer, Error> {
-        let name = format!("{}.part", self.next.fetch_add(1, Ordering::Relaxed));
-        let path = self.root.join(INCOMING).join(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path);
-        let file = file.map_err(|error| Error::io("begin an artifact", &error))?;
-        let (root, holds) = (Arc::clone(&self.root), self.holds.clone());
-        Ok(Writer { root, holds, path, file, digest: Sha256::new(), size: 0, limit })
+        let draft = match &self.place {
+            Place::Own(folder) | Place::Shared(folder) => folder.spool.draft(limit)?,
+            Place::Bucket(place) => place.spool.draft(limit)?,
+        };
+        Ok(Writer { blobs: self.clone(), draft })
     }
 
     /// A blob to read, and its size; `None` when there is none, also for what is no digest.
     ///
     /// # Errors
-    /// When the disk is broken.
-    pub fn open_read(&self, sha256: &str) -> Result<Option<(File, u64)>, Error> {
-        let Some(path) = path_of(&self.root, sha256) else { return Ok(None) };
-        let broken = |error: io::Error| Error::io("read an artifact", &error);
-        match File::open(path) {
-            Ok(file) => {
-                let size = file.metadata().map_err(broken)?.len();
-                Ok(Some((file, size)))
+    /// When the disk is broken or the bucket does not answer.
+    pub fn open_read(&self, sha256: &str) -> Result<Option<(Reader, u64)>, Error> {
+        if !is_digest(sha256) {
+            return Ok(None);
+        }
+        match &self.place {
+            Place::Own(folder) | Place::Shared(folder) => {
+                let found = folder.open_read(sha256)?;
+                Ok(found.map(|(file, size)| (Reader(Source::File(file)), size)))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(broken(error)),
+            Place::Bucket(place) => {
+                let source = || Source::Bucket(Arc::clone(&place.bucket), bucket::key(sha256));
+                Ok(place.size(sha256)?.map(|size| (Reader(source()), size)))
+            }
         }
     }
 
     /// Doubts that anything names a blob. Whoever is about to name it is faster: then there is nothing to doubt, or the
     /// doubt comes to nothing.
     pub fn doubt(&self, sha256: &str) -> Option<Doubt> {
-        let path = path_of(&self.root, sha256)?;
-        let doubt = self.holds.doubt(sha256)?;
-        Some(Doubt { path, doubt })
+        let doubt = is_digest(sha256).then(|| self.holds.doubt(sha256))??;
+        Some(Doubt { place: self.place.clone(), sha256: sha256.to_owned(), doubt })
     }
 
-    /// The blobs of one of the 256 folders, at most `limit`.
+    /// The blobs of one of 256 parts, at most `limit`.
     ///
     /// # Errors
-    /// When the disk is broken.
-    pub fn in_folder(&self, folder: u8, limit: usize) -> Result<Vec<String>, Error> {
-        let broken = |error: io::Error| Error::io("look for artifacts", &error);
-        let entries = match std::fs::read_dir(self.root.join(format!("{folder:02x}"))) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(broken(error)),
-        };
-        let name = |entry: io::Result<std::fs::DirEntry>| {
-            entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).map_err(broken)
-        };
-        entries.take(limit).map(name).collect()
+    /// When the disk is broken or the bucket does not answer.
+    pub fn in_part(&self, part: u8, limit: usize) -> Result<Vec<String>, Error> {
+        match &self.place {
+            Place::Own(folder) | Place::Shared(folder) => folder.in_part(part, limit),
+            Place::Bucket(place) => place.in_part(part, limit),
+        }
+    }
+}
+
+/// A blob that is read, from wherever.
+#[derive(Debug)]
+pub struct Reader(Source);
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Bucket(Shared, String),
+}
+
+impl Reader {
+    /// Bytes that are best read together.
+    pub fn piece_bytes(&self) -> usize {
+        match self.0 {
+            Source::File(_) => FILE_PIECE_BYTES,
+            Source::Bucket(..) => BUCKET_PIECE_BYTES,
+        }
+    }
+
+    /// Exactly `length` bytes from `offset` on. Blocks.
+    ///
+    /// # Errors
+    /// When there are not so many, or they cannot be read.
+    pub fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        match &self.0 {
+            Source::File(file) => {
+                let mut bytes = vec![0; length];
+                file.read_exact_at(&mut bytes, offset)?;
+                Ok(bytes)
+            }
+            Source::Bucket(bucket, key) => {
+                let range = offset..offset + length as u64;
+                let found = bucket.wait(bucket.get(key, Some(range))).map_err(io::Error::other)?;
+                let found = found.filter(|bytes| bytes.len() == length);
+                found.map(Vec::from).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+            }
+        }
     }
 }
 
 /// A doubt that anything names a blob: while the rows are asked, somebody may come to hold it.
 #[derive(Debug)]
 pub struct Doubt {
-    path: PathBuf,
+    place: Place,
+    sha256: String,
     doubt: hold::Doubt,
 }
 
 impl Doubt {
-    /// Removes the blob, unless somebody holds it by now; it may be gone already.
+    /// Removes the blob, unless somebody holds it by now; it may be gone already. In a shared place it stays while it is
+    /// younger than [`GRACE_MS`].
     ///
     /// # Errors
-    /// When the disk is broken.
-    pub fn remove(self) -> Result<(), Error> {
-        let Self { path, doubt } = self;
-        match doubt.settle(|| std::fs::remove_file(path)) {
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove an artifact", &error))
-            }
-            _ => Ok(()),
-        }
+    /// When the disk is broken or the bucket does not answer.
+    pub fn remove(self, now: TimeMs) -> Result<(), Error> {
+        let Self { place, sha256, doubt } = self;
+        let removed = doubt.settle(|| match place {
+            Place::Own(folder) => folder.remove(&sha256),
+            Place::Shared(folder) if is_old(folder.put_at(&sha256)?, now) => folder.remove(&sha256),
+            Place::Bucket(place) if is_old(place.put_at(&sha256)?, now) => place.remove(&sha256),
+            Place::Shared(_) | Place::Bucket(_) => Ok(()),
+        });
+        removed.unwrap_or(Ok(()))
     }
+}
+
+fn is_old(put_at: Option<TimeMs>, now: TimeMs) -> bool {
+    put_at.is_some_and(|at| at.saturating_add(GRACE_MS) < now)
 }
 
 /// A blob in the making. Dropped before [`Writer::finish`], it leaves nothing.
 #[derive(Debug)]
 pub struct Writer {
-    root: Arc<Path>,
-    holds: Holds,
-    path: PathBuf,
-    file: File,
-    digest: Sha256,
-    size: u64,
-    limit: u64,
+    blobs: Blobs,
+    draft: Draft,
 }
 
 impl Writer {
@@ -185,54 +253,38 @@ impl Writer {
     /// # Errors
     /// [`BlobError::TooLarge`] beyond the limit; when the disk is full or broken.
     pub fn write(&mut self, part: &[u8]) -> Result<(), BlobError> {
-        self.size += part.len() as u64;
-        if self.size > self.limit {
-            return Err(BlobError::TooLarge { limit: self.limit });
-        }
-        self.digest.update(part);
-        self.file.write_all(part).map_err(|error| Error::io("write an artifact", &error))?;
-        Ok(())
+        self.draft.write(part)
     }
 
-    /// Puts the blob in its place. When this is `Ok`, file and folder are on disk.
+    /// Puts the blob in its place. When this is `Ok`, it is safe there.
     ///
     /// # Errors
     /// [`BlobError::Digest`] when `expected` is another digest; when the disk is full or broken.
     pub fn finish(self, expected: Option<&str>) -> Result<Kept, BlobError> {
-        let sha256 = hex::encode(self.digest.clone().finalize());
+        let Self { blobs, draft } = self;
+        let sha256 = draft.sha256();
         if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&sha256)) {
             return Err(BlobError::Digest { found: sha256 });
         }
         // Held before it is there, so that nobody removes it in between.
-        let hold = Arc::new(self.holds.hold(&sha256));
-        self.place(&sha256).map_err(|error| Error::io("keep an artifact", &error))?;
-        Ok(Kept { sha256, size: self.size, _hold: hold })
-    }
-
-    fn place(&self, sha256: &str) -> io::Result<()> {
-        let Some(path) = path_of(&self.root, sha256) else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let Some(folder) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        if !folder.exists() {
-            make_folder(folder)?;
-            File::open(&self.root)?.sync_all()?;
+        let hold = Arc::new(blobs.holds.hold(&sha256));
+        match &blobs.place {
+            Place::Own(folder) | Place::Shared(folder) => {
+                folder.place(&draft, &sha256).map_err(|error| Error::io("keep an artifact", &error))?;
+            }
+            Place::Bucket(place) => place.place(&draft, &sha256)?,
         }
-        // The same bytes may lie there already; then one of the two equal files stays.
-        self.file.sync_all()?;
-        std::fs::rename(&self.path, &path)?;
-        File::open(folder)?.sync_all()
+        Ok(Kept { sha256, size: draft.size, _hold: hold })
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // After `finish` it is not there any more; what stays behind is removed at the next start.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-fn path_of(root: &Path, sha256: &str) -> Option<PathBuf> {
+fn is_digest(sha256: &str) -> bool {
     let hex = sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && sha256.len() == SHA256_HEX_CHARS).then(|| root.join(&sha256[..2]).join(sha256))
+    hex && sha256.len() == SHA256_HEX_CHARS
+}
+
+fn unopened(error: &io::Error) -> Error {
+    Error::io("open the artifacts", error)
 }
 
 /// Makes a folder for nobody else's eyes, unless it is there.

@@ -22,6 +22,12 @@ impl Forge {
         Self { salt: [half(0), half(8)] }
     }
 
+    /// A word for the store that tells nothing of its salt: no other store has it.
+    pub fn identity(&self) -> String {
+        let words = self.salt.map(u64::to_le_bytes);
+        hex::encode(&Sha256::digest(words.concat())[..16])
+    }
+
     /// The id of the row with `key`.
     pub fn id(&self, noun: Noun, key: i64) -> Id {
         Id::from_parts(noun, key, self.tail(key))
@@ -55,5 +61,7 @@ mod tests {
             assert_eq!(own.key(id), Some(key));
             assert_eq!(other.key(id), None);
         }
+        assert_eq!(own.identity(), Forge::new(b"a").identity());
+        assert_ne!(own.identity(), other.identity());
     }
 }

@@ -12,6 +12,7 @@ pub mod change;
 pub mod copy;
 pub mod dead_letter;
 mod deadline;
+pub mod depot;
 pub mod error;
 pub mod event;
 pub mod forge;

@@ -1,13 +1,15 @@
-//! Logs of attempts: files that only grow (`logs/<task>/<generation>.log`). What was acknowledged is on disk; what
-//! is sent again is not written again.
+//! Logs of attempts: text that only grows, in files or in the objects of a bucket. What was acknowledged is safe; what is sent
+//! again is not written again.
 
-use crate::blob::make_folder;
+mod bucket;
+mod folder;
+mod segment;
+
+use crate::depot::bucket::Shared;
 use crate::error::Error;
-use parking_lot::Mutex;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use bucket::InBucket;
+use folder::Folder;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The folder of logs in the data folder.
@@ -16,10 +18,6 @@ pub const FOLDER_NAME: &str = "logs";
 pub const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
 /// Most bytes of one read.
 pub const MAX_READ_BYTES: usize = 1024 * 1024;
-/// Rights of files (SEC16).
-const FILE_MODE: u32 = 0o600;
-/// Locks for all logs together: two writers of one log take turns.
-const LOCKS: usize = 64;
 
 /// Why text is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -41,131 +39,126 @@ pub enum LogError {
     Store(#[from] Error),
 }
 
-/// All logs of a data folder. Cheap to clone.
+/// What an answer to new text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// It is safe.
+    Kept,
+    /// It will be, or [`Logs::flush`] says that it is not: whoever sent it keeps it until the attempt's end is on record. In a
+    /// bucket it is gathered with what follows.
+    Soon,
+}
+
+/// All logs of a place. Cheap to clone. Whatever is done with them blocks.
 #[derive(Debug, Clone)]
-pub struct Logs {
-    root: Arc<Path>,
-    locks: Arc<[Mutex<()>; LOCKS]>,
+pub struct Logs(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(Arc<Folder>),
+    Bucket(InBucket),
 }
 
 impl Logs {
-    /// Opens the logs of a data folder.
+    /// Opens the logs of a folder; servers may share it.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn open(data: &Path) -> Result<Self, Error> {
-        let root = data.join(FOLDER_NAME);
-        make_folder(&root).map_err(|error| Error::io("open the logs", &error))?;
-        Ok(Self { root: root.into(), locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))) })
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Folder::open(folder).map(|folder| Self(Place::Folder(Arc::new(folder))))
+    }
+
+    /// The logs of a bucket.
+    pub(crate) fn in_bucket(bucket: Shared) -> Self {
+        Self(Place::Bucket(InBucket::new(bucket)))
     }
 
     /// Adds text to the log of an attempt of the task with this key, and says how long the log is now. Text that
     /// begins before the log's end was sent before: only what goes beyond it is written. When this is `Ok`, all of
-    /// it is on disk.
+    /// it is safe.
     ///
     /// # Errors
-    /// [`LogError::Gap`], [`LogError::TooLong`]; when the disk is full or broken.
+    /// [`LogError::Gap`], [`LogError::TooLong`]; when the disk is full or broken, or the bucket does not answer.
     pub fn append(&self, task: i64, generation: i64, offset: u64, text: &[u8]) -> Result<u64, LogError> {
-        let _turn = self.locks[task.unsigned_abs() as usize % LOCKS].lock();
-        let broken = |error: io::Error| Error::io("write a log", &error);
-        let mut file = self.open_write(task, generation).map_err(broken)?;
-        let length = file.metadata().map_err(broken)?.len();
-        let end = offset.saturating_add(text.len() as u64);
-        if offset > length {
-            return Err(LogError::Gap { length });
-        }
-        if end > MAX_LOG_BYTES {
-            return Err(LogError::TooLong { limit: MAX_LOG_BYTES });
-        }
-        if end > length {
-            let known = (length - offset) as usize;
-            file.seek(SeekFrom::Start(length)).map_err(broken)?;
-            file.write_all(&text[known..]).map_err(broken)?;
-        }
-        // Also what was written before: its acknowledgement may be what got lost, together with its fsync.
-        file.sync_data().map_err(broken)?;
-        Ok(end.max(length))
+        self.append_as((task, generation), offset, text, Promise::Kept)
     }
 
-    fn open_write(&self, task: i64, generation: i64) -> io::Result<File> {
-        let path = self.path(task, generation);
-        match OpenOptions::new().write(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => return other,
+    /// The same with another promise, for an attempt: key of the task and generation.
+    ///
+    /// # Errors
+    /// As [`Logs::append`].
+    pub fn append_as(
+        &self,
+        attempt: (i64, i64),
+        offset: u64,
+        text: &[u8],
+        promise: Promise,
+    ) -> Result<u64, LogError> {
+        match &self.0 {
+            Place::Folder(folder) => folder.append(attempt.0, attempt.1, offset, text),
+            Place::Bucket(bucket) => bucket.append(attempt, offset, text, promise),
         }
-        let folder = self.folder(task);
-        if !folder.exists() {
-            make_folder(&folder)?;
-            File::open(&self.root)?.sync_all()?;
+    }
+
+    /// Makes safe what was promised here. Ask before the end of an attempt is put on record.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub fn flush(&self, task: i64, generation: i64) -> Result<(), Error> {
+        match &self.0 {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.flush(task, generation),
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path)?;
-        File::open(&folder)?.sync_all()?;
-        Ok(file)
+    }
+
+    /// Whether [`Logs::flush`] may have something to do, in which case it blocks.
+    pub fn gathers(&self) -> bool {
+        matches!(self.0, Place::Bucket(_))
     }
 
     /// At most `limit` (and [`MAX_READ_BYTES`]) bytes of a log from `offset` on; empty at its end, and where there is
     /// no log.
     ///
     /// # Errors
-    /// When the disk is broken.
+    /// When the disk is broken, or the bucket does not answer.
     pub fn read(&self, task: i64, generation: i64, offset: u64, limit: usize) -> Result<Vec<u8>, Error> {
-        let broken = |error: io::Error| Error::io("read a log", &error);
-        let mut file = match File::open(self.path(task, generation)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(broken(error)),
-        };
-        file.seek(SeekFrom::Start(offset)).map_err(broken)?;
-        let mut found = Vec::new();
-        file.take(limit.min(MAX_READ_BYTES) as u64).read_to_end(&mut found).map_err(broken)?;
-        Ok(found)
+        match &self.0 {
+            Place::Folder(folder) => folder.read(task, generation, offset, limit),
+            Place::Bucket(bucket) => bucket.read(task, generation, offset, limit),
+        }
     }
 
     /// How many bytes the log of an attempt has; `None` when there is none.
     ///
     /// # Errors
-    /// When the disk is broken.
+    /// When the disk is broken, or the bucket does not answer.
     pub fn length(&self, task: i64, generation: i64) -> Result<Option<u64>, Error> {
-        match std::fs::metadata(self.path(task, generation)) {
-            Ok(found) => Ok(Some(found.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("look at a log", &error)),
+        match &self.0 {
+            Place::Folder(folder) => folder.length(task, generation),
+            Place::Bucket(bucket) => bucket.length(task, generation),
         }
     }
 
     /// The keys of tasks that have logs, at most `limit`, of one of 256 parts.
     ///
     /// # Errors
-    /// When the disk is broken.
+    /// When the disk is broken, or the bucket does not answer.
     pub fn tasks(&self, part: u8, limit: usize) -> Result<Vec<i64>, Error> {
-        let broken = |error: io::Error| Error::io("look for logs", &error);
-        let key = |entry: io::Result<std::fs::DirEntry>| match entry {
-            Ok(entry) => entry.file_name().to_str()?.parse::<i64>().ok().map(Ok),
-            Err(error) => Some(Err(broken(error))),
-        };
-        let keys = std::fs::read_dir(&self.root).map_err(broken)?.filter_map(key);
-        let own = |key: &Result<i64, Error>| key.as_ref().map_or(true, |key| key & 0xff == i64::from(part));
-        keys.filter(own).take(limit).collect()
+        match &self.0 {
+            Place::Folder(folder) => folder.tasks(part, limit),
+            Place::Bucket(bucket) => bucket.tasks(part, limit),
+        }
     }
 
     /// Removes every log of a task; there may be none.
     ///
     /// # Errors
-    /// When the disk is broken.
+    /// When the disk is broken, or the bucket does not answer.
     pub fn remove(&self, task: i64) -> Result<(), Error> {
-        let _turn = self.locks[task.unsigned_abs() as usize % LOCKS].lock();
-        match std::fs::remove_dir_all(self.folder(task)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove a log", &error)),
-            _ => Ok(()),
+        match &self.0 {
+            Place::Folder(folder) => folder.remove(task),
+            Place::Bucket(bucket) => bucket.remove(task),
         }
-    }
-
-    fn folder(&self, task: i64) -> PathBuf {
-        self.root.join(task.to_string())
-    }
-
-    fn path(&self, task: i64, generation: i64) -> PathBuf {
-        self.folder(task).join(format!("{generation}.log"))
     }
 }
 

@@ -1,9 +1,10 @@
-//! Dev-only: a real server on port 0, a client for it, a fake agent, a network that can be cut, a throwaway PostgreSQL.
+//! Dev-only: a real server on port 0, a client for it, a fake agent, a network that can be cut, a throwaway PostgreSQL and S3.
 
 #[cfg(feature = "server")]
 pub mod agent;
 pub mod postgres;
 pub mod proxy;
+pub mod s3;
 #[cfg(feature = "server")]
 pub mod server;
 

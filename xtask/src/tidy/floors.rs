@@ -32,7 +32,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("axum", &["server"], "only the HTTP face knows its framework"),
     ("hyper", &["server", "bench"], "only the HTTP face knows its framework"),
     ("tower", &["server"], "only the HTTP face knows its framework"),
-    ("reqwest", &["client"], "the client is the only caller of the API"),
+    ("reqwest", &["client", "store"], "the client is the only caller of the API"),
     ("clap", &["cli", "bench"], "only the human face has flags"),
     (
         "anyhow",
@@ -46,6 +46,10 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("tokio-postgres", &["store", "bench"], "only the store knows which database it is"),
 ];
+
+/// Outside crates that a floor has only for what another one is built with: no line of it may name them.
+const UNNAMED: &[(&str, &str, &str)] =
+    &[("store", "reqwest", "object_store is built with its TLS; the client is the only caller of the API")];
 
 fn check(house: &House) -> Vec<Finding> {
     let manifests = house.tree.under("", "Cargo.toml").filter(|file| file.path != "Cargo.toml");
@@ -101,6 +105,11 @@ fn uses(rust: &RustText) -> Vec<Finding> {
             ));
         }
     }
+    for (_, name, why) in UNNAMED.iter().filter(|(krate, ..)| *krate == rust.krate()) {
+        for line in rust.product_lines_with(name) {
+            findings.push(Finding::new(&rust.path, line, format!("may not name `{name}`: {why}")));
+        }
+    }
     findings
 }
 
@@ -128,6 +137,14 @@ mod tests {
         assert_eq!(breaches(&[(path, "[dependencies]\ntiltyard-wire.workspace = true")]), 1);
         assert_eq!(breaches(&[(path, "[target.'cfg(unix)'.dependencies]\ntiltyard-wire = \"1\"")]), 1);
         assert_eq!(breaches(&[(path, "[dev-dependencies]\ntiltyard-wire.workspace = true")]), 0);
+    }
+
+    #[test]
+    fn what_is_there_to_be_built_with_is_not_named() {
+        let manifest = ("crates/store/Cargo.toml", "[dependencies]\nreqwest.workspace = true");
+        assert_eq!(breaches(&[manifest, ("crates/store/src/a.rs", "fn a() { b::c() }")]), 0);
+        assert_eq!(breaches(&[manifest, ("crates/store/src/a.rs", "fn a() { reqwest::get() }")]), 1);
+        assert_eq!(breaches(&[("crates/engine/Cargo.toml", "[dependencies]\nreqwest.workspace = true")]), 1);
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn opening(error: &OpenError, message: String) -> Failure {
     match error {
         OpenError::Store(store) if store.is_storage() => Failure::new(Exit::Storage, message)
             .hint("nothing was changed; `tiltyard doctor` checks the disk, and copies of the store are in `backups`"),
+        OpenError::Foreign(_) => Failure::new(Exit::Storage, message).hint("nothing was changed or removed"),
         OpenError::Store(_) | OpenError::System(_) => Failure::failed(message),
         OpenError::Refused(_) => Failure::new(Exit::Storage, message),
     }

@@ -3,6 +3,7 @@
 use super::Settings;
 use super::load::Loaded;
 use super::origin::BadSetting;
+use tiltyard_engine::depot::{Address, BadAddress};
 use tiltyard_model::slug::is_slug;
 use tiltyard_server::edge::proxy::Network;
 
@@ -16,6 +17,7 @@ const RULES: &[Rule] = &[
     ("behind_proxy", behind_proxy),
     ("tls.cert", tls),
     ("tls.key", tls),
+    ("shared.blobs", blobs),
     ("agent.name", agent_name),
     ("agent.server", agent_server),
 ];
@@ -69,6 +71,11 @@ fn tls(settings: &Settings) -> Result<(), String> {
         (None, Some(_)) => Err("needs `tls.cert` beside it".to_owned()),
         _ => Ok(()),
     }
+}
+
+fn blobs(settings: &Settings) -> Result<(), String> {
+    let parse = |text: &String| text.parse().map(|_: Address| ()).map_err(|bad: BadAddress| bad.to_string());
+    settings.shared.blobs.as_ref().map_or(Ok(()), parse)
 }
 
 fn agent_name(settings: &Settings) -> Result<(), String> {

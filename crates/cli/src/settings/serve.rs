@@ -8,7 +8,8 @@ use super::store::Store;
 use super::{Durability, QueryTokens, Settings};
 use crate::exit::Failure;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tiltyard_engine::{Durability as Keeping, Options, Sharing};
+use tiltyard_engine::depot::BadAddress;
+use tiltyard_engine::{Bytes, Durability as Keeping, Options, Sharing};
 use tiltyard_server::edge::bind::External;
 use tiltyard_server::edge::tls::acceptor;
 use tiltyard_server::{Door, QueryTokens as Where, ServeOptions};
@@ -28,6 +29,7 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
         },
         max_queued: settings.limits.queued_intents as usize,
         sharing: sharing(settings),
+        bytes: bytes(settings, environment)?,
         ..Options::new(&settings.data)
     };
     let tls = match (&settings.tls.cert, &settings.tls.key) {
@@ -54,6 +56,15 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
         default_lease_ms: i64::try_from(settings.leases.default_ms).unwrap_or(i64::MAX),
         ..ServeOptions::new(&settings.data)
     })
+}
+
+/// Where artifacts and logs lie. What reaches a bucket is never written into a file of settings.
+fn bytes(settings: &Settings, environment: &Environment) -> Result<Bytes, Failure> {
+    let Some(text) = &settings.shared.blobs else { return Ok(Bytes::default()) };
+    let address = text.parse().map_err(|bad: BadAddress| Failure::usage(format!("`shared.blobs` {bad}")))?;
+    let access =
+        environment.with_prefix("AWS_").map(|(name, value)| (name.to_owned(), value.to_owned().into()));
+    Ok(Bytes { address, access: access.collect() })
 }
 
 /// How the store is shared; `None` for an embedded one.

@@ -1,7 +1,7 @@
 //! Removes stored bytes that no row names (D21): those of a task that is gone for good (D10), at once; those of an upload, or
 //! of a removal, that the server did not survive, when their turn comes: one part of 256 at a time.
 
-use super::{Ran, Run, Service};
+use super::{Ran, Run, Service, Whose};
 use crate::Engine;
 use crate::act::{Effect, refusal_of};
 use crate::artifact::{sweep, unnamed};
@@ -57,9 +57,17 @@ impl Service for Sweep {
         Duration::from_secs(1)
     }
 
+    /// Bytes that only this server sees are its own affair; who removes shared ones is asked before.
+    fn whose(&self) -> Whose {
+        Whose::Everybody
+    }
+
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
             let (tasks, digests) = self.gone(engine);
+            if !engine.may_remove_bytes().await? {
+                return Ok(Ran::Done);
+            }
             if !tasks.is_empty() {
                 log::sweep(engine, tasks).await?;
             }
@@ -97,7 +105,7 @@ impl Sweep {
 
 async fn look_around(engine: &Engine, part: u8) -> Result<(), Refusal> {
     let (blobs, logs) = (engine.blobs().clone(), engine.logs().clone());
-    let look = move || Ok((blobs.in_folder(part, MAX_LOOKED_AT)?, logs.tasks(part, MAX_LOOKED_AT)?));
+    let look = move || Ok((blobs.in_part(part, MAX_LOOKED_AT)?, logs.tasks(part, MAX_LOOKED_AT)?));
     let found = tokio::task::spawn_blocking(look).await;
     let found = found.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
     let (digests, tasks) = found.map_err(refusal_of)?;

@@ -29,8 +29,10 @@ use tokio::time::sleep;
 
 /// Most bytes of one message: small, so that a bad connection brings some of them whole.
 const PIECE_BYTES: usize = 16 * 1024;
-/// How often is looked although nobody said that there is more, in milliseconds.
-const LOOK_ANYWAY_MS: u64 = 5_000;
+/// How often is looked although nobody said that there is more.
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
+/// The same where another server may be told of more, and where it is written a little later.
+const LOOK_SHARED: Duration = Duration::from_secs(1);
 
 /// `GET /tasks/{id}/log?follow=true`: of the named attempt, of the last one, or of the first where there was none.
 pub(crate) async fn follow(ask: Ask, asked: &LogQuery) -> Answer {
@@ -121,14 +123,15 @@ impl Teller {
 
     /// Waits until there is more, or something happened to the task.
     async fn wait(&mut self) -> Result<(), Refusal> {
+        let anyway = if self.engine.depot().is_shared() { LOOK_SHARED } else { LOOK_ANYWAY };
         tokio::select! {
             grown = self.grown.changed() => {
                 if grown.is_err() {
-                    sleep(Duration::from_millis(LOOK_ANYWAY_MS)).await;
+                    sleep(anyway).await;
                 }
             }
             event = self.events.next() => drop(event?),
-            () = sleep(Duration::from_millis(LOOK_ANYWAY_MS)) => {}
+            () = sleep(anyway) => {}
         }
         Ok(())
     }

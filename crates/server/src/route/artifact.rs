@@ -15,10 +15,9 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::fs::File;
 use tiltyard_engine::act::refusal_of;
 use tiltyard_engine::artifact::{self as artifacts, Artifact, Put, sweep};
-use tiltyard_engine::blob::{BlobError, Kept, Writer};
+use tiltyard_engine::blob::{BlobError, Kept, Reader, Writer};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
@@ -142,7 +141,7 @@ pub(crate) async fn get(ask: Ask) -> Answer {
 pub(crate) async fn send(ask: &Ask, stored: &Artifact) -> Answer {
     let (blobs, sha256) = (ask.app.engine.blobs().clone(), stored.sha256.clone());
     let opened = apart(move || Ok(blobs.open_read(&sha256)?)).await?;
-    let (file, size) = opened.ok_or_else(|| Refusal::missing("artifact", stored.id))?;
+    let (reader, size) = opened.ok_or_else(|| Refusal::missing("artifact", stored.id))?;
     let tag = tag(stored).ok_or_else(no_header)?;
     let headers = &ask.parts.headers;
     if crate::reply::names(headers, &IF_NONE_MATCH, &tag) {
@@ -153,8 +152,8 @@ pub(crate) async fn send(ask: &Ask, stored: &Artifact) -> Answer {
             let said = format!("the artifact has {size} bytes, and no such part of them");
             return Err(Refusal::new(Code::RangeNotSatisfiable, said).with("size", size));
         }
-        Part::Whole => whole(file, size)?,
-        Part::Range(first, last) => some(file, (first, last), size)?,
+        Part::Whole => whole(reader, size),
+        Part::Range(first, last) => some(reader, (first, last), size)?,
     };
     describe(response.headers_mut(), stored, tag)?;
     Ok(response)
@@ -173,15 +172,15 @@ fn unchanged(tag: HeaderValue) -> Response {
     response
 }
 
-fn whole(file: File, size: u64) -> Answer {
-    let mut response = Response::new(body_of(file, 0, size).map_err(|error| unread(&error))?);
+fn whole(reader: Reader, size: u64) -> Response {
+    let mut response = Response::new(body_of(reader, 0, size));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
-    Ok(response)
+    response
 }
 
-fn some(file: File, (first, last): (u64, u64), size: u64) -> Answer {
+fn some(reader: Reader, (first, last): (u64, u64), size: u64) -> Answer {
     let length = last - first + 1;
-    let mut response = Response::new(body_of(file, first, length).map_err(|error| unread(&error))?);
+    let mut response = Response::new(body_of(reader, first, length));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     let range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}")).map_err(|_| no_header())?;
     response.headers_mut().insert(CONTENT_RANGE, range);
@@ -205,8 +204,4 @@ fn describe(headers: &mut HeaderMap, stored: &Artifact, tag: HeaderValue) -> Res
 
 fn no_header() -> Refusal {
     Refusal::new(Code::Internal, "what is known of the artifact does not fit a header")
-}
-
-fn unread(error: &std::io::Error) -> Refusal {
-    Refusal::new(Code::StorageBroken, format!("the artifact cannot be read: {error}"))
 }

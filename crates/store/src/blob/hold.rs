@@ -1,7 +1,7 @@
 //! Who is about to name a blob. Between the file and the row that names it, nothing but a hold says that the file is
 //! wanted.
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ struct Known {
     held: usize,
     /// The number of the last doubt; a hold ends it.
     doubt: Option<u64>,
+    /// It is being removed: whoever wants it waits until that is over, and then puts it there anew.
+    ends: bool,
 }
 
 #[derive(Debug, Default)]
@@ -20,14 +22,23 @@ struct State {
     known: HashMap<String, Known>,
 }
 
-/// All holds of a data folder: one each upload under way, so the connections limit them.
+/// All holds of this server: one each upload under way, so the connections limit them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Holds(Arc<Mutex<State>>);
+pub(super) struct Holds(Arc<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    state: Mutex<State>,
+    removed: Condvar,
+}
 
 impl Holds {
-    /// Holds a blob; a doubt that others have comes to nothing.
+    /// Holds a blob; a doubt that others have comes to nothing. Blocks while it is being removed.
     pub(super) fn hold(&self, sha256: &str) -> Hold {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
+        while state.known.get(sha256).is_some_and(|known| known.ends) {
+            self.0.removed.wait(&mut state);
+        }
         let known = state.known.entry(sha256.to_owned()).or_default();
         known.held += 1;
         known.doubt = None;
@@ -36,11 +47,11 @@ impl Holds {
 
     /// Doubts that a blob is wanted; `None` when somebody holds it. A later doubt takes the place of an earlier one.
     pub(super) fn doubt(&self, sha256: &str) -> Option<Doubt> {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         state.last += 1;
         let number = state.last;
         let known = state.known.entry(sha256.to_owned()).or_default();
-        if known.held > 0 {
+        if known.held > 0 || known.ends {
             return None;
         }
         known.doubt = Some(number);
@@ -57,7 +68,7 @@ pub(super) struct Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut state = self.holds.0.lock();
+        let mut state = self.holds.0.state.lock();
         if let Some(known) = state.known.get_mut(&self.sha256) {
             known.held -= 1;
             if known.held == 0 {
@@ -78,20 +89,28 @@ pub(super) struct Doubt {
 impl Doubt {
     /// Does it, unless somebody has come to hold the blob: nobody can while it is done.
     pub(super) fn settle<T>(self, act: impl FnOnce() -> T) -> Option<T> {
-        let state = self.holds.0.lock();
-        let stands = state.known.get(&self.sha256).is_some_and(|known| known.doubt == Some(self.number));
-        let done = stands.then(act);
-        drop(state);
-        done
+        if !self.begin() {
+            return None;
+        }
+        // What others hold goes on meanwhile: it may take as long as a bucket takes.
+        Some(act())
+    }
+
+    fn begin(&self) -> bool {
+        let mut state = self.holds.0.state.lock();
+        let known = state.known.get_mut(&self.sha256);
+        let stands = known.filter(|known| known.doubt == Some(self.number));
+        stands.map(|known| known.ends = true).is_some()
     }
 }
 
 impl Drop for Doubt {
     fn drop(&mut self) {
-        let mut state = self.holds.0.lock();
+        let mut state = self.holds.0.state.lock();
         let own = state.known.get(&self.sha256).is_some_and(|known| known.doubt == Some(self.number));
         if own {
             state.known.remove(&self.sha256);
+            self.holds.0.removed.notify_all();
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
@@ -27,16 +27,14 @@ fn d21_bytes_are_found_by_their_digest() {
     let (folder, blobs) = open();
     let kept = keep(&blobs, b"hello", Some(HELLO)).unwrap();
     assert_eq!((kept.sha256.as_str(), kept.size), (HELLO, 5));
-    let (mut file, size) = blobs.open_read(HELLO).unwrap().expect("is there");
-    let mut text = String::new();
-    file.read_to_string(&mut text).unwrap();
-    assert_eq!((text.as_str(), size), ("hello", 5));
+    let (reader, size) = blobs.open_read(HELLO).unwrap().expect("is there");
+    assert_eq!((reader.read_at(0, 5).unwrap(), size), (b"hello".to_vec(), 5));
     assert_eq!(keep(&blobs, b"hello", None).unwrap(), kept);
     assert_eq!(files_below(folder.path()), 1);
     assert!(blobs.doubt(HELLO).is_none(), "it is held until a row names it");
     drop(kept);
-    blobs.doubt(HELLO).expect("nobody holds it").remove().unwrap();
-    blobs.doubt(HELLO).expect("it may be gone").remove().unwrap();
+    blobs.doubt(HELLO).expect("nobody holds it").remove(0).unwrap();
+    blobs.doubt(HELLO).expect("it may be gone").remove(0).unwrap();
     assert!(blobs.open_read(HELLO).unwrap().is_none());
 }
 
@@ -82,14 +80,14 @@ fn d21_a_blob_that_is_stored_again_meanwhile_stays() {
     let (_folder, blobs) = open();
     drop(keep(&blobs, b"hello", None).unwrap());
     let (first, second) = (blobs.doubt(HELLO).unwrap(), blobs.doubt(HELLO).unwrap());
-    first.remove().unwrap();
+    first.remove(0).unwrap();
     assert!(blobs.open_read(HELLO).unwrap().is_some(), "a later doubt took its place");
     let again = keep(&blobs, b"hello", None).unwrap();
     drop(again);
-    second.remove().unwrap();
+    second.remove(0).unwrap();
     assert!(blobs.open_read(HELLO).unwrap().is_some(), "somebody held it, and a row may name it by now");
-    assert_eq!(blobs.in_folder(0x2c, 10).unwrap(), [HELLO]);
-    assert_eq!(blobs.in_folder(0x2d, 10).unwrap(), [""; 0]);
-    blobs.doubt(HELLO).unwrap().remove().unwrap();
-    assert_eq!(blobs.in_folder(0x2c, 10).unwrap(), [""; 0]);
+    assert_eq!(blobs.in_part(0x2c, 10).unwrap(), [HELLO]);
+    assert_eq!(blobs.in_part(0x2d, 10).unwrap(), [""; 0]);
+    blobs.doubt(HELLO).unwrap().remove(0).unwrap();
+    assert_eq!(blobs.in_part(0x2c, 10).unwrap(), [""; 0]);
 }

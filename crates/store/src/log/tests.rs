@@ -1,4 +1,5 @@
 use super::*;
+use std::fs::File;
 
 fn open() -> (tempfile::TempDir, Logs) {
     let folder = tempfile::tempdir().unwrap();
@@ -35,9 +36,14 @@ fn a_gap_is_refused_with_the_place_to_go_on() {
 
 #[test]
 fn a_log_has_an_end() {
-    let (_folder, logs) = open();
+    let (folder, logs) = open();
     logs.append(7, 1, 0, b"x").unwrap();
-    File::options().write(true).open(logs.path(7, 1)).unwrap().set_len(MAX_LOG_BYTES).unwrap();
+    File::options()
+        .write(true)
+        .open(folder.path().join("logs/7/1.log"))
+        .unwrap()
+        .set_len(MAX_LOG_BYTES)
+        .unwrap();
     assert!(matches!(logs.append(7, 1, MAX_LOG_BYTES, b"x"), Err(LogError::TooLong { .. })));
     assert_eq!(logs.append(7, 1, MAX_LOG_BYTES - 1, b"x").unwrap(), MAX_LOG_BYTES);
     assert_eq!(logs.read(7, 1, 0, usize::MAX).unwrap().len(), MAX_READ_BYTES);

@@ -156,7 +156,8 @@ fn files(way: Way, data: &std::path::Path) -> String {
     let both = format!("{} and {}", logs.display(), artifacts.display());
     match way {
         Way::Out => format!(
-            "logs and artifacts are files: {both} must be where every server reads them before the first one starts (docs/guide/scale-out.md)"
+            "logs and artifacts are files: before the first server starts, put {both} into a folder that every server sees, and \
+             name it in `shared.blobs` (docs/guide/scale-out.md)"
         ),
         Way::Back => format!(
             "logs and artifacts are files: put those that the servers shared into {both} before the server starts"

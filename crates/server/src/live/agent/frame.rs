@@ -4,12 +4,13 @@
 use crate::app::App;
 use crate::edge::request_id::RequestId;
 use crate::live::session::Close;
-use crate::route::task::log::{Addition, add};
+use crate::route::task::log::{Addition, add, flush};
 use crate::route::task::work::outcome;
 use crate::view;
 use std::pin::Pin;
 use std::sync::Arc;
 use tiltyard_engine::agent as agents;
+use tiltyard_engine::log::Promise;
 use tiltyard_engine::task::cancel::report_stop;
 use tiltyard_engine::task::heartbeat::{self, Beat, Held, Standing};
 use tiltyard_engine::task::settle::{self as settles, Report};
@@ -168,6 +169,8 @@ impl Clerk {
             error: settle.error,
             retryable: settle.retryable.unwrap_or(true),
         };
+        // What the agent has said is safe before it may forget it.
+        flush(&self.app, id.key(), generation).await?;
         let settled = self.urgent(pass, move |act| settles::settle(act, &report)).await;
         let (status, code) = match settled {
             Ok(verdict) if verdict.replayed => (VerdictStatus::Replayed, None),
@@ -184,7 +187,9 @@ impl Clerk {
     /// Adds to a log. A chunk that comes too late is passed over; one that leaves a gap is a fault of the agent's.
     async fn log(&self, pass: Pass, chunk: wire::LogChunk) -> Result<Vec<ToAgent>, Refusal> {
         let wire::LogChunk { id, generation, offset, text } = chunk;
-        passing(add(&self.app, pass, Addition { id, generation, offset, text }).await.map(drop))
+        let addition = Addition { id, generation, offset, text };
+        // The agent keeps it until its outcome is on record, so it may be gathered with what follows.
+        passing(add(&self.app, pass, addition, Promise::Soon).await.map(drop))
     }
 
     async fn stop(&self, pass: Pass, lease: Lease, stop: Stop) -> Result<Vec<ToAgent>, Refusal> {

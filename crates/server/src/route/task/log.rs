@@ -11,7 +11,7 @@ use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use std::sync::Arc;
 use tiltyard_engine::act::refusal_of;
-use tiltyard_engine::log::{LogError, Logs};
+use tiltyard_engine::log::{LogError, Logs, Promise};
 use tiltyard_engine::task::list as lists;
 use tiltyard_engine::{Act, Pass, Urgency, artifact};
 use tiltyard_model::id::{Id, Noun};
@@ -86,7 +86,7 @@ pub(crate) async fn append(mut ask: Ask) -> Answer {
     let id = ask.id(Noun::Task)?;
     let asked: wire::Log = ask.verbatim_body().await?;
     let addition = Addition { id, generation: asked.generation, offset: asked.offset, text: asked.text };
-    let offset = add(&ask.app, ask.pass(), addition).await?;
+    let offset = add(&ask.app, ask.pass(), addition, Promise::Kept).await?;
     Ok(Reply::ok(&wire::LogAnswer { offset }).into_response())
 }
 
@@ -103,20 +103,39 @@ pub(crate) struct Addition {
     pub(crate) text: String,
 }
 
-/// Adds to the log of a running attempt; says how long it is then, in bytes, all of it on disk.
+/// Adds to the log of a running attempt; says how long it is then, in bytes, all of it as safe as was promised.
 ///
 /// # Errors
 /// 404; 409 `stale_generation`; 416 for text that begins beyond the end; 413 for a log that would be too long.
-pub(crate) async fn add(app: &Arc<App>, pass: Pass, addition: Addition) -> Result<u64, Refusal> {
+pub(crate) async fn add(
+    app: &Arc<App>,
+    pass: Pass,
+    addition: Addition,
+    promise: Promise,
+) -> Result<u64, Refusal> {
     let Addition { id, generation, offset, text } = addition;
     let may = move |act: &mut Act<'_>| artifact::may_write(act, id, generation).map(|lease| lease.task);
     let task = app.engine.enter(pass, Urgency::Urgent, may).await?;
     let logs = app.engine.logs().clone();
-    let added = spawn_blocking(move || logs.append(task, generation, offset, text.as_bytes())).await;
+    let append = move || logs.append_as((task, generation), offset, text.as_bytes(), promise);
+    let added = spawn_blocking(append).await;
     let added = added.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
     let bytes = added.map_err(refused)?;
     app.live.growth.tell(Place { task, generation }, bytes);
     Ok(bytes)
+}
+
+/// Makes safe what was only promised of a log: before its attempt's end is put on record.
+///
+/// # Errors
+/// 503 when the bucket does not answer.
+pub(crate) async fn flush(app: &Arc<App>, task: i64, generation: i64) -> Result<(), Refusal> {
+    let logs = app.engine.logs().clone();
+    if !logs.gathers() {
+        return Ok(());
+    }
+    let flushed = spawn_blocking(move || logs.flush(task, generation)).await;
+    flushed.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(refusal_of)
 }
 
 fn refused(error: LogError) -> Refusal {
