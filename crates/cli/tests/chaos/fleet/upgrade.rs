@@ -6,11 +6,13 @@ use crate::line::Line;
 use crate::load::Load;
 use crate::measure::Times;
 use crate::seen::Log;
-use serde_json::json;
+use crate::server::Yard;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiltyard_testkit::postgres::Sync;
+use tokio::process::Command;
 use tokio::sync::watch;
 
 /// Answers of success before each step.
@@ -88,4 +90,39 @@ async fn o16_e1_servers_are_replaced_one_by_one_under_load() {
     let seen = site.settle(load, &mut log).await;
     println!("{} tasks; replaced in {replaced}; calls {times}", seen.tasks.len());
     assert!(times.percentile(100) < MAX_CALL, "a call waited too long: {times}");
+}
+
+// O10, O16: servers that are started at once over an empty database make its schema once, and `migrate status` tells of it while
+// they run; steps are taken back when none is up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o10_o16_servers_that_start_at_once_migrate_once() {
+    let cluster = cluster(Sync::Off, &[]);
+    let store = cluster.tcp_url(DATABASE);
+    let yards = [Yard::at(&store), Yard::at(&store), Yard::at(&store)];
+    let (one, two, three) = tokio::join!(yards[0].start(), yards[1].start(), yards[2].start());
+    assert_eq!(cluster.ask(DATABASE, "SELECT count(*) FROM migration").expect("answers"), "1");
+    let task = json!({"kind": "chaos", "title": "one for all"});
+    let made = one.line().post("/tasks", &task).await.expect("answers");
+    let id = made.body["id"].as_str().expect("an id").to_owned();
+    for other in [&two, &three] {
+        let found = other.line().get(&format!("/tasks/{id}")).await.expect("answers");
+        assert_eq!(found.status, 200, "they agree about ids: {}", found.body);
+    }
+    let (status, told) = migrate(&yards[0], &["status", "--store", &store]).await;
+    assert!(status && told["items"][0]["applied_at"].is_string(), "{told}");
+    let (status, told) = migrate(&yards[0], &["down", "--store", &store]).await;
+    assert!(
+        !status && told["error"].as_str().is_some_and(|text| text.contains("stop every server")),
+        "{told}"
+    );
+    assert!(one.line().get(&format!("/tasks/{id}")).await.expect("answers").is_done());
+}
+
+/// Whether it was done, and what it says.
+async fn migrate(yard: &Yard, words: &[&str]) -> (bool, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tiltyard"));
+    command.arg("migrate").args(words).arg("--json").env_clear().env("HOME", yard.beside(""));
+    let done = command.output().await.expect("the binary starts");
+    let said = if done.status.success() { done.stdout } else { done.stderr };
+    (done.status.success(), serde_json::from_slice(&said).expect("is JSON"))
 }
