@@ -1,22 +1,22 @@
 //! Claim: an agent takes work.
 
+mod take;
+
 use super::access::{may_take_from, reaches};
 use super::heartbeat::Held;
 use crate::act::{Act, Effect, Pass, refusal_of};
 use crate::door::Waiting;
 use crate::engine::Engine;
-use crate::memory::lease::{Lease, Sort};
-use crate::memory::ready::{Pick, Want};
+use crate::memory::lease::Lease;
+use crate::memory::ready::Want;
 use crate::memory::unique::hash_of;
 use crate::task::settle;
-use std::sync::Arc;
-use tiltyard_model::event::TaskLeased;
+use take::{Taker, Taking};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::role::Reach;
-use tiltyard_model::task::State;
 use tiltyard_model::task::lease::admit;
 use tiltyard_model::time::{DurationMs, TimeMs};
-use tiltyard_store::task::{self, Found, Names};
+use tiltyard_store::task::{self, Found};
 
 /// Where the answer of a claim stops, in bytes of payload: 8 MiB less room for everything else.
 pub const MAX_ANSWER_PAYLOAD_BYTES: usize = 7 * 1024 * 1024;
@@ -73,15 +73,7 @@ pub fn claim(act: &mut Act<'_>, request: &Request) -> Result<Vec<Claimed>, Refus
         return Ok(again);
     }
     let max = request.max.min(act.memory.share.unwrap_or(usize::MAX));
-    let mut taken = Vec::new();
-    let mut bytes = 0;
-    while taken.len() < max && bytes < MAX_ANSWER_PAYLOAD_BYTES {
-        let Some(pick) = act.memory.hints().ready.next(&request.want, act.now.wall) else { break };
-        if let Some(claimed) = take(act, pick, agent, claim, request)? {
-            bytes += claimed.found.task.spec.payload.len();
-            taken.push(claimed);
-        }
-    }
+    let taken = Taking::new(Taker { request, agent, claim }, max).all(act)?;
     if taken.is_empty() {
         act.effects.push(Effect::Idle);
     }
@@ -159,74 +151,6 @@ fn replay(act: &Act<'_>, agent: i64, claim: Option<i64>) -> Result<Vec<Claimed>,
         again.extend(found.map(|found| Claimed { found, lease_expires_in_ms }));
     }
     Ok(again)
-}
-
-fn take(
-    act: &mut Act<'_>,
-    pick: Pick,
-    agent: i64,
-    claim: Option<i64>,
-    request: &Request,
-) -> Result<Option<Claimed>, Refusal> {
-    act.memory.take_out(pick.lane, pick.place);
-    let lane = Arc::clone(act.memory.names.lane(pick.lane).map(|(_, lane)| lane).ok_or_else(no_lane)?);
-    let row = task::Claim {
-        key: pick.task,
-        agent,
-        instance: request.instance.as_deref(),
-        claim,
-        lease_ms: request.lease_ms,
-        now: act.now.wall,
-    };
-    let names = Names { scope: &lane.scope, queue: &lane.queue, agent: &request.want.agent };
-    let Some(found) = task::claim(act.tx, &row, names).map_err(refusal_of)? else {
-        tracing::error!(target: "scheduler", key = pick.task, "a task in the ready order is not ready in the store");
-        return Ok(None);
-    };
-    act.memory.put_lease(lease(act, &found, agent, claim, request));
-    act.memory.count_move(found.queue, Some(State::Ready), Some(State::Running));
-    count_start(act, pick.lane)?;
-    let waited_ms = act.now.wall - found.task.ready_at.unwrap_or(act.now.wall);
-    act.effects.push(Effect::Started { waited_ms });
-    act.memory.hints().turns.took(agent, lane.category.as_deref());
-    let event = TaskLeased { generation: found.task.generation, agent: request.want.agent.clone() };
-    act.task_event(pick.scope, pick.task, &event)?;
-    if Sort::of(&found.task.spec.kind) == Sort::Git {
-        crate::change::git_claimed(act, &found)?;
-    }
-    Ok(Some(Claimed { found, lease_expires_in_ms: request.lease_ms }))
-}
-
-fn lease(act: &Act<'_>, found: &Found, agent: i64, claim: Option<i64>, request: &Request) -> Lease {
-    Lease {
-        task: found.key,
-        generation: found.task.generation,
-        lane: found.lane,
-        agent,
-        instance: request.instance.as_deref().map(Arc::from),
-        claim,
-        lease_ms: request.lease_ms,
-        expires: act.now.steady + request.lease_ms,
-        times_out: act.now.steady + found.task.spec.timeout_ms + TIMEOUT_GRACE_MS,
-        used: found.task.used,
-        sort: Sort::of(&found.task.spec.kind),
-        stop: None,
-    }
-}
-
-/// Counts a start against the rates that it falls under, on disk too, so that a restart forgets none.
-fn count_start(act: &mut Act<'_>, lane: i64) -> Result<(), Refusal> {
-    let second = act.now.wall / 1_000;
-    for (scope, key) in act.memory.ready.rates_of(lane) {
-        task::boot::count_start(act.tx, scope, &key, second, 1).map_err(refusal_of)?;
-        act.memory.count_start(scope, &key, second);
-    }
-    Ok(())
-}
-
-fn no_lane() -> Refusal {
-    use tiltyard_model::refusal::Code;
-    Refusal::new(Code::Internal, "a ready task has a lane that nobody knows: nothing was done")
 }
 
 /// What is left of a live lease, in milliseconds; `None` for one that has ended.

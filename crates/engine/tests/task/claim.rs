@@ -381,3 +381,51 @@ async fn d8_why_knows_what_a_worker_said_with_its_claim() {
     rig.claim_as(Request { want: other, ..request("gpu-1") }).await;
     assert_eq!(codes().await, ["agents_busy"]);
 }
+
+fn titles(claimed: &[tiltyard_engine::task::claim::Claimed]) -> Vec<String> {
+    claimed.iter().map(|one| one.found.task.spec.title.clone()).collect()
+}
+
+// D5: many taken at once come in the same order as one by one, also where some of them have a limit.
+#[tokio::test]
+async fn d5_many_at_once_come_in_order_whatever_limits_they_have() {
+    let rig = Rig::new().await;
+    let mut expected = Vec::new();
+    for number in 0..40 {
+        let limited = number % 4 == 1;
+        let concurrency = limited.then(|| Concurrency { key: "db".into(), limit: 2 });
+        let title = format!("task {number}");
+        let extras = Extras { concurrency, ..Extras::default() };
+        rig.submit(Spec { extras, ..spec(&title) }).await;
+        if !limited || number < 6 {
+            expected.push(title);
+        }
+    }
+    assert_eq!(titles(&rig.claim_as(Request { max: 100, ..request("a") }).await), expected);
+    assert_eq!(rig.claim_as(Request { max: 100, ..request("b") }).await, [], "the rest waits for the key");
+}
+
+// An answer is cut where its payloads end it, and what does not fit is still there.
+#[tokio::test]
+async fn a_claim_of_many_stops_where_the_answer_is_full() {
+    use tiltyard_engine::task::claim::MAX_ANSWER_PAYLOAD_BYTES;
+    use tiltyard_model::task::admission::MAX_PAYLOAD_BYTES;
+    let rig = Rig::new().await;
+    let large = format!("\"{}\"", "x".repeat(MAX_PAYLOAD_BYTES - 2));
+    for number in 0..70 {
+        // The first ones are small, so that the next go reaches far.
+        let payload = if number < 10 { "{}".to_owned() } else { large.clone() };
+        rig.submit(Spec { payload, ..spec(&format!("task {number}")) }).await;
+    }
+    let mut all = Vec::new();
+    loop {
+        let claimed = rig.claim_as(Request { max: 1_000, ..request("a") }).await;
+        let bytes: usize = claimed.iter().map(|one| one.found.task.spec.payload.len()).sum();
+        assert!(bytes <= MAX_ANSWER_PAYLOAD_BYTES + 512 * 1024, "{bytes} bytes in one answer");
+        if claimed.is_empty() {
+            break;
+        }
+        all.extend(titles(&claimed));
+    }
+    assert_eq!(all, (0..70).map(|number| format!("task {number}")).collect::<Vec<_>>());
+}

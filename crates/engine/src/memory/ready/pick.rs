@@ -3,6 +3,7 @@
 use super::limit::queue_key;
 use super::rest::Sleeper;
 use super::{LaneState, Place, QueueState, Ready};
+use tiltyard_model::queue::Assignment;
 use tiltyard_model::role::Reach;
 use tiltyard_model::time::TimeMs;
 
@@ -118,6 +119,16 @@ impl Ready {
             return Some(Block::QueueRate);
         }
         self.blocked_by(queue.scope, state, now)
+    }
+
+    /// Whether a start of this lane may hold the next one back, or say whose turn it is.
+    pub fn is_limited(&self, lane: i64) -> bool {
+        let Some(state) = self.lanes.get(&lane) else { return true };
+        let Some(queue) = self.queues.get(&state.queue) else { return true };
+        let own = state.lane.concurrency.is_some() || state.lane.rate.is_some();
+        let settings = &queue.settings;
+        let of_queue = settings.concurrency_limit.is_some() || settings.rate_per_minute.is_some();
+        own || of_queue || settings.assignment == Assignment::Affinity
     }
 
     /// The rates that a start of this lane counts against: (scope, key).
