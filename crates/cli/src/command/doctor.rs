@@ -60,6 +60,7 @@ impl Doctor {
                 ));
                 findings
                     .extend([host::data_folder(&loaded.settings.data), host::disk(&loaded.settings.data)]);
+                findings.extend(host::bytes(&loaded.settings));
                 findings.extend(database::examine(&loaded.settings).await);
                 findings.extend(service::examine(context, loaded.settings.listen).await);
             }

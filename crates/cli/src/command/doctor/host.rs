@@ -1,6 +1,8 @@
 //! Checks of this machine: git, clock, data folder, disk.
 
 use super::finding::Finding;
+use crate::settings::Settings;
+use crate::settings::store::Store;
 use crate::version::current;
 use std::path::Path;
 use tiltyard_agent::git::{Git, GitSettings};
@@ -95,10 +97,36 @@ fn judge_disk(free: u64, size: u64, folder: &Path) -> Finding {
     Finding::fail("disk", said).mend(format!("du -xh --max-depth=2 '{}' | sort -h | tail", folder.display()))
 }
 
+/// Whether every server of a shared store reaches artifacts and logs (O16); nothing where they lie in the data folder of the only
+/// one.
+pub fn bytes(settings: &Settings) -> Option<Finding> {
+    match (&settings.shared.blobs, &settings.store) {
+        (Some(place), _) => Some(Finding::ok("bytes", place)),
+        (None, Store::Embedded) => None,
+        (None, Store::Shared(_)) => {
+            let said =
+                "artifacts and logs lie in the data folder, where other servers of the store do not see them";
+            Some(Finding::warn("bytes", said).mend("export TILTYARD_SHARED_BLOBS=s3://bucket/prefix"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
+
+    // O16: what must be shared is said before a second server starts.
+    #[test]
+    fn o16_bytes_that_only_one_server_sees_are_told_of() {
+        let mut settings = Settings::default();
+        assert!(bytes(&settings).is_none());
+        settings.store = Store::Shared("postgres://h/d".to_owned().into());
+        let told = bytes(&settings).expect("is told");
+        assert!(told.verdict == Verdict::Warn && told.mend.is_some_and(|mend| mend.contains("SHARED_BLOBS")));
+        settings.shared.blobs = Some("file:/mnt/x".to_owned());
+        assert_eq!(bytes(&settings).expect("is told").verdict, Verdict::Ok);
+    }
 
     // O23: doctor checks git, disk, clock.
     #[test]
