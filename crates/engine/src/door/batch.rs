@@ -396,6 +396,7 @@ impl Room {
             "the store can no longer be trusted, so the server ends and recovers at its restart: {error}"
         );
         let refusal = Refusal::new(Code::StorageBroken, text).retry_after(5_000);
+        self.trouble.break_off();
         if self.broken.is_none() {
             self.broken = Some(refusal.clone());
             (self.on_broken)(&refusal.message);

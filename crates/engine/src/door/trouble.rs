@@ -20,6 +20,8 @@ struct Inner {
     unreached: Option<(Instant, String)>,
     /// When the transaction under way began.
     entered: Option<Instant>,
+    /// The store can no longer be trusted.
+    broken: bool,
 }
 
 impl Trouble {
@@ -31,6 +33,16 @@ impl Trouble {
         }
         let took = inner.entered?.elapsed();
         (took > TOO_LONG).then(|| (took, "it has not answered".to_owned()))
+    }
+
+    /// The store can no longer be trusted: nothing of it is touched any more (E2).
+    pub(crate) fn break_off(&self) {
+        self.inner.lock().broken = true;
+    }
+
+    /// Whether the store can no longer be trusted, and the server is about to end.
+    pub fn is_broken(&self) -> bool {
+        self.inner.lock().broken
     }
 
     pub(super) fn note(&self, error: &Error) {

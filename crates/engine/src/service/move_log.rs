@@ -40,9 +40,14 @@ impl Service for MoveLog {
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         Box::pin(async {
             let Some((_, log_bytes)) = engine.store().file_sizes() else { return Ok(Ran::Done) };
+            let trouble = engine.door().trouble().clone();
             let (store, connection) = (Arc::clone(engine.store()), Arc::clone(&self.connection));
             let work = tokio::task::spawn_blocking(move || {
                 let mut connection = connection.lock();
+                if trouble.is_broken() {
+                    // A checkpoint syncs log and file: what failed there would be tried again.
+                    return Ok((0, 0));
+                }
                 let open = match connection.take() {
                     Some(open) => open,
                     None => opened(&store)?,
@@ -53,6 +58,9 @@ impl Service for MoveLog {
                     _ => Ok((0, 0)),
                 };
                 *connection = Some(open);
+                if matches!(moved, Err(Error::Broken { .. })) {
+                    trouble.break_off();
+                }
                 moved
             });
             let moved = work.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
