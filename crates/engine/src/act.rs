@@ -77,6 +77,13 @@ pub enum Effect {
         /// Whether it drains.
         draining: bool,
     },
+    /// An agent has connected: whoever spoke for it on an older connection is superseded, on whichever server (API23).
+    AgentConnected {
+        /// The agent.
+        agent: String,
+        /// The number of the connection; newer ones have greater ones.
+        number: u64,
+    },
     /// An event was written: the door counts it, nobody is told.
     #[serde(skip)]
     Written(Type),
@@ -107,7 +114,8 @@ impl Effect {
             Self::StopAttempt { .. }
             | Self::TokenEnded { .. }
             | Self::SignInEnded
-            | Self::AgentDrain { .. } => true,
+            | Self::AgentDrain { .. }
+            | Self::AgentConnected { .. } => true,
             Self::Written(_) | Self::Started { .. } | Self::TaskGone { .. } | Self::Idle => false,
         }
     }

@@ -68,6 +68,7 @@ pub fn supersede(act: &mut Act<'_>, name: &str, connection: u64) -> Result<bool,
     let newest = act.memory.connections.get(&agent).is_none_or(|newest| *newest <= connection);
     if newest {
         act.memory.know_connection(agent, connection);
+        act.effects.push(Effect::AgentConnected { agent: name.to_owned(), number: connection });
     }
     Ok(newest)
 }

@@ -20,6 +20,7 @@ use record::{MAX_RECORDS, Patience, Record, Verdict};
 use seat::{Links, Order, Seat};
 use session::Close;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -33,6 +34,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// Ends of tokens and sign-ins that may wait for a stream; each makes it ask the table of tokens.
 const MAX_WAITING_ENDS: usize = 256;
+/// Numbers of connections a millisecond, of all servers together.
+const NUMBERS_A_MS: u64 = 1_024;
 
 /// What is known of an agent beside the engine.
 #[derive(Default)]
@@ -47,6 +50,8 @@ struct Known {
 pub(crate) struct Live {
     agents: Mutex<HashMap<String, Known>>,
     numbers: AtomicU64,
+    /// What keeps its numbers apart from those of other servers.
+    salt: u64,
     ended: broadcast::Sender<()>,
     tokens: Tokens,
     stop: Stop,
@@ -92,7 +97,8 @@ impl Live {
         let tokens = engine.tokens().clone();
         Self {
             agents: Mutex::default(),
-            numbers: AtomicU64::new(1),
+            numbers: AtomicU64::new(0),
+            salt: RandomState::new().hash_one(0) % NUMBERS_A_MS,
             ended: broadcast::Sender::new(MAX_WAITING_ENDS),
             tokens,
             stop,
@@ -101,10 +107,13 @@ impl Live {
         }
     }
 
-    /// Somebody has said hello under the name of an agent, and is not let in yet.
-    pub(crate) fn come(&self, agent: &str) -> Seat {
+    /// Somebody has said hello under the name of an agent at `now`, and is not let in yet. Its number is greater than that of
+    /// whoever came before, on this server or another that goes by the same clock.
+    pub(crate) fn come(&self, agent: &str, now: TimeMs) -> Seat {
         let mut agents = self.agents.lock();
-        let number = self.numbers.fetch_add(1, Relaxed);
+        let own = now.unsigned_abs() * NUMBERS_A_MS + self.salt;
+        let number = own.max(self.numbers.load(Relaxed) + 1);
+        self.numbers.store(number, Relaxed);
         self.figures.came.fetch_add(1, Relaxed);
         if agents.len() >= MAX_RECORDS && !agents.contains_key(agent) {
             agents.retain(|_, known| !known.links.is_empty());
@@ -194,6 +203,11 @@ impl Live {
         match effect {
             Effect::StopAttempt { agent, task, generation, reason } => {
                 self.tell(&agent, &Order::Cancel { task, generation, reason });
+            }
+            Effect::AgentConnected { agent, number } => {
+                if let Some(known) = self.agents.lock().get_mut(&agent) {
+                    known.links.outlive(number);
+                }
             }
             Effect::AgentDrain { agent, draining } => self.tell(&agent, &Order::Drain(draining)),
             Effect::TokenEnded { .. } | Effect::SignInEnded => {

@@ -33,6 +33,10 @@ pub struct Begun {
     /// The number of the journal's last row; 0 when it is empty. Smaller than what was seen before: this is not the store
     /// that was seen.
     pub head: i64,
+    /// When that row was made; `None` when the journal is empty.
+    pub last_at: Option<TimeMs>,
+    /// Who wrote the row that was seen last, and when; `None` when it is not there.
+    pub seen: Option<(String, TimeMs)>,
     /// The rows after those that were seen, at most [`MAX_ENTRIES_OF_BEGIN`].
     pub entries: Vec<Entry>,
 }
@@ -43,7 +47,7 @@ pub(crate) fn begin(session: &Session, lock: i64, seen: i64) -> Result<Begun> {
     let parameters = [Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)];
     let found = session.ask_rows(&[
         (sql!("journal/lock"), &[Value::Int(lock)]),
-        (sql!("journal/begin"), &[]),
+        (sql!("journal/begin"), &parameters[..1]),
         (sql!("journal/after"), &parameters),
     ])?;
     begun(&found[1..])
@@ -52,7 +56,8 @@ pub(crate) fn begin(session: &Session, lock: i64, seen: i64) -> Result<Begun> {
 /// The same without the lock: what is committed by now.
 pub(crate) fn look(session: &Session, seen: i64) -> Result<Begun> {
     let parameters = [Value::Int(seen), Value::Int(MAX_ENTRIES_OF_BEGIN)];
-    let asks: [(_, &[Value<'_>]); 2] = [(sql!("journal/begin"), &[]), (sql!("journal/after"), &parameters)];
+    let asks: [(_, &[Value<'_>]); 2] =
+        [(sql!("journal/begin"), &parameters[..1]), (sql!("journal/after"), &parameters)];
     begun(&session.ask_rows(&asks)?)
 }
 
@@ -65,6 +70,8 @@ fn begun(found: &[Vec<tokio_postgres::Row>]) -> Result<Begun> {
         now: Some(facts.int(0)?),
         incarnation: facts.int(1)?,
         head: facts.int(2)?,
+        last_at: facts.opt_int(3)?,
+        seen: facts.opt_text(5)?.zip(facts.opt_int(4)?),
         entries: entries.iter().map(entry).collect::<Result<_>>()?,
     })
 }

@@ -22,11 +22,13 @@ const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE_MS: u64 = 20;
 /// The longest pause between two tries, in milliseconds.
 const MAX_PAUSE_MS: u64 = 500;
-/// The time of the database may differ by so much from what was expected; beyond it, its clock was set anew.
-const MAX_DRIFT_MS: DurationMs = 5_000;
-/// After so long without the database, and with nobody else having written meanwhile, leases begin anew: nobody could
-/// be heard.
-const DEAF_AFTER: Duration = Duration::from_secs(5);
+/// Every server writes into the journal every two seconds. Where nobody has for so long, nobody could be heard, and leases begin
+/// anew: the database was away from all of them, or its clock was set.
+const QUIET_MS: DurationMs = 8_000;
+/// A row of the journal may be so much later than the present: a transaction's time is that of its beginning.
+const AHEAD_MS: DurationMs = 5_000;
+/// So many rows of the journal are there in any case; one that is nearer and is not was lost.
+const KEPT_ROWS: i64 = 1_000;
 
 /// What a door of a shared store begins with.
 pub struct Start {
@@ -91,6 +93,8 @@ pub(super) struct Line {
     server: String,
     clock: Option<Arc<SharedClock>>,
     seen: i64,
+    /// Who wrote the row that was seen last, and when; `None` while that is not known.
+    last: Option<(String, TimeMs)>,
     incarnation: i64,
     look_every: Duration,
     pub(super) progress: Progress,
@@ -108,7 +112,7 @@ impl Line {
         let Start { server, clock, seen, incarnation, look_every } = start;
         let progress = Progress::new(seen);
         let (lost, anew, deaf, now) = (false, false, None, 0);
-        Self { server, clock, seen, incarnation, look_every, progress, lost, anew, deaf, now }
+        Self { server, clock, seen, last: None, incarnation, look_every, progress, lost, anew, deaf, now }
     }
 
     pub(super) fn look_every(&self) -> Duration {
@@ -123,25 +127,36 @@ impl Line {
     /// The database answers, and says what time it is and who has written.
     fn hear(&mut self, begun: &Begun) {
         let Some(now) = begun.now else { return };
-        let drift = self.clock.as_ref().map_or(0, |clock| clock.set(now));
         self.now = now;
-        let was_deaf = self.deaf.take().is_some_and(|since| since.elapsed() > DEAF_AFTER);
-        let nobody_served = was_deaf && begun.head == self.seen;
-        if drift.abs() > MAX_DRIFT_MS {
-            tracing::warn!(target: "store", drift_ms = drift, "the database's clock was set: leases begin anew");
-        }
-        self.anew |= drift.abs() > MAX_DRIFT_MS || nobody_served || begun.incarnation != self.incarnation;
+        self.deaf = None;
+        let restarted = begun.incarnation != self.incarnation;
         self.incarnation = begun.incarnation;
+        // Where a test has its own time, the database's says nothing.
+        let Some(clock) = &self.clock else { return };
+        clock.set(now);
+        let quiet_ms = begun.last_at.map_or(0, |last| now - last);
+        let unheard = !(-AHEAD_MS..=QUIET_MS).contains(&quiet_ms);
+        if (restarted || unheard) && !self.anew {
+            tracing::warn!(target: "store", quiet_ms, restarted, "nobody could be heard for a while: leases begin anew");
+        }
+        self.anew |= restarted || unheard;
     }
 
-    fn knows(&mut self, seq: i64) {
+    fn knows(&mut self, seq: i64, server: &str, made_at: TimeMs) {
         self.seen = seq;
+        self.last = Some((server.to_owned(), made_at));
         self.progress.seen.store(seq, Ordering::Relaxed);
     }
 
     /// Not this store any more, or an older copy of it: whoever was answered may be forgotten in it.
-    fn check(&self, begun: &Begun) -> Result<()> {
+    fn check(&mut self, begun: &Begun) -> Result<()> {
         if begun.head >= self.seen {
+            let is_near = begun.head - self.seen < KEPT_ROWS;
+            let known = self.last.is_some() && (begun.seen.is_some() || is_near);
+            if known && begun.seen != self.last && !self.lost {
+                tracing::error!(target: "store", seen = self.seen, "the journal has another history: memory is made anew");
+                self.lost = true;
+            }
             return Ok(());
         }
         let (head, seen) = (begun.head, self.seen);
@@ -200,11 +215,15 @@ impl Room {
     fn begin_shared(&mut self) -> Result<()> {
         let Some(line) = &mut self.line else { return Ok(()) };
         let look = line.progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let begun = self.writer.begin_after(line.seen)?;
-        let followed = self.follow(begun).and_then(|news| {
-            self.tell(news);
-            self.mend()
-        });
+        let mut begun = self.writer.begin_after(line.seen)?;
+        if begun.head - line.seen > MAX_ENTRIES_OF_BEGIN && !line.lost {
+            // Far behind, as after a freeze: nobody waits for the lock meanwhile.
+            self.writer.rollback()?;
+            self.keep_up();
+            let seen = self.line.as_ref().map_or(0, |line| line.seen);
+            begun = self.writer.begin_after(seen)?;
+        }
+        let followed = self.follow(begun).and_then(|_| self.mend());
         if followed.is_err() {
             self.writer.rollback()?;
         }
@@ -217,14 +236,13 @@ impl Room {
     pub(super) fn keep_up(&mut self) -> bool {
         let Some(line) = &mut self.line else { return false };
         let look = line.progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let news = self.writer.look(line.seen).and_then(|begun| self.follow(begun));
-        let worth = match news {
-            Ok(news) => {
-                let fed = news.claimable && !self.parked.is_empty();
-                self.tell(news);
+        let looked = self.writer.look(line.seen).and_then(|begun| self.follow(begun));
+        let worth = match looked {
+            Ok(claimable) => {
+                let fed = claimable && !self.parked.is_empty();
                 fed || self.line.as_ref().is_some_and(|line| line.lost || line.anew)
             }
-            Err(error @ Error::Broken { .. }) => {
+            Err(error @ Error::Broken { statement: "journal", .. }) => {
                 self.break_down(&error);
                 false
             }
@@ -243,10 +261,18 @@ impl Room {
         }
     }
 
-    /// Does in memory what others have done in the store.
-    fn follow(&mut self, begun: Begun) -> Result<News> {
+    /// Does in memory what others have done in the store, and tells of it, however far it comes. Says whether something could
+    /// have become claimable.
+    fn follow(&mut self, begun: Begun) -> Result<bool> {
         let mut news = News::default();
-        let Some(line) = &mut self.line else { return Ok(news) };
+        let followed = self.follow_all(begun, &mut news);
+        let claimable = news.claimable;
+        self.tell(news);
+        followed.map(|()| claimable)
+    }
+
+    fn follow_all(&mut self, begun: Begun, news: &mut News) -> Result<()> {
+        let Some(line) = &mut self.line else { return Ok(()) };
         line.check(&begun)?;
         line.hear(&begun);
         self.trouble.clear();
@@ -254,11 +280,11 @@ impl Room {
         loop {
             let full = entries.len() as i64 >= MAX_ENTRIES_OF_BEGIN;
             for entry in entries {
-                self.follow_entry(&entry, &mut news)?;
+                self.follow_entry(&entry, news)?;
             }
             match &self.line {
                 Some(line) if full => entries = after(self.writer.tx(), line.seen, MAX_ENTRIES_OF_BEGIN)?,
-                _ => return Ok(news),
+                _ => return Ok(()),
             }
         }
     }
@@ -271,7 +297,7 @@ impl Room {
         }
         // Whoever has memory made anew would not look at the page: that somebody newer has taken over counts all the same.
         journal::refuse_newer(&entry.steps).map_err(|error| Error::Locked(error.to_string()))?;
-        line.knows(entry.seq);
+        line.knows(entry.seq, &entry.server, entry.made_at);
         if line.lost || entry.steps.is_empty() {
             return Ok(());
         }
@@ -348,7 +374,7 @@ impl Room {
         }
         if let Some(line) = &mut self.line {
             line.anew = false;
-            line.knows(entry.seq);
+            line.knows(entry.seq, &entry.server, entry.made_at);
             line.progress.grown.send_replace(entry.seq);
         }
         Ok(())

@@ -157,6 +157,7 @@ fn effects() -> Vec<Effect> {
         Effect::TokenEnded { token },
         Effect::SignInEnded,
         Effect::AgentDrain { agent: agent(), draining: true },
+        Effect::AgentConnected { agent: agent(), number: 7 },
     ]
 }
 
@@ -214,7 +215,8 @@ fn what_is_not_ours_is_refused_clearly() {
     let newer = [&[VERSION + 1], &whole[1..]].concat();
     let refused = read(&newer).expect_err("is newer");
     assert_eq!(refused, Unreadable::Newer { found: VERSION + 1, known: VERSION });
-    assert!(refused.to_string().contains("version 3, this program reads version 2"), "{refused}");
+    let versions = format!("version {}, this program reads version {VERSION}", VERSION + 1);
+    assert!(refused.to_string().contains(&versions), "{refused}");
     assert_eq!(refuse_newer(&newer), Err(refused));
     let older = [&[VERSION - 1], &whole[1..]].concat();
     assert_eq!(read(&older), Err(Unreadable::Older { found: VERSION - 1, known: VERSION }));

@@ -98,7 +98,7 @@ impl Guest {
 
     /// Comes under the agent's name. Whoever is connected so stays until this one is let in.
     fn come(self, hello: &wire::Hello) -> Session {
-        let seat = self.app.live.come(&hello.name);
+        let seat = self.app.live.come(&hello.name, self.app.engine.clock().now().wall);
         let clerk = Clerk {
             app: self.app,
             caller: self.caller,

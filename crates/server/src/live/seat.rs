@@ -74,6 +74,12 @@ impl Links {
         }
     }
 
+    /// Whoever came before the connection of this number is superseded, wherever that one is.
+    pub(super) fn outlive(&mut self, number: u64) {
+        self.coming.retain(|link| link.number >= number);
+        self.seated = self.seated.take().filter(|link| link.number >= number);
+    }
+
     /// Somebody goes.
     pub(super) fn leave(&mut self, number: u64) {
         self.coming.retain(|link| link.number != number);
@@ -127,5 +133,18 @@ mod tests {
         links.send_away(&Close::new(Close::LATER, "connect again"));
         assert!(second.orders.is_closed() && links.is_empty());
         assert_eq!(second.why().code, 1013);
+    }
+
+    // D3, decision 5: whoever connects on another server supersedes whoever came before, and nobody who came later.
+    #[test]
+    fn d3_a_connection_elsewhere_supersedes_older_ones_only() {
+        let mut links = Links::default();
+        let (old, young) = (links.come(10), links.come(30));
+        links.sit(10);
+        links.outlive(20);
+        assert!(!links.is_taken() && old.orders.is_closed(), "the older one hears that it is over");
+        links.sit(30);
+        links.outlive(30);
+        assert!(links.is_taken() && !young.orders.is_closed());
     }
 }

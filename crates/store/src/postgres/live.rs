@@ -4,7 +4,7 @@ mod bulk;
 
 use super::dial::{Dialled, dial};
 use super::failure::{ends_session, failure};
-use super::prepared::{Prepared, items};
+use super::prepared::Prepared;
 use super::queue::{Control, Part, Queue, What};
 use super::value::Column;
 use super::{Role, Shared};
@@ -12,15 +12,11 @@ use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use tokio::task::JoinHandle;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
-
-/// From so many rows on a part goes into its table by COPY.
-const MIN_COPIED_ROWS: usize = 256;
 
 /// What a statement brought.
 #[derive(Debug)]
@@ -124,42 +120,9 @@ impl Live {
         self.prepared.get(statement.name).expect("everything is prepared before it is sent")
     }
 
-    /// Sends all parts and the questions, and waits for their ends: without waiting in between, but where many rows go into a
-    /// table.
+    /// Sends all parts and the questions without waiting in between, and waits for their ends. Nothing here goes by COPY: a
+    /// server that freezes inside of one holds the store's lock, and no time-out of the database ends it.
     pub(crate) async fn send(&self, queue: &Queue, parts: &[Part], asks: &[Ask<'_>]) -> Ends {
-        let (mut ends, mut rest) = (Vec::with_capacity(parts.len() + asks.len()), parts);
-        while let Some(place) = rest.iter().position(|part| self.copy_text(part).is_some()) {
-            ends.extend(self.send_at_once(queue, &rest[..place], &[]).await);
-            ends.push(self.copy(queue, &rest[place]).await.map(Answer::Touched));
-            rest = &rest[place + 1..];
-        }
-        ends.extend(self.send_at_once(queue, rest, asks).await);
-        ends
-    }
-
-    /// The COPY for a part that has so many rows that it is worth its way there and back.
-    fn copy_text(&self, part: &Part) -> Option<&str> {
-        match part.what {
-            What::Write(statement, _) if part.entries.len() >= MIN_COPIED_ROWS => {
-                self.prepared(statement).copy.as_deref()
-            }
-            _ => None,
-        }
-    }
-
-    /// Puts the rows of a part into their table: a quarter cheaper than by a statement with lists.
-    async fn copy(&self, queue: &Queue, part: &Part) -> std::result::Result<u64, tokio_postgres::Error> {
-        let (What::Write(statement, _), Some(text)) = (part.what, self.copy_text(part)) else { return Ok(0) };
-        let types = items(&self.prepared(statement).statement);
-        let mut writer = pin!(BinaryCopyInWriter::new(self.client.copy_in(text).await?, &types));
-        for entry in &part.entries {
-            let row = (0..types.len()).map(|place| queue.value(*entry, place));
-            writer.as_mut().write_raw(row).await?;
-        }
-        writer.finish().await
-    }
-
-    async fn send_at_once(&self, queue: &Queue, parts: &[Part], asks: &[Ask<'_>]) -> Ends {
         let writes = parts.iter().map(|part| self.part(queue, part));
         let asked = asks.iter().map(|ask| self.ask(*ask));
         let mut coming: Vec<Coming<'_>> = writes.chain(asked).collect();

@@ -1,7 +1,7 @@
 //! A statement as the database knows it, and what its text says about standing together with others.
 
 use crate::backend::Statement;
-use tokio_postgres::types::{Kind, Type};
+use tokio_postgres::types::Kind;
 
 /// A prepared statement.
 #[derive(Debug, Clone)]
@@ -13,8 +13,6 @@ pub(crate) struct Prepared {
     pub(crate) one_a_row: bool,
     /// The tables that it reads or writes.
     pub(crate) tables: Vec<&'static str>,
-    /// The same for many rows by COPY, where it only puts them into a table.
-    pub(crate) copy: Option<String>,
 }
 
 impl Prepared {
@@ -24,7 +22,6 @@ impl Prepared {
             many: !statement.params().is_empty() && statement.params().iter().all(is_list),
             one_a_row: own.postgres.contains("UPDATE"),
             tables: tables(own.postgres),
-            copy: copy(own.postgres),
             statement,
         }
     }
@@ -39,46 +36,9 @@ fn tables(text: &'static str) -> Vec<&'static str> {
     names.filter(|name| *name != "SET" && !name.starts_with("unnest")).collect()
 }
 
-/// The COPY that puts the rows of a statement with lists into their table, where the statement does just that: `INTO table
-/// (columns)`, then everything of one `unnest(…)`, and nothing behind it.
-fn copy(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("--")).collect();
-    let text = lines.join(" ");
-    let (head, lists) = text.split_once("unnest(")?;
-    let behind = lists.rsplit_once(')')?.1;
-    let (into, how) = head.split_once(')')?;
-    let target = into.split_once("INTO ")?.1;
-    let everything = how.split_whitespace().eq(["SELECT", "*", "FROM"]);
-    let only = everything && behind.trim().is_empty() && !lists.contains(" ON ");
-    only.then(|| format!("COPY {target}) FROM STDIN (FORMAT binary)"))
-}
-
-/// The types of the items of a statement whose parameters are lists.
-pub(crate) fn items(statement: &tokio_postgres::Statement) -> Vec<Type> {
-    let item = |ty: &Type| match ty.kind() {
-        Kind::Array(item) => item.clone(),
-        _ => ty.clone(),
-    };
-    statement.params().iter().map(item).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_only_puts_rows_can_be_copied() {
-        let plain = "-- Many.\nINSERT INTO a (b,\n  c)\nSELECT * FROM unnest($1::bigint[], $2::text[])\n";
-        assert_eq!(copy(plain).as_deref(), Some("COPY a (b,   c) FROM STDIN (FORMAT binary)"));
-        assert_eq!(copy("INSERT INTO a (b) SELECT * FROM unnest($1::bigint[]) ON CONFLICT DO NOTHING"), None);
-        assert_eq!(copy("INSERT INTO a (b) SELECT n FROM unnest($1::bigint[]) AS n"), None);
-        assert_eq!(
-            copy("INSERT INTO a (b) SELECT * FROM unnest($1::bigint[]) ON CONFLICT (b) DO NOTHING"),
-            None
-        );
-        assert!(copy(crate::backend::sql!("task/insert").postgres).is_some());
-        assert!(copy(crate::backend::sql!("event/append").postgres).is_some());
-    }
 
     #[test]
     fn a_text_tells_its_tables() {

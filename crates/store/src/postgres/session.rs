@@ -31,6 +31,8 @@ struct State {
     marks: Vec<Mark>,
     /// Why the transaction can only be taken back.
     failed: Option<Error>,
+    /// What went wrong is not of the deed at work: no mark takes it back.
+    hopeless: bool,
     /// Whether the transaction has changed a row, or may have.
     wrote: bool,
 }
@@ -265,6 +267,9 @@ impl Session {
     pub(crate) fn undo(&self, name: &'static str) -> Result<()> {
         let state = &mut *self.state.borrow_mut();
         let Some((mark, depth)) = state.back_to(name) else { return Ok(()) };
+        if let (true, Some(error)) = (state.hopeless, &state.failed) {
+            return Err(error.clone());
+        }
         if !mark.sent {
             state.queue.truncate(mark.at);
             return state.failed.clone().map_or(Ok(()), Err);
@@ -305,7 +310,7 @@ impl Session {
         // A connection that died while it was idle: nothing but the beginning was on its way.
         let fresh = queue.len() == 1 && matches!(queue.first(), Some(What::Control(Control::Begin)));
         if told.is_err() && state.live.is_none() && fresh {
-            state.failed = None;
+            (state.failed, state.hopeless) = (None, false);
             told = match self.connect(state) {
                 Ok(()) => self.once(state, &queue, asks),
                 Err(error) => Err(state.fail(error)),
@@ -317,7 +322,11 @@ impl Session {
     }
 
     fn once(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
-        let (parts, ends) = self.converse(state, queue, asks).map_err(|error| state.fail(error))?;
+        let (parts, ends) = self.converse(state, queue, asks).map_err(|error| {
+            // Nothing of what waited was sent, and some of it is of deeds that are over.
+            state.hopeless = true;
+            state.fail(error)
+        })?;
         self.judge(state, &parts, asks, ends)
     }
 
@@ -340,6 +349,8 @@ impl Session {
                 Ok(answer) if part.is_none() => answers.push(answer),
                 Ok(answer) => {
                     if let Some(error) = part.and_then(|part| surprise(part, &answer)) {
+                        // It may be of a deed that is over, and the database has no fault to take back.
+                        state.hopeless = true;
                         return Err(state.fail(error));
                     }
                 }
@@ -386,6 +397,7 @@ fn surprise(part: &Part, answer: &Answer) -> Option<Error> {
 impl State {
     fn reset(&mut self) {
         self.open = false;
+        self.hopeless = false;
         self.wrote = false;
         self.queue.clear();
         self.marks.clear();

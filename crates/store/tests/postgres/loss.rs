@@ -190,3 +190,24 @@ fn d51_a_write_whose_outcome_was_asked_is_taken_back_too() {
     writer.commit_with(&entry(&begun, "a")).expect("commits");
     assert_eq!(leader::all(writer.tx()).expect("reads"), []);
 }
+
+// E3: a write that must touch its row and does not costs the whole transaction, also when it is found out while another deed asks for
+// something, and that deed is taken back.
+#[test]
+fn e3_a_row_that_is_not_there_is_not_forgotten_with_another_deed() {
+    let database = database();
+    let writer = writer(&database.url);
+    let begun = writer.begin_after(0).expect("begins");
+    writer.save().expect("marks");
+    let (from, to) = (State::Running, State::Ready);
+    let gone = Move { key: 4_711, from, generation: 1, to, run_at: None, waits_for: 0, now: 1, reason: None };
+    assert!(shift(writer.tx(), &gone).expect("waits"), "it is taken for granted");
+    writer.keep().expect("keeps");
+    writer.save().expect("marks");
+    let duty = leader::Duty { duty: "one".to_owned(), server: "a".to_owned(), until: 9 };
+    leader::take(writer.tx(), &duty, 1).expect_err("what went before shows");
+    assert!(matches!(writer.undo(), Err(Error::Unreadable { .. })), "it is not this deed's to take back");
+    assert!(writer.commit_with(&entry(&begun, "a")).is_err(), "nothing of it stands");
+    writer.rollback().expect("is taken back");
+    assert_eq!(leader::all(writer.tx()).expect("reads"), []);
+}
