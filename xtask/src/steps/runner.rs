@@ -76,30 +76,19 @@ impl Runner {
     /// The suites of deeds and of the API once more, on a shared store (E11). What is about the embedded store's file says so
     /// by the end of its name.
     pub(super) fn shared_suites(&mut self) -> Result<End> {
-        let crates = ["-p", "tiltyard-engine", "-p", "tiltyard-server"];
-        let chosen: &[&str] = if self.has("nextest") {
-            let which = "kind(test) and not binary(simulation) and not test(/_embedded$/)";
-            &["nextest", "run", "--no-fail-fast", "-E", which]
+        // The whole workspace, as before: a part of it would be built anew, with fewer features.
+        let args: &[&str] = if self.has("nextest") {
+            let which = "(package(tiltyard-engine) or package(tiltyard-server)) and kind(test) \
+                         and not binary(simulation) and not binary(parity) and not test(/_embedded$/)";
+            &["nextest", "run", "--workspace", "--no-fail-fast", "-E", which]
         } else {
-            let suites = ["--test", "task", "--test", "noun", "--test", "change", "--test", "api"];
-            let rest = ["--test", "edge", "--test", "live", "--test", "completeness", "--no-fail-fast"];
-            &[&["test"], &suites[..], &rest[..], &["--", "--skip", "_embedded"]].concat()
+            let suites =
+                ["--test", "task", "--test", "noun", "--test", "change", "--test", "api", "--test", "edge"];
+            let rest =
+                ["--test", "live", "--test", "completeness", "--no-fail-fast", "--", "--skip", "_embedded"];
+            &[&["test", "--workspace"], &suites[..], &rest[..]].concat()
         };
-        let place = chosen.iter().position(|word| *word == "--").unwrap_or(chosen.len());
-        let args = [&chosen[..place], &crates[..], &chosen[place..]].concat();
-        self.counted_with(&args, &[("TILTYARD_TEST_STORE", "postgres")])
-    }
-
-    /// The stories of a shared store's bad luck, one after the other, each for minutes.
-    pub(super) fn soak(&mut self, filter: &[&str]) -> Result<End> {
-        let stories: &[&str] = if filter.is_empty() { &["fleet::"] } else { filter };
-        let (head, tail): (&[&str], &[&str]) = if self.has("nextest") {
-            (&["nextest", "run", "--profile", "soak"], &["--no-capture"])
-        } else {
-            (&["test"], &["--", "--nocapture", "--test-threads=1"])
-        };
-        let program = ["--package", "tiltyard", "--test", "chaos"];
-        self.counted_with(&[head, &program, stories, tail].concat(), &[("SOAK", "1")])
+        self.counted_with(args, &[("TILTYARD_TEST_STORE", "postgres")])
     }
 
     /// Examples in documentation.
