@@ -91,6 +91,18 @@ impl Runner {
         self.counted_with(args, &[("TILTYARD_TEST_STORE", "postgres")])
     }
 
+    /// The stories of a shared store's bad luck, one after the other, each for minutes.
+    pub(super) fn soak(&mut self, filter: &[&str]) -> Result<End> {
+        let stories: &[&str] = if filter.is_empty() { &["fleet::"] } else { filter };
+        let (head, tail): (&[&str], &[&str]) = if self.has("nextest") {
+            (&["nextest", "run", "--profile", "soak"], &["--no-capture"])
+        } else {
+            (&["test"], &["--", "--nocapture", "--test-threads=1"])
+        };
+        let program = ["--package", "tiltyard", "--test", "chaos"];
+        self.counted_with(&[head, &program, stories, tail].concat(), &[("SOAK", "1")])
+    }
+
     /// Examples in documentation.
     pub(super) fn doc_tests(&mut self) -> Result<End> {
         self.counted(&["test", "--workspace", "--doc", "--no-fail-fast"])
