@@ -103,7 +103,7 @@ async fn a_failed_attempt_is_tried_again_before_anything_is_proposed() {
 
 // D51: of many reports at once, one that is refused after it had begun leaves nothing behind, and the others stand.
 #[tokio::test]
-async fn d51_a_report_that_is_refused_late_leaves_nothing_half_done() {
+async fn d51_a_report_refused_late_leaves_nothing_half_done_embedded() {
     let yard = Yard::new().await;
     let other = yard.in_review("one").await;
     let late = yard.idea("two").await;
