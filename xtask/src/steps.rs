@@ -1,8 +1,10 @@
 //! The steps of `make check` and `make test`: each one named, timed, and run even when an earlier one failed.
 
+mod npm;
 mod postgres;
 mod runner;
 mod s3;
+mod versions;
 
 use crate::tally::Tally;
 use crate::{gen_contracts, tidy};
@@ -65,6 +67,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
         step("tests", &mut || runner.tests(filter))?;
         if filter.is_empty() {
             step("shared", &mut || runner.shared_suites())?;
+            step("versions", &mut || runner.versions())?;
             step("doc tests", &mut || runner.doc_tests())?;
         }
     }

@@ -1,7 +1,10 @@
 //! A throwaway PostgreSQL: a real server of the installed package, in a temporary folder, stopped and removed when it is
 //! dropped or its process ends, however that ends.
 
+mod program;
 mod standby;
+
+pub use program::program;
 
 use anyhow::{Context, bail};
 use std::collections::HashMap;
@@ -15,10 +18,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Where packages put the server's programs; below these, one folder a version.
-const HOMES: &[&str] = &["/usr/lib/postgresql", "/usr/local/lib/postgresql", "/opt/homebrew/opt"];
-/// Folders with the programs themselves.
-const FOLDERS: &[&str] = &["/usr/local/pgsql/bin", "/usr/pgsql/bin", "/usr/local/bin", "/usr/bin"];
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause of a loop that looks at a file of the server's, which tells nobody when it changes.
@@ -92,7 +91,8 @@ impl Cluster {
 
     fn join() -> anyhow::Result<Self> {
         let owner = Owner::find()?;
-        let folder = std::env::temp_dir().join(format!("tiltyard-pg-shared-{}", owner.user()));
+        let name = format!("tiltyard-pg-shared-{}{}", owner.user(), program::chosen_suffix());
+        let folder = std::env::temp_dir().join(name);
         let lock = |name: &str| File::options().create(true).append(true).open(folder.with_extension(name));
         let (in_use, starting) = (lock("lock")?, lock("start")?);
         owner.give(&folder.with_extension("lock"))?;
@@ -382,27 +382,4 @@ fn template(owner: &Owner) -> anyhow::Result<PathBuf> {
         Err(_) if kept.join("PG_VERSION").exists() => Ok(kept),
         moved => moved.map(|()| kept).context("keeping the data folder"),
     }
-}
-
-/// A program of the newest server that is installed.
-///
-/// # Errors
-/// When none is.
-pub fn program(name: &str) -> anyhow::Result<PathBuf> {
-    let versions = HOMES.iter().filter_map(|home| fs::read_dir(home).ok()).flatten().flatten();
-    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    folders.sort_by_key(|folder| version_of(folder));
-    folders.reverse();
-    folders.extend(FOLDERS.iter().map(PathBuf::from));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    folders.extend(std::env::split_paths(&path));
-    let found = folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file());
-    found.with_context(|| {
-        format!("no `{name}` of PostgreSQL is installed (Debian: apt-get install postgresql)")
-    })
-}
-
-fn version_of(folder: &Path) -> u32 {
-    let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    name.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default()
 }

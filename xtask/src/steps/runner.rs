@@ -1,6 +1,6 @@
 //! The runner: starts cargo for a step and passes on what it prints.
 
-use super::End;
+use super::{End, versions};
 use crate::tally::{Tally, of_line};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
@@ -89,6 +89,27 @@ impl Runner {
             &[&["test", "--workspace"], &suites[..], &rest[..]].concat()
         };
         self.counted_with(args, &[("TILTYARD_TEST_STORE", "postgres")])
+    }
+
+    /// What the store promises, on the oldest and the newest PostgreSQL that it is promised of (E11).
+    pub(super) fn versions(&mut self) -> Result<End> {
+        if !versions::IS_FOR_THIS {
+            return Ok(End::Skipped("there are no packages of other PostgreSQLs for this machine"));
+        }
+        let args: &[&str] = if self.has("nextest") {
+            let which = "package(tiltyard-store) and (binary(conformance) or binary(postgres))";
+            &["nextest", "run", "--workspace", "--no-fail-fast", "-E", which]
+        } else {
+            &["test", "--workspace", "--no-fail-fast", "--test", "conformance", "--test", "postgres"]
+        };
+        let mut end = End::Ok;
+        for programs in versions::there()? {
+            let programs = programs.to_string_lossy();
+            if self.counted_with(args, &[("TILTYARD_TEST_POSTGRES_BIN", &*programs)])? == End::Failed {
+                end = End::Failed;
+            }
+        }
+        Ok(end)
     }
 
     /// The stories of a shared store's bad luck, one after the other, each for minutes.

@@ -1,7 +1,9 @@
 use crate::rig::{database, psql};
+use std::process::Command;
 use std::sync::Barrier;
 use tiltyard_store::Error;
 use tiltyard_store::postgres::{Options, Store, migrate_down, migrations};
+use tiltyard_testkit::postgres::program;
 
 // O10: servers that start at once migrate once, and agree about the ids of the store.
 #[test]
@@ -71,4 +73,18 @@ fn o16_a_database_that_will_not_do_is_refused() {
     let refused = Store::open(&latin).err();
     psql(&database, "DROP DATABASE latin_of_a_test");
     assert!(matches!(refused, Some(Error::Locked(_))), "{refused:?}");
+}
+
+// E11, O16: what runs the tests is the version that was chosen, and not the installed one by mistake.
+#[test]
+fn e11_o16_the_chosen_version_is_tested() {
+    let said =
+        Command::new(program("postgres").expect("is there")).arg("--version").output().expect("says it");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let chosen = said.split_whitespace().nth(2).expect("PostgreSQL names its version");
+    let running = psql(&database(), "SHOW server_version");
+    assert_eq!(running.split_whitespace().next(), Some(chosen));
+    if let Some(folder) = std::env::var_os("TILTYARD_TEST_POSTGRES_BIN") {
+        assert!(program("initdb").expect("is there").starts_with(folder));
+    }
 }
