@@ -212,7 +212,15 @@ pub fn refusal_of(error: Error) -> Refusal {
         )
         .retry_after(5_000),
         Error::Busy(reason) => Refusal::new(Code::Overloaded, reason).retry_after(1_000),
-        Error::Lost(reason) | Error::Unknown(reason) => Refusal::new(
+        Error::Unknown(reason) => Refusal::new(
+            Code::StorageBroken,
+            format!(
+                "whether this was done is not known: look before it is asked for again (a request with the same Idempotency-Key, or \
+                 of the same generation, is never done twice): {reason}"
+            ),
+        )
+        .retry_after(5_000),
+        Error::Lost(reason) => Refusal::new(
             Code::StoreUnreachable,
             format!(
                 "the database cannot be reached, nothing of this was done: try again in a moment ({reason})"

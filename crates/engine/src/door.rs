@@ -4,6 +4,7 @@
 //! The pattern is that of a log writer with group commit (DeWitt et al., "Implementation techniques for main memory
 //! database systems", 1984): whoever comes while a commit is under way joins the next one.
 
+mod anew;
 mod batch;
 pub(crate) mod begin;
 mod deed;

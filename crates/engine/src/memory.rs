@@ -124,6 +124,7 @@ impl Memory {
     pub fn rollback(&mut self) {
         self.rollback_to(Mark { undo: 0, redo: 0 });
         self.parts.grown.clear();
+        self.parts.counts.forget_unwritten();
     }
 
     /// Forgets the way back: what happened is on disk.

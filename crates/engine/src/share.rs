@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::time::{DurationMs, MINUTE_MS, TimeMs};
-use tiltyard_store::journal;
 use tiltyard_store::leader::{self, Duty};
 use tiltyard_store::postgres::Wakes;
 use tiltyard_store::server::{self, Server};
+use tiltyard_store::{Tx, journal};
 use tokio::task::JoinHandle;
 
 /// The duty of whoever sweeps for all: ends what has run out, removes what is old.
@@ -82,6 +82,11 @@ impl Post {
     /// The word for it in the journal.
     pub(crate) fn word(&self) -> String {
         format!("{}/{}", self.name, self.instance)
+    }
+
+    /// Says for the first time that this server is there; from now on the journal is kept for it.
+    pub(crate) fn announce(&self, tx: &Tx, now: TimeMs, applied: i64) -> tiltyard_store::Result<()> {
+        server::put(tx, &Server { seen_at: now, applied, ..row_of(self) })
     }
 
     fn leads(&self, now: TimeMs) -> bool {

@@ -10,6 +10,10 @@ use tiltyard_model::time::TimeMs;
 /// [`after`].
 pub const MAX_ENTRIES_OF_BEGIN: i64 = 256;
 
+/// Most rows of the journal that are forgotten at once, which happens under the store's lock. Every two seconds so many are more
+/// than one lock lets servers write.
+pub const MAX_PRUNED_ROWS: i64 = 5_000;
+
 /// A row of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -96,12 +100,20 @@ pub fn head(rows: &Rows) -> Result<i64> {
     rows.number(sql!("journal/head"), &[])
 }
 
-/// Forgets the rows up to `seq`, which every server has followed.
+/// Forgets the rows up to `seq`, which every server has followed: at most [`MAX_PRUNED_ROWS`] of them, the oldest.
 ///
 /// # Errors
 /// When the store is broken.
 pub fn prune(tx: &Tx, seq: i64) -> Result<()> {
-    tx.put(sql!("journal/prune"), &[seq.into()])
+    tx.put(sql!("journal/prune"), &[seq.into(), MAX_PRUNED_ROWS.into()])
+}
+
+/// The number of the oldest row that is kept; 0 when there is none.
+///
+/// # Errors
+/// When the store is broken.
+pub(crate) fn first(rows: &Rows) -> Result<i64> {
+    rows.number(sql!("journal/first"), &[])
 }
 
 /// The database's time.

@@ -41,4 +41,4 @@ pub mod writer;
 pub use error::{Error, Result};
 pub use rows::{Rows, Tx};
 pub use store::Store;
-pub use writer::{Reader, Writer};
+pub use writer::{Beside, Fate, Reader, Writer};

@@ -47,7 +47,8 @@ macro_rules! migration {
 }
 
 /// Every step, in order.
-pub const ALL: &[Migration] = &[migration!(1, "start", "0001_start")];
+pub const ALL: &[Migration] =
+    &[migration!(1, "start", "0001_start"), migration!(2, "task_count", "0002_task_count")];
 
 /// A step and when it was made in this store.
 #[derive(Debug, Clone, PartialEq, Eq)]

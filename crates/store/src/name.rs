@@ -8,6 +8,7 @@ use crate::rows::{Rows, Tx};
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Settings;
 use tiltyard_model::scope::Scope;
+use tiltyard_model::task::State;
 use tiltyard_model::time::TimeMs;
 
 /// A scope with its key.
@@ -129,12 +130,21 @@ pub fn put_queue(tx: &Tx, scope: i64, name: &str, settings: &Settings) -> Result
     tx.number(sql!("queue/put"), &[scope.into(), name.into(), (&text).into()])
 }
 
-/// How many tasks of each queue are in each state: (queue, state, count), final states included.
+/// How many ended tasks each queue has: (queue, state, count). Those that still move are counted from their own rows
+/// ([`crate::task::boot`]).
 ///
 /// # Errors
 /// When the store is broken.
 pub fn counts(rows: &Rows) -> Result<Vec<(i64, i64, i64)>> {
     rows.all(sql!("queue/counts"), &[], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))
+}
+
+/// So many more tasks of a queue are in a final state.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn tally(tx: &Tx, queue: i64, state: State, by: i64) -> Result<()> {
+    tx.put(sql!("queue/tally"), &[queue.into(), state.code().into(), by.into()])
 }
 
 /// Every lane.

@@ -39,6 +39,10 @@ pub const OLDEST_VERSION: i64 = 140_000;
 pub(crate) const LOCK: i64 = 0x7469_6c74_7961_7264;
 /// How long the database may stay silent beyond its own limits before the connection is given up.
 const SILENCE: Duration = Duration::from_secs(5);
+/// One statement of whoever makes memory from the store: a page of it, or a list that has a limit of its own.
+const PAGE_MS: DurationMs = 60_000;
+/// How long a step of the schema may take, which may read and write every row.
+const STEP_TIME: Duration = Duration::from_secs(3_600);
 
 /// How to open a shared store.
 #[derive(Debug, Clone)]
@@ -96,17 +100,26 @@ impl Patience {
                      SET LOCAL synchronous_commit = {commit}; SET LOCAL plan_cache_mode = force_generic_plan"
                 )
             }
-            Role::Reader => format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {read_ms}; \
-                 SET LOCAL idle_in_transaction_session_timeout = {read_ms}"
-            ),
+            Role::Reader => Self::begin_to_read(*read_ms),
+            Role::Rebuild => Self::begin_to_read(PAGE_MS),
         }
     }
 
+    fn begin_to_read(longest_ms: DurationMs) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {longest_ms}; \
+             SET LOCAL idle_in_transaction_session_timeout = {longest_ms}"
+        )
+    }
+
     /// When a database that says nothing is given up.
-    fn answer(&self) -> Duration {
-        let longest = self.statement_ms.max(self.read_ms).max(self.lock_ms);
-        Duration::from_millis(longest.unsigned_abs()) + SILENCE
+    fn answer(&self, role: Role) -> Duration {
+        let longest_ms = match role {
+            Role::Writer => self.statement_ms.max(self.lock_ms),
+            Role::Reader => self.read_ms,
+            Role::Rebuild => PAGE_MS,
+        };
+        Duration::from_millis(longest_ms.unsigned_abs()) + SILENCE
     }
 }
 
@@ -117,6 +130,8 @@ pub(crate) enum Role {
     Writer,
     /// Reads from one moment of the store.
     Reader,
+    /// Makes memory from one moment of the store, however long that takes.
+    Rebuild,
 }
 
 /// What all connections of a store share.

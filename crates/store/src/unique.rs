@@ -3,6 +3,7 @@
 use crate::backend::sql;
 use crate::error::Result;
 use crate::rows::{Rows, Tx};
+use crate::task::boot::{Between, ROWS_OF_A_PAGE, paged};
 use tiltyard_model::time::TimeMs;
 
 /// A hold on a unique key.
@@ -16,13 +17,17 @@ pub struct Hold {
     pub until: Option<TimeMs>,
 }
 
-/// Every hold.
+/// Calls `each` with every hold, and `between` after each page.
 ///
 /// # Errors
-/// When the store is broken.
-pub fn all(rows: &Rows) -> Result<Vec<Hold>> {
-    rows.all(sql!("unique/all"), &[], |row| {
-        Ok(Hold { task: row.int(0)?, hash: row.int(1)?, until: row.opt_int(2)? })
+/// When the store is broken; what `between` says.
+pub fn all(rows: &Rows, between: Between<'_>, mut each: impl FnMut(Hold)) -> Result<()> {
+    paged(i64::MIN, between, |after| {
+        rows.all(sql!("unique/all"), &[after.into(), ROWS_OF_A_PAGE.into()], |row| {
+            let task = row.int(0)?;
+            each(Hold { task, hash: row.int(1)?, until: row.opt_int(2)? });
+            Ok(task)
+        })
     })
 }
 

@@ -4,8 +4,8 @@ use crate::backend::sql;
 use crate::error::{Error, Result};
 use crate::journal::{Begun, Entry};
 use crate::meta;
-use crate::postgres::LOCK;
 use crate::postgres::session::Session;
+use crate::postgres::{LOCK, Role};
 use crate::rows::{Base, Rows, Tx};
 use crate::sqlite::{commit, connect_to_read, control};
 use std::path::PathBuf;
@@ -64,6 +64,17 @@ impl Writer {
         let found = crate::journal::look(session, seen);
         session.rollback()?;
         found
+    }
+
+    /// A further connection to a shared store, to read a moment of it from beginning to end; `None` for an embedded one, whose
+    /// writer holds nobody up while it reads.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn beside(&self) -> Result<Option<Beside>> {
+        let Base::Postgres(session) = &self.tx.rows.base else { return Ok(None) };
+        let base = Base::Postgres(Box::new(session.beside(Role::Rebuild)?));
+        Ok(Some(Beside { rows: Rows::of(base, self.tx.rows.forge.clone()) }))
     }
 
     /// Whether the transaction has changed a row, or may have. An embedded store does not say, and need not: nobody else
@@ -135,17 +146,18 @@ impl Writer {
     ///
     /// # Errors
     /// As long as nobody knows: ask again.
-    pub fn resolve(&self, entry: &Entry) -> Result<bool> {
-        let Base::Postgres(session) = &self.tx.rows.base else { return Ok(true) };
+    pub fn resolve(&self, entry: &Entry) -> Result<Fate> {
+        let Base::Postgres(session) = &self.tx.rows.base else { return Ok(Fate::Committed) };
         session.rollback()?;
         begin_shared(session, i64::MAX)?;
         let parameters = [entry.seq.into(), (&entry.server).into(), entry.made_at.into()];
         let found = self.tx.one(sql!("journal/mark"), &parameters, |_| Ok(()));
         if let Ok(Some(())) = found {
-            return self.write_something().map(|()| true);
+            return self.write_something().map(|()| Fate::Committed);
         }
+        let first = found.and_then(|_| crate::journal::first(&self.tx));
         session.rollback()?;
-        found.map(|_| false)
+        Ok(if first? > entry.seq { Fate::Forgotten } else { Fate::Lost })
     }
 
     /// Takes the whole transaction back.
@@ -197,6 +209,30 @@ impl Writer {
     }
 }
 
+/// A connection that reads one moment of a shared store, however long that takes.
+pub struct Beside {
+    rows: Rows,
+}
+
+impl Beside {
+    /// From now on it reads what is committed at this moment; says with which row the journal ends then. With the store's lock held
+    /// by the writer, that is the moment of its transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn begin(&self) -> Result<i64> {
+        if let Base::Postgres(session) = &self.rows.base {
+            session.begin()?;
+        }
+        crate::journal::head(&self.rows)
+    }
+
+    /// What it reads.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+}
+
 fn begin_shared(session: &Session, seen: i64) -> Result<Begun> {
     session.begin()?;
     crate::journal::begin(session, LOCK, seen).inspect_err(|_| {
@@ -242,6 +278,17 @@ impl Tx {
             Base::Postgres(session) => session.undo("part"),
         }
     }
+}
+
+/// What became of a transaction whose commit was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It happened, and is sure.
+    Committed,
+    /// Nothing of it happened.
+    Lost,
+    /// Nobody will ever know: the rows of the journal from that time are gone.
+    Forgotten,
 }
 
 /// A connection that only reads.

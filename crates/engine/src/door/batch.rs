@@ -19,6 +19,7 @@ use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Error;
 use tiltyard_store::Writer;
 use tiltyard_store::event::advance_scope;
+use tiltyard_store::name::tally;
 use tokio::sync::broadcast;
 
 /// Most deeds of one transaction.
@@ -328,6 +329,7 @@ impl Room {
     fn write_transaction(&mut self, batch: &Batch) -> tiltyard_store::Result<Option<Vec<u8>>> {
         self.memory.hints().distrust.take().map_or(Ok(()), Err)?;
         self.keep_sequences()?;
+        self.keep_counts()?;
         let page = self.memory.page(&batch.effects).map_err(|error| Error::Constraint {
             statement: "a page of the journal",
             reason: error.to_string(),
@@ -340,6 +342,12 @@ impl Room {
     fn keep_sequences(&mut self) -> tiltyard_store::Result<()> {
         let grown = std::mem::take(&mut self.memory.hints().grown);
         grown.into_iter().try_for_each(|(scope, seq)| advance_scope(self.writer.tx(), scope, seq))
+    }
+
+    /// How many tasks have ended, once a transaction, so that a start need not count them.
+    fn keep_counts(&mut self) -> tiltyard_store::Result<()> {
+        let mut unwritten = self.memory.hints().counts.take_unwritten();
+        unwritten.try_for_each(|(queue, state, by)| tally(self.writer.tx(), queue, state, by))
     }
 
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).

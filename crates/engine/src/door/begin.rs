@@ -1,15 +1,16 @@
 //! What a door knows when it begins: memory made from the store, and where it stands among the servers of a shared one.
 
+use super::anew::Presence;
 use super::line::Start;
 use crate::OpenError;
 use crate::audit::verify::{self, Broken};
 use crate::clock::{Clock, SharedClock};
 use crate::memory::Memory;
-use crate::memory::boot::rebuild;
+use crate::memory::boot::{rebuild, rebuild_in_pages};
 use crate::share::{Post, Sharing};
 use std::sync::Arc;
 use tiltyard_model::refusal::Refusal;
-use tiltyard_store::{Rows, Writer};
+use tiltyard_store::{Error, Rows, Writer};
 
 /// What an engine knows when it begins.
 pub(crate) struct Begun {
@@ -20,7 +21,8 @@ pub(crate) struct Begun {
     pub(crate) broken_chains: Vec<Broken>,
 }
 
-/// Makes memory from the store: of a shared one with its lock, so that memory and journal are of one moment.
+/// Makes memory from the store. Of a shared one it is made from a moment that is taken with the store's lock, so that memory and
+/// journal are of one moment; the lock is given back before that is read, and nobody waits for it.
 ///
 /// # Errors
 /// When the store cannot be read, or the system gives no randomness.
@@ -31,7 +33,15 @@ pub(crate) fn begin(writer: &Writer, clock: &Clock, sharing: Option<&Sharing>) -
         let broken_chains = ends_of_chains(writer.tx())?;
         return Ok(Begun { memory, clock, line: None, post: None, broken_chains });
     };
+    let post = Post::new(sharing)?;
+    let beside = writer.beside()?.ok_or_else(|| OpenError::System("the store is not shared".to_owned()))?;
     let begun = writer.begin_after(i64::MAX)?;
+    let seen = beside.begin()?;
+    if seen != begun.head {
+        let text =
+            format!("two connections see different journals, with {} and with {seen} rows", begun.head);
+        return Err(Error::Lost(text).into());
+    }
     let (clock, shared) = match clock {
         Clock::Virtual(_) => (clock.clone(), None),
         _ => {
@@ -39,14 +49,17 @@ pub(crate) fn begin(writer: &Writer, clock: &Clock, sharing: Option<&Sharing>) -
             (Clock::Shared(Arc::clone(&shared)), Some(shared))
         }
     };
-    let memory = rebuild(writer.tx(), clock.now())?;
-    let broken_chains = ends_of_chains(writer.tx())?;
-    writer.rollback()?;
-    let post = Post::new(sharing)?;
+    // From here on the journal is kept for this server, and the others write on.
+    post.announce(writer.tx(), clock.now().wall, seen)?;
+    writer.commit()?;
+    let mut presence = Presence::of(post.word());
+    let memory =
+        rebuild_in_pages(beside.rows(), &|| clock.now(), &mut || presence.tell(writer, clock.now().wall))?;
+    let broken_chains = ends_of_chains(beside.rows())?;
     let line = Start {
         server: post.word(),
         clock: shared,
-        seen: begun.head,
+        seen,
         incarnation: begun.incarnation,
         look_every: sharing.look_every(),
     };

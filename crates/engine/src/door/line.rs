@@ -7,17 +7,16 @@ use super::batch::{MAX_BATCH_DEEDS, Room};
 use crate::act::{Effect, refusal_of};
 use crate::clock::SharedClock;
 use crate::journal::{self, Unreadable};
-use crate::memory::boot::rebuild;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_store::journal::{Begun, Entry, MAX_ENTRIES_OF_BEGIN, after};
-use tiltyard_store::{Error, Result};
+use tiltyard_store::{Error, Fate, Result};
 use tokio::sync::watch;
 
 /// How long a beginning is tried again before whoever waits is refused.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 /// The first pause between two tries, in milliseconds; each further one is up to twice as long.
 const FIRST_PAUSE_MS: u64 = 20;
 /// The longest pause between two tries, in milliseconds.
@@ -27,6 +26,8 @@ const MAX_PAUSE_MS: u64 = 500;
 const QUIET_MS: DurationMs = 8_000;
 /// A row of the journal may be so much later than the present: a transaction's time is that of its beginning.
 const AHEAD_MS: DurationMs = 5_000;
+/// So often a transaction is begun for which memory must be made anew; each time the lock is given back before.
+const MAX_BEGINNINGS: usize = 4;
 /// So many rows of the journal are there in any case; one that is nearer and is not was lost.
 const KEPT_ROWS: i64 = 1_000;
 
@@ -115,6 +116,16 @@ impl Line {
         Self { server, clock, seen, last: None, incarnation, look_every, progress, lost, anew, deaf, now }
     }
 
+    /// The word for this server and its process.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The last row of the journal that memory knows of.
+    pub(super) fn seen(&self) -> i64 {
+        self.seen
+    }
+
     pub(super) fn look_every(&self) -> Duration {
         self.look_every
     }
@@ -156,6 +167,7 @@ impl Line {
             if known && begun.seen != self.last && !self.lost {
                 tracing::error!(target: "store", seen = self.seen, "the journal has another history: memory is made anew");
                 self.lost = true;
+                self.last.clone_from(&begun.seen);
             }
             return Ok(());
         }
@@ -212,23 +224,45 @@ impl Room {
         line.deaf.get_or_insert_with(Instant::now).elapsed() < BEGIN_PATIENCE
     }
 
+    /// Begins with memory that knows all that others have done. Where it must be made anew, that is done before the lock is taken
+    /// for good.
     fn begin_shared(&mut self) -> Result<()> {
+        for _ in 0..MAX_BEGINNINGS {
+            let is_lost = self.line.as_ref().is_some_and(|line| line.lost);
+            let beside = if is_lost { self.writer.beside()? } else { None };
+            self.begin_and_follow()?;
+            if self.line.as_ref().is_none_or(|line| !line.lost) {
+                self.mend();
+                return Ok(());
+            }
+            let made = beside.map(|beside| self.make_anew(&beside));
+            self.writer.rollback()?;
+            let Some(effects) = made.transpose()? else { continue };
+            if let Some(line) = &mut self.line {
+                line.lost = false;
+            }
+            self.tell(News { effects, claimable: true });
+        }
+        Err(Error::Busy("memory is made anew from the store: ask again in a moment".to_owned()))
+    }
+
+    fn begin_and_follow(&mut self) -> Result<()> {
         let Some(line) = &mut self.line else { return Ok(()) };
         let look = line.progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let mut begun = self.writer.begin_after(line.seen)?;
-        if begun.head - line.seen > MAX_ENTRIES_OF_BEGIN && !line.lost {
+        if begun.head - line.seen > MAX_ENTRIES_OF_BEGIN {
             // Far behind, as after a freeze: nobody waits for the lock meanwhile.
             self.writer.rollback()?;
             self.keep_up();
             let seen = self.line.as_ref().map_or(0, |line| line.seen);
             begun = self.writer.begin_after(seen)?;
         }
-        let followed = self.follow(begun).and_then(|_| self.mend());
+        let followed = self.follow(begun);
         if followed.is_err() {
             self.writer.rollback()?;
         }
         self.looked(look);
-        followed
+        followed.map(drop)
     }
 
     /// Looks at the journal, when there is one, and says whether a transaction is worth its while: something that waits may find
@@ -337,21 +371,12 @@ impl Room {
         news.effects.into_iter().for_each(|effect| self.carry_out(effect));
     }
 
-    /// With the lock: makes memory anew where it is not to be trusted, and lets leases begin anew where nobody could be heard.
-    fn mend(&mut self) -> Result<()> {
+    /// Lets leases begin anew where nobody could be heard.
+    fn mend(&mut self) {
         let now = self.clock.now();
-        if self.line.as_ref().is_some_and(|line| line.lost) {
-            let fresh = rebuild(self.writer.tx(), now)?;
-            let effects = self.memory.begin_anew(fresh);
-            if let Some(line) = &mut self.line {
-                line.lost = false;
-            }
-            self.tell(News { effects, claimable: true });
-        }
         if self.line.as_ref().is_some_and(|line| line.anew) {
             self.memory.leases_anew(now.steady);
         }
-        Ok(())
     }
 
     /// Ends the transaction: with a row of the journal when anything was done, which tells the others, and proves that it
@@ -386,8 +411,9 @@ impl Room {
         let mut pause = FIRST_PAUSE_MS;
         loop {
             match self.writer.resolve(entry) {
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err(Error::Lost(reason)),
+                Ok(Fate::Committed) => return Ok(()),
+                Ok(Fate::Lost) => return Err(Error::Lost(reason)),
+                Ok(Fate::Forgotten) => return Err(Error::Unknown(reason)),
                 Err(error) if self.inbox.is_closed() => {
                     let reason = format!("whether the last transaction was committed is not known: {error}");
                     return Err(Error::Broken { statement: "commit", reason });
@@ -403,8 +429,11 @@ impl Room {
     }
 
     /// Nothing of what waits has been begun: nobody has to wait until it is known what became of others' deeds.
-    fn refuse_waiting(&self, error: Error) {
-        let refusal = refusal_of(error);
+    pub(super) fn refuse_waiting(&self, error: Error) {
+        let refusal = refusal_of(match error {
+            Error::Unknown(reason) => Error::Lost(reason),
+            other => other,
+        });
         for _ in 0..MAX_BATCH_DEEDS {
             let Some(mut deed) = self.inbox.try_take() else { return };
             deed.refuse(refusal.clone());

@@ -11,7 +11,7 @@ use crate::task::claim::TIMEOUT_GRACE_MS;
 use std::sync::Arc;
 use tiltyard_model::task::lease::STOP_CONFIRM_MS;
 use tiltyard_model::task::{State, sort_key};
-use tiltyard_store::task::boot::{self, Held};
+use tiltyard_store::task::boot::{self, Between, Held};
 use tiltyard_store::{Result, Rows, audit, dead_letter, event, name, unique};
 
 /// Reads everything that the door keeps in memory. Every live lease has its full length again, and no attempt is
@@ -20,23 +20,21 @@ use tiltyard_store::{Result, Rows, audit, dead_letter, event, name, unique};
 /// # Errors
 /// When the store is broken.
 pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
+    rebuild_in_pages(rows, &|| now, &mut || Ok(()))
+}
+
+/// The same where it may take long: `between` is called after each page of rows. What counts from the present counts from the time
+/// that `clock` tells in the end.
+///
+/// # Errors
+/// When the store is broken; what `between` says.
+pub fn rebuild_in_pages(rows: &Rows, clock: &dyn Fn() -> Now, between: Between<'_>) -> Result<Memory> {
     let mut parts = Parts::default();
-    names(rows, &mut parts, now)?;
-    counts(rows, &mut parts)?;
-    boot::ready(rows, |task| {
-        parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
-    })?;
-    for held in boot::held(rows)? {
-        parts.put_lease(Box::new(lease(held, now)));
-    }
-    for hold in unique::all(rows)? {
+    let agents = names(rows, &mut parts)?;
+    work(rows, &mut parts, between)?;
+    unique::all(rows, between, |hold| {
         parts.unique.put(hold.hash, hold.task, hold.until);
-    }
-    parts.awaited.extend(boot::awaited(rows)?);
-    let second = now.wall / 1_000;
-    for (scope, key, at, starts) in boot::rate_starts(rows, second - SECONDS_OF_A_RATE)? {
-        parts.ready.rates_mut().count(scope, &key, at, starts);
-    }
+    })?;
     for (scope, state, count) in dead_letter::boot_counts(rows)? {
         parts.letters.add(scope, state, count);
     }
@@ -47,10 +45,41 @@ pub fn rebuild(rows: &Rows, now: Now) -> Result<Memory> {
     parts.last_seq = event::bounds(rows)?.1;
     parts.last_key = boot::last_key(rows)?;
     parts.audit = audit::heads(rows)?;
+    let mut running = Vec::new();
+    boot::held(rows, between, |held| running.push(held))?;
+    let now = clock();
+    for held in running {
+        parts.put_lease(Box::new(lease(held, now)));
+    }
+    // Who was connected has had no chance to say anything: its silence begins now, and is told when it lasts (D30).
+    parts.presence.extend(agents.into_iter().map(|agent| (agent, (now.wall, now.steady))));
+    let second = now.wall / 1_000;
+    for (scope, key, at, starts) in boot::rate_starts(rows, second - SECONDS_OF_A_RATE)? {
+        parts.ready.rates_mut().count(scope, &key, at, starts);
+    }
     Ok(Memory::new(parts))
 }
 
-fn names(rows: &Rows, parts: &mut Parts, now: Now) -> Result<()> {
+/// What may be claimed, what waits for what, and how many tasks stand where. Ended ones are counted in rows of their own.
+fn work(rows: &Rows, parts: &mut Parts, between: Between<'_>) -> Result<()> {
+    for (queue, state, count) in name::counts(rows)? {
+        if let Some(state) = State::from_code(state) {
+            parts.counts.add(queue, state, count);
+        }
+    }
+    boot::ready(rows, between, |task, queue| {
+        parts.counts.add(queue, State::Ready, 1);
+        parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
+    })?;
+    for state in [State::Pending, State::Scheduled, State::Running, State::Waiting] {
+        boot::moving(rows, state, between, |queue| parts.counts.add(queue, state, 1))?;
+    }
+    boot::awaited(rows, between, |task| *parts.awaited.entry(task).or_default() += 1)
+}
+
+/// Gives the agents that were connected.
+fn names(rows: &Rows, parts: &mut Parts) -> Result<Vec<i64>> {
+    let mut connected = Vec::new();
     for row in name::scopes(rows)? {
         parts.put_scope(row.key, row.scope, row.last_seq);
     }
@@ -63,25 +92,15 @@ fn names(rows: &Rows, parts: &mut Parts, now: Now) -> Result<()> {
     }
     for (key, agent) in tiltyard_store::agent::all(rows)? {
         agent.instance.iter().for_each(|instance| parts.processes.greet(key, Arc::from(&**instance)));
-        // Who was connected has had no chance to say anything: its silence begins now, and is told when it lasts (D30).
         if agent.is_connected() {
-            parts.presence.insert(key, (now.wall, now.steady));
+            connected.push(key);
         }
         parts.put_agent(key, agent);
     }
     for (key, actor) in name::actors(rows)? {
         parts.put_actor(key, actor);
     }
-    Ok(())
-}
-
-fn counts(rows: &Rows, parts: &mut Parts) -> Result<()> {
-    for (queue, state, count) in name::counts(rows)? {
-        if let Some(state) = State::from_code(state) {
-            parts.counts.add(queue, state, count);
-        }
-    }
-    Ok(())
+    Ok(connected)
 }
 
 fn lease(held: Held, now: Now) -> Lease {

@@ -37,8 +37,9 @@ impl Memory {
             self.parts.follow(&step);
             self.parts.apply(step);
         }
-        // The rows of the scopes' sequences are written by whoever let them grow.
+        // The rows of the scopes' sequences and of counts are written by whoever changed them.
         self.parts.grown.clear();
+        self.parts.counts.forget_unwritten();
         self.redo_caught_up();
         if self.parts.last_seq != last_seq {
             return Err(OutOfStep { told: last_seq, here: self.parts.last_seq });

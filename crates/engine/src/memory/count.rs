@@ -12,6 +12,8 @@ const STATES: usize = State::ALL.len();
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     by_queue: HashMap<i64, [i64; STATES]>,
+    /// How the counts of final states differ from their rows: what the present transaction has to write.
+    unwritten: HashMap<(i64, State), i64>,
 }
 
 impl Counts {
@@ -20,7 +22,7 @@ impl Counts {
         self.by_queue.get(&queue).copied().unwrap_or_default()
     }
 
-    /// Adds to one count.
+    /// Adds to one count what its row says.
     pub fn add(&mut self, queue: i64, state: State, by: i64) {
         self.by_queue.entry(queue).or_default()[state as usize] += by;
     }
@@ -40,13 +42,28 @@ pub struct Step {
 impl Counts {
     pub(super) fn apply(&mut self, step: Step) -> Step {
         let Step { queue, from, to } = step;
-        if let Some(from) = from {
-            self.add(queue, from, -1);
-        }
-        if let Some(to) = to {
-            self.add(queue, to, 1);
-        }
+        self.shift(queue, from, -1);
+        self.shift(queue, to, 1);
         Step { queue, from: to, to: from }
+    }
+
+    fn shift(&mut self, queue: i64, state: Option<State>, by: i64) {
+        let Some(state) = state else { return };
+        self.add(queue, state, by);
+        if state.is_final() {
+            *self.unwritten.entry((queue, state)).or_default() += by;
+        }
+    }
+
+    /// What the present transaction has to write of ended tasks: queue, state, how many more.
+    pub fn take_unwritten(&mut self) -> impl Iterator<Item = (i64, State, i64)> {
+        let unwritten = std::mem::take(&mut self.unwritten).into_iter();
+        unwritten.filter(|(_, by)| *by != 0).map(|((queue, state), by)| (queue, state, by))
+    }
+
+    /// Somebody else has written it, or nothing of it happened.
+    pub(super) fn forget_unwritten(&mut self) {
+        self.unwritten.clear();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tasks through the real door, on a real store, with a clock that is moved by hand.
 
 mod again;
+mod anew;
 mod attempt;
 mod board;
 mod claim;

@@ -13,34 +13,35 @@ use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Writer;
 use tiltyard_store::journal::Entry;
-use tiltyard_store::postgres::{self, Store};
+use tiltyard_store::postgres::{self, Patience, Store};
 use tiltyard_testkit::postgres::{Cluster, Database, program};
 
-async fn open(database: &Database, folder: &TempDir, name: &str) -> Arc<Engine> {
+pub(crate) async fn open(database: &Database, folder: &TempDir, name: &str) -> Arc<Engine> {
     let sharing = Sharing { name: name.to_owned(), ..Sharing::of(database.url.clone()) };
     Engine::open(Options { sharing: Some(sharing), ..Options::new(folder.path()) }).await.expect("opens")
 }
 
-async fn submit_to(engine: &Engine, title: &str) -> Result<Id, Refusal> {
+pub(crate) async fn submit_to(engine: &Engine, title: &str) -> Result<Id, Refusal> {
     let spec = spec(title);
     let deed = move |act: &mut tiltyard_engine::Act<'_>| submit(act, &spec).map(|submitted| submitted.id);
     engine.enter(Pass::system(), Urgency::Normal, deed).await
 }
 
-async fn claimed(engine: &Engine) -> Option<Id> {
+pub(crate) async fn claimed(engine: &Engine) -> Option<Id> {
     let deed = |act: &mut tiltyard_engine::Act<'_>| claim(act, &request("a"));
     let claimed = engine.enter(Pass::system(), Urgency::Normal, deed).await.expect("may claim");
     claimed.first().map(|own| own.found.task.id)
 }
 
-/// A server of another program.
-async fn other(database: &Database) -> Writer {
-    let options = postgres::Options::new(&database.url, [3; 16]);
+/// A server of another program, which waits for the lock for a second only.
+pub(crate) async fn other(database: &Database) -> Writer {
+    let patience = Patience { lock_ms: 1_000, ..Patience::default() };
+    let options = postgres::Options { patience, ..postgres::Options::new(&database.url, [3; 16]) };
     tokio::task::spawn_blocking(move || Store::open(&options).expect("opens").1).await.expect("ends")
 }
 
 /// Writes a page of that version, as a transaction of its own.
-async fn write(writer: Writer, version: u8) -> Writer {
+pub(crate) async fn write(writer: Writer, version: u8) -> Writer {
     let written = tokio::task::spawn_blocking(move || {
         let begun = writer.begin_after(i64::MAX).expect("begins");
         let (seq, made_at) = (begun.head + 1, begun.now.expect("a shared store tells the time"));

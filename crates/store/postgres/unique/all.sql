@@ -1,1 +1,2 @@
-SELECT task, hash, until FROM unique_key ORDER BY task
+-- A page.
+SELECT task, hash, until FROM unique_key WHERE task > $1 ORDER BY task LIMIT $2

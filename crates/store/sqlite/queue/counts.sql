@@ -1,1 +1,1 @@
-SELECT queue, state, count(*) FROM task GROUP BY queue, state
+SELECT queue, state, tasks FROM task_count

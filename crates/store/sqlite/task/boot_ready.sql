@@ -1,2 +1,4 @@
--- `state <> 5` repeats the condition of the index, so that it is used.
-SELECT id, lane, ready_at, priority FROM task WHERE state = 2 AND state <> 5
+-- A page. `state <> 5` repeats the condition of the index, so that it is used.
+SELECT id, lane, ready_at, priority, queue FROM task
+WHERE state = 2 AND state <> 5 AND id > ?1
+ORDER BY id LIMIT ?2

@@ -51,6 +51,7 @@ pub(super) const TABLES: &[Table] = tables! {
     "lane": Number "id";
     "agent": Number "id";
     "task": Number "id";
+    "task_count": Number "queue", Number "state";
     "attempt": Number "task", Number "generation";
     "dependency": Number "task", Number "depends_on";
     "unique_key": Number "task";

@@ -75,6 +75,32 @@ fn o10_a_backup_is_taken_before_a_store_is_migrated() {
     assert_eq!(backups(&folder).len(), 1);
 }
 
+const ENDED: &str = "
+    INSERT INTO task (id, scope, queue, lane, state, kind, title, payload, priority, created_by, timeout_ms, max_attempts)
+    VALUES (1, 1, 7, 1, 5, 'k', 't', '{}', 5, 1, 1, 1), (2, 1, 7, 1, 5, 'k', 't', '{}', 5, 1, 1, 1),
+           (3, 1, 7, 1, 6, 'k', 't', '{}', 5, 1, 1, 1), (4, 1, 8, 1, 7, 'k', 't', '{}', 5, 1, 1, 1),
+           (5, 1, 8, 1, 4, 'k', 't', '{}', 5, 1, 1, 1)";
+
+// O10: the step that keeps the counts of ended tasks counts those that are there.
+#[test]
+fn o10_ended_tasks_that_were_there_are_counted() {
+    let folder = TempDir::new().expect("a folder");
+    let connection = connection(&folder);
+    let backups = folder.path().join("backups");
+    up_to(&connection, &folder, None).expect("goes up");
+    connection.execute_batch(ENDED).expect("is written");
+    for again in [false, true] {
+        if again {
+            down(&connection, 1, &backups, 3).expect("goes down");
+        }
+        up(&connection, &backups, 2).expect("goes up");
+        let mut found = connection.prepare("SELECT queue, state, tasks FROM task_count").expect("prepares");
+        let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("reads");
+        let counts: Vec<(i64, i64, i64)> = rows.collect::<rusqlite::Result<_>>().expect("reads");
+        assert_eq!(counts, [(7, 5, 2), (7, 6, 1), (8, 7, 1)]);
+    }
+}
+
 // O10: a step that breaks off leaves the store as before it.
 #[test]
 fn o10_a_step_that_breaks_off_leaves_nothing() {

@@ -6,11 +6,12 @@ use super::failure::{ends_session, failure};
 use super::live::{Answer, Ask, Ends, Live, Parameters};
 use super::queue::{Control, Expect, Part, Queue, What};
 use super::value::Column;
-use super::{Role, Shared};
+use super::{Role, STEP_TIME, Shared};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Row;
 
@@ -77,9 +78,17 @@ impl Session {
         Ok(())
     }
 
+    /// Another connection to the same store.
+    pub(crate) fn beside(&self, role: Role) -> Result<Self> {
+        Self::open(Arc::clone(&self.shared), role)
+    }
+
     /// Waits for the database, but not for ever: one that is frozen answers nothing.
     fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.shared.patience.answer();
+        self.wait_for(self.shared.patience.answer(self.role), work)
+    }
+
+    fn wait_for<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime().block_on(async {
             let text = "the database has not answered in time";
             tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::Lost(text.to_owned())))
@@ -166,7 +175,12 @@ impl Session {
         self.flush()?;
         let state = &mut *self.state.borrow_mut();
         let live = state.live.as_ref().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
-        let done = self.wait(async { live.script(name, text).await });
+        // The database's own limits are those of deeds.
+        let unlimited = "SET LOCAL statement_timeout = 0";
+        let done = self.wait_for(STEP_TIME, async {
+            live.script(name, unlimited).await?;
+            live.script(name, text).await
+        });
         done.map_err(|error| state.fail(error))
     }
 

@@ -3,8 +3,15 @@
 use crate::backend::sql;
 use crate::error::Result;
 use crate::rows::Rows;
+use tiltyard_model::task::State;
 use tiltyard_model::task::attempt::Stop;
 use tiltyard_model::time::{DurationMs, TimeMs};
+
+/// Most rows that are in memory at once while it is made from the store.
+pub const ROWS_OF_A_PAGE: i64 = 10_000;
+
+/// What is done between two pages: whoever reads for long may have to say that it is still there.
+pub type Between<'a> = &'a mut dyn FnMut() -> Result<()>;
 
 /// A ready task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,53 +55,89 @@ pub struct Held {
     pub kind: String,
 }
 
-/// Calls `each` with every ready task.
+/// Calls `each` with every ready task and the key of its queue, and `between` after each page.
 ///
 /// # Errors
-/// When the store is broken.
-pub fn ready(rows: &Rows, mut each: impl FnMut(Ready)) -> Result<()> {
-    let rows = rows.all(sql!("task/boot_ready"), &[], |row| {
-        each(Ready {
-            key: row.int(0)?,
-            lane: row.int(1)?,
-            ready_at: row.int(2)?,
-            priority: row.int(3)? as u8,
-        });
-        Ok(())
-    })?;
-    drop(rows);
-    Ok(())
-}
-
-/// Every running task, and every cancelled one whose attempt has not stopped.
-///
-/// # Errors
-/// When the store is broken.
-pub fn held(rows: &Rows) -> Result<Vec<Held>> {
-    rows.all(sql!("task/boot_held"), &[], |row| {
-        Ok(Held {
-            key: row.int(0)?,
-            lane: row.int(1)?,
-            generation: row.int(2)?,
-            agent: row.int(3)?,
-            instance: row.opt_text(4)?,
-            claim: row.opt_int(5)?,
-            lease_ms: row.int(6)?,
-            started_at: row.int(7)?,
-            timeout_ms: row.int(8)?,
-            used: row.int(9)? as u32,
-            stop: row.opt_int(10)?.and_then(Stop::from_code),
-            kind: row.text(11)?,
+/// When the store is broken; what `between` says.
+pub fn ready(rows: &Rows, between: Between<'_>, mut each: impl FnMut(Ready, i64)) -> Result<()> {
+    paged(i64::MIN, between, |after| {
+        rows.all(sql!("task/boot_ready"), &[after.into(), ROWS_OF_A_PAGE.into()], |row| {
+            let (key, lane) = (row.int(0)?, row.int(1)?);
+            each(Ready { key, lane, ready_at: row.int(2)?, priority: row.int(3)? as u8 }, row.int(4)?);
+            Ok(key)
         })
     })
 }
 
-/// The keys of tasks that pending ones wait for, with how many wait.
+/// Calls `each` with the key of the queue of every task in this state, which is not final, and `between` after each page.
 ///
 /// # Errors
-/// When the store is broken.
-pub fn awaited(rows: &Rows) -> Result<Vec<(i64, u32)>> {
-    rows.all(sql!("task/boot_awaited"), &[], |row| Ok((row.int(0)?, row.int(1)? as u32)))
+/// As [`ready`].
+pub fn moving(rows: &Rows, state: State, between: Between<'_>, mut each: impl FnMut(i64)) -> Result<()> {
+    paged(i64::MIN, between, |after| {
+        let parameters = [state.code().into(), after.into(), ROWS_OF_A_PAGE.into()];
+        rows.all(sql!("task/boot_moving"), &parameters, |row| {
+            each(row.int(1)?);
+            row.int(0)
+        })
+    })
+}
+
+/// Calls `each` with every running task and every cancelled one whose attempt has not stopped, and `between` after each page.
+///
+/// # Errors
+/// As [`ready`].
+pub fn held(rows: &Rows, between: Between<'_>, mut each: impl FnMut(Held)) -> Result<()> {
+    paged(i64::MIN, between, |after| {
+        rows.all(sql!("task/boot_held"), &[after.into(), ROWS_OF_A_PAGE.into()], |row| {
+            let key = row.int(0)?;
+            each(Held {
+                key,
+                lane: row.int(1)?,
+                generation: row.int(2)?,
+                agent: row.int(3)?,
+                instance: row.opt_text(4)?,
+                claim: row.opt_int(5)?,
+                lease_ms: row.int(6)?,
+                started_at: row.int(7)?,
+                timeout_ms: row.int(8)?,
+                used: row.int(9)? as u32,
+                stop: row.opt_int(10)?.and_then(Stop::from_code),
+                kind: row.text(11)?,
+            });
+            Ok(key)
+        })
+    })
+}
+
+/// Calls `each` with the key of a task for each pending one that waits for it, and `between` after each page.
+///
+/// # Errors
+/// As [`ready`].
+pub fn awaited(rows: &Rows, between: Between<'_>, mut each: impl FnMut(i64)) -> Result<()> {
+    paged((i64::MIN, i64::MIN), between, |(task, awaited)| {
+        let parameters = [task.into(), awaited.into(), ROWS_OF_A_PAGE.into()];
+        rows.all(sql!("task/boot_awaited"), &parameters, |row| {
+            each(row.int(1)?);
+            Ok((row.int(0)?, row.int(1)?))
+        })
+    })
+}
+
+/// Reads page after page, each behind where the last one ended.
+pub(crate) fn paged<P: Copy>(
+    mut after: P,
+    between: Between<'_>,
+    mut page: impl FnMut(P) -> Result<Vec<P>>,
+) -> Result<()> {
+    loop {
+        let found = page(after)?;
+        match found.last() {
+            Some(last) if found.len() as i64 >= ROWS_OF_A_PAGE => after = *last,
+            _ => return Ok(()),
+        }
+        between()?;
+    }
 }
 
 /// The largest key of a task; 0 when there is none.

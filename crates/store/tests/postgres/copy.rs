@@ -29,6 +29,7 @@ SELECT n * 1000, 1, 1, 1, CASE n WHEN 7 THEN 3 ELSE 2 END, 1, 'k', 'T' || n, '{"
        30000, n, CASE n % 3 WHEN 0 THEN 0.1 * n WHEN 1 THEN 1.0 END FROM n;
 INSERT INTO task (id, scope, queue, lane, state, kind, title, payload, priority, created_by, timeout_ms, max_attempts)
 VALUES (5, 1, 1, 1, 5, 'k', '', hex(zeroblob(3000000)), 1, 1, 1, 1);
+INSERT INTO task_count VALUES (1, 5, 1);
 INSERT INTO attempt (task, generation, agent, started_at) VALUES (5, 1, 1, 1), (5, 2, 1, -1), (1000, 1, 1, 1);
 INSERT INTO dependency VALUES (5, 1000), (5, 2000);
 INSERT INTO unique_key VALUES (5, -9223372036854775808, NULL), (1000, 1, 2);

@@ -1,5 +1,6 @@
 use crate::rig::{database, entry, hasty_writer, psql, write, writer};
-use tiltyard_store::{Error, journal, meta};
+use tiltyard_store::journal::Entry;
+use tiltyard_store::{Error, Fate, journal, meta};
 
 // E5: one writes after the other, whichever server it is, and each sees what was written before it.
 #[test]
@@ -64,7 +65,7 @@ fn o16_a_frozen_server_loses_its_transaction() {
     write(&other, "b", "early");
     let late = frozen.commit_with(&entry(&begun, "a")).expect_err("is refused");
     assert!(matches!(late, Error::Unknown(_) | Error::Busy(_) | Error::Lost(_)), "{late}");
-    assert!(!frozen.resolve(&entry(&begun, "a")).expect("is known now"));
+    assert_eq!(frozen.resolve(&entry(&begun, "a")).expect("is known now"), Fate::Lost);
     assert_eq!(meta::get(other.tx(), "late").expect("reads"), None);
     write(&frozen, "a", "thawed");
     assert_eq!(journal::head(other.tx()).expect("reads"), 2);
@@ -84,4 +85,49 @@ fn the_beginning_of_a_transaction_is_bounded() {
     journal::prune(writer.tx(), 299).expect("is written");
     writer.commit_with(&entry(&begun, "a")).expect("commits");
     assert_eq!(psql(&database, "SELECT min(seq), max(seq) FROM journal"), "300|301");
+}
+
+// O16: what is forgotten of the journal is bounded, since it is done under the lock; the rest goes with the next times.
+#[test]
+fn o16_so_much_of_the_journal_is_forgotten_at_once() {
+    let database = database();
+    let writer = writer(&database.url);
+    let left = || psql(&database, "SELECT min(seq), max(seq) FROM journal");
+    let most = journal::MAX_PRUNED_ROWS;
+    let all = 2 * most + 10;
+    psql(&database, &format!("INSERT INTO journal SELECT n, 'x', 0, '' FROM generate_series(1, {all}) n"));
+    let forget = |upto: i64| {
+        let begun = writer.begin_after(i64::MAX).expect("begins");
+        journal::prune(writer.tx(), upto).expect("is written");
+        writer.commit_with(&entry(&begun, "a")).expect("commits");
+    };
+    forget(all - 1);
+    assert_eq!(left(), format!("{}|{}", most + 1, all + 1));
+    forget(all - 1);
+    assert_eq!(left(), format!("{}|{}", 2 * most + 1, all + 2));
+    forget(all - 1);
+    assert_eq!(left(), format!("{all}|{}", all + 3));
+}
+
+// E2: whoever looks for an outcome after the journal has forgotten it does not learn that nothing happened.
+#[test]
+fn e2_an_outcome_that_was_forgotten_is_not_known() {
+    let database = database();
+    let writer = writer(&database.url);
+    let begun = writer.begin_after(0).expect("begins");
+    let own = entry(&begun, "a");
+    meta::put(writer.tx(), "done", "x").expect("is written");
+    writer.commit_with(&own).expect("commits");
+    assert_eq!(writer.resolve(&own).expect("is known"), Fate::Committed);
+    let other = Entry { server: "b".to_owned(), ..own.clone() };
+    assert_eq!(writer.resolve(&other).expect("is known"), Fate::Lost);
+    let later = Entry { seq: own.seq + 7, ..own.clone() };
+    assert_eq!(writer.resolve(&later).expect("is known"), Fate::Lost);
+    psql(
+        &database,
+        "INSERT INTO journal SELECT n, 'x', 0, '' FROM generate_series(2, 9) n; DELETE FROM journal WHERE seq < 5",
+    );
+    assert_eq!(writer.resolve(&own).expect("answers"), Fate::Forgotten);
+    psql(&database, "DELETE FROM journal");
+    assert_eq!(writer.resolve(&own).expect("answers"), Fate::Lost, "this is another store, or an older copy");
 }

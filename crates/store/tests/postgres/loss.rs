@@ -5,7 +5,7 @@ use tiltyard_model::task::State;
 use tiltyard_store::leader;
 use tiltyard_store::postgres::{Options, Patience, Store};
 use tiltyard_store::task::{Move, shift};
-use tiltyard_store::{Error, Rows, meta};
+use tiltyard_store::{Error, Fate, Rows, meta};
 use tiltyard_testkit::Proxy;
 use tiltyard_testkit::postgres::{Cluster, Database};
 
@@ -91,7 +91,8 @@ fn e2_a_commit_whose_answer_is_lost_is_found_out() {
         assert!(matches!(lost, Error::Unknown(_)), "{lost}");
         assert!(writer.resolve(&own).is_err(), "as long as nobody gets through, nobody knows");
         far.proxy.open(far.server);
-        assert_eq!(writer.resolve(&own).expect("is known now"), happened);
+        let fate = if happened { Fate::Committed } else { Fate::Lost };
+        assert_eq!(writer.resolve(&own).expect("is known now"), fate);
         assert_eq!(meta::get(near.tx(), &key).expect("reads").is_some(), happened);
     }
     drop(far.runtime);

@@ -78,8 +78,11 @@ fn e11_twins_take_and_give_the_same() {
     let database = database();
     drop(writer(&database.url));
     let sqlite = Connection::open_in_memory().expect("opens");
-    let schema = std::fs::read_to_string(folder("sqlite/migration/0001_start.up.sql")).expect("a step");
-    sqlite.execute_batch(&schema).expect("goes up");
+    for step in ["0001_start", "0002_task_count"] {
+        let path = folder(&format!("sqlite/migration/{step}.up.sql"));
+        let text = std::fs::read_to_string(path).expect("a step");
+        sqlite.execute_batch(&text).expect("goes up");
+    }
     let postgres = statements("postgres");
     let mut script = String::new();
     let twins: Vec<_> =

@@ -47,6 +47,28 @@ fn o10_every_step_goes_up_and_down() {
     assert_eq!(things(), made);
 }
 
+// O10, O16: the step that keeps the counts of ended tasks counts those that are there, and ends the part of servers that would not
+// count: they meet a page that is newer than they are. Where nobody has ever written there is none of it.
+#[test]
+fn o10_ended_tasks_are_counted_and_older_servers_hand_over() {
+    const ENDED: &str = "
+        INSERT INTO task (id, scope, queue, lane, state, kind, title, payload, priority, created_by, timeout_ms, max_attempts)
+        SELECT n, 1, 7 + n % 2, 1, CASE WHEN n < 9 THEN 5 WHEN n < 11 THEN 7 ELSE 4 END, 'k', 't', '{}', 5, 1, 1, 1
+        FROM generate_series(1, 12) n";
+    let database = database();
+    let options = Options::new(&database.url, [7; 16]);
+    drop(Store::open(&options).expect("opens"));
+    assert_eq!(psql(&database, "SELECT count(*) FROM journal"), "0");
+    migrate_down(&options, 1).expect("goes down");
+    psql(&database, ENDED);
+    psql(&database, "INSERT INTO journal VALUES (41, 'a/1', 1, '\\x03')");
+    drop(Store::open(&options).expect("opens"));
+    let counts = psql(&database, "SELECT queue, state, tasks FROM task_count ORDER BY queue, state");
+    assert_eq!(counts, "7|5|4\n7|7|1\n8|5|4\n8|7|1");
+    let pages = psql(&database, "SELECT seq, get_byte(steps, 0) FROM journal ORDER BY seq");
+    assert_eq!(pages, "41|3\n42|4");
+}
+
 // O10: a newer store is refused, and nothing is written to it.
 #[test]
 fn o10_a_newer_store_is_refused_unwritten() {

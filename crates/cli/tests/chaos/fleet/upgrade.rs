@@ -100,7 +100,8 @@ async fn o10_o16_servers_that_start_at_once_migrate_once() {
     let store = cluster.tcp_url(DATABASE);
     let yards = [Yard::at(&store), Yard::at(&store), Yard::at(&store)];
     let (one, two, three) = tokio::join!(yards[0].start(), yards[1].start(), yards[2].start());
-    assert_eq!(cluster.ask(DATABASE, "SELECT count(*) FROM migration").expect("answers"), "1");
+    let twice = "SELECT count(*) - count(DISTINCT version) FROM migration";
+    assert_eq!(cluster.ask(DATABASE, twice).expect("answers"), "0");
     let task = json!({"kind": "chaos", "title": "one for all"});
     let made = one.line().post("/tasks", &task).await.expect("answers");
     let id = made.body["id"].as_str().expect("an id").to_owned();

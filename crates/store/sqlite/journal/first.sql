@@ -1,0 +1,1 @@
+-- No twin: the embedded store has one server and one memory.
