@@ -408,6 +408,10 @@ impl Room {
     /// Nobody knows whether the transaction was committed (E2): asks until somebody does. Nobody is answered before.
     fn find_out(&mut self, entry: &Entry, reason: String) -> Result<()> {
         tracing::warn!(target: "store", seq = entry.seq, "a commit was cut off, its outcome is looked for: {reason}");
+        if self.trouble.is_there().is_some() {
+            // Who stands behind it has waited long enough.
+            self.refuse_waiting(Error::Lost(reason.clone()));
+        }
         let mut pause = FIRST_PAUSE_MS;
         loop {
             match self.writer.resolve(entry) {

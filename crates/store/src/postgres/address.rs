@@ -9,7 +9,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 /// How long one host may take to take the call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// After so long without an answer to what was sent, a connection is given up.
-const USER_TIMEOUT: Duration = Duration::from_secs(10);
+const USER_TIMEOUT: Duration = Duration::from_secs(8);
 /// After so long without a word the network is asked whether the other side is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 /// How often it is asked again.

@@ -16,14 +16,20 @@ use tokio_postgres::{Client, Config, Connection, Row, Socket};
 /// How long one host may take until it has said what it is.
 const CALL_TIME: Duration = Duration::from_secs(5);
 /// After one host has answered as a primary, the others are waited for so long.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// A host that takes writes.
 pub(super) struct Dialled {
     pub(super) client: Client,
     /// Carries what the client says, as long as it is polled.
     pub(super) connection: Connection<Socket, <Tls as MakeTlsConnect<Socket>>::Stream>,
-    line: i64,
+    /// The line of time of its database; 0 where there is none.
+    pub(super) line: i64,
+}
+
+/// Whether a primary of a newer line of time was seen than the one of this connection.
+pub(super) fn is_replaced(line: i64, shared: &Shared) -> bool {
+    line > 0 && line < shared.line.load(Ordering::Relaxed)
 }
 
 /// Calls all hosts, and refuses a primary that is of an older line of time than one that was seen.

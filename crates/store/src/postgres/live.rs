@@ -2,7 +2,7 @@
 
 mod bulk;
 
-use super::dial::{Dialled, dial};
+use super::dial::{Dialled, dial, is_replaced};
 use super::failure::{ends_session, failure};
 use super::prepared::Prepared;
 use super::queue::{Control, Part, Queue, What};
@@ -61,6 +61,8 @@ pub(crate) struct Live {
     driver: JoinHandle<()>,
     prepared: HashMap<&'static str, Prepared>,
     begin: String,
+    /// The line of time of its database; 0 where there is none.
+    line: i64,
 }
 
 impl Drop for Live {
@@ -72,11 +74,11 @@ impl Drop for Live {
 impl Live {
     /// Connects.
     pub(crate) async fn connect(shared: &Shared, role: Role) -> Result<Self> {
-        let Dialled { client, connection, .. } = dial(shared).await?;
+        let Dialled { client, connection, line } = dial(shared).await?;
         // What ends the connection shows in whatever is asked next.
         let driver = tokio::spawn(async move { drop(connection.await) });
         let begin = shared.patience.begin(role, shared.durability);
-        Ok(Self { client, driver, prepared: HashMap::new(), begin })
+        Ok(Self { client, driver, prepared: HashMap::new(), begin, line })
     }
 
     /// Several statements in one text.
@@ -84,8 +86,9 @@ impl Live {
         self.client.batch_execute(text).await.map_err(|error| failure(name, &error))
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+    /// Whether another connection is needed: it is closed, or leads to a primary that was replaced since.
+    pub(crate) fn is_over(&self, shared: &Shared) -> bool {
+        self.client.is_closed() || is_replaced(self.line, shared)
     }
 
     /// Prepares what these need and is not prepared yet, all at once.

@@ -15,6 +15,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Row;
 
+/// What is told of a database that hangs.
+const SILENT: &str = "the database has not answered in time";
+
 /// A connection. It must not be used on an asynchronous thread: it blocks.
 pub(crate) struct Session {
     runtime: Option<Runtime>,
@@ -90,8 +93,7 @@ impl Session {
 
     fn wait_for<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime().block_on(async {
-            let text = "the database has not answered in time";
-            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::Lost(text.to_owned())))
+            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::Lost(SILENT.to_owned())))
         })
     }
 
@@ -99,7 +101,7 @@ impl Session {
     pub(crate) fn begin(&self) -> Result<()> {
         let state = &mut *self.state.borrow_mut();
         state.reset();
-        if state.live.as_ref().is_none_or(Live::is_closed) {
+        if state.live.as_ref().is_none_or(|live| live.is_over(&self.shared)) {
             self.connect(state)?;
         }
         state.open = true;
@@ -321,8 +323,11 @@ impl Session {
         state.send_marks(asks_write);
         let queue = std::mem::take(&mut state.queue);
         let mut told = self.once(state, &queue, asks);
-        // A connection that died while it was idle: nothing but the beginning was on its way.
-        let fresh = queue.len() == 1 && matches!(queue.first(), Some(What::Control(Control::Begin)));
+        // A connection that died while it was idle: nothing but the beginning was on its way. Where it was silence that killed it, who
+        // asked has waited long enough.
+        let silent = matches!(&told, Err(Error::Lost(reason)) if reason == SILENT);
+        let fresh =
+            !silent && queue.len() == 1 && matches!(queue.first(), Some(What::Control(Control::Begin)));
         if told.is_err() && state.live.is_none() && fresh {
             (state.failed, state.hopeless) = (None, false);
             told = match self.connect(state) {

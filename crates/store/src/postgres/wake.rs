@@ -2,7 +2,7 @@
 //! by a timer.
 
 use super::Shared;
-use super::dial::{Dialled, dial};
+use super::dial::{Dialled, dial, is_replaced};
 use super::failure::failure;
 use crate::backend::sql;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ impl Wakes {
     /// # Errors
     /// Why it ended: it may be begun again.
     pub async fn carry(&self, grown: &mut watch::Receiver<i64>, mut hear: impl FnMut() + Send) -> Result<()> {
-        let Dialled { client, mut connection, .. } = dial(&self.shared).await?;
+        let Dialled { client, mut connection, line } = dial(&self.shared).await?;
         let (heard, mut came) = watch::channel(());
         let own = Arc::new(AtomicI32::new(0));
         let this = Arc::clone(&own);
@@ -67,6 +67,9 @@ impl Wakes {
                 more = grown.changed() => {
                     if more.is_err() {
                         return Ok(());
+                    }
+                    if is_replaced(line, &self.shared) {
+                        return Err(Error::Lost("another primary has taken its place".to_owned()));
                     }
                     grown.borrow_and_update();
                     in_time(wake(&client, &channel)).await?;

@@ -1,13 +1,13 @@
 use crate::rig::{database, entry, psql, write, writer};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tiltyard_model::task::State;
 use tiltyard_store::leader;
 use tiltyard_store::postgres::{Options, Patience, Store};
 use tiltyard_store::task::{Move, shift};
 use tiltyard_store::{Error, Fate, Rows, meta};
 use tiltyard_testkit::Proxy;
-use tiltyard_testkit::postgres::{Cluster, Database};
+use tiltyard_testkit::postgres::{Cluster, Database, Sync};
 
 /// What a writer holds until its transaction ends.
 const LOCK_OF_WRITERS: i64 = 0x7469_6c74_7961_7264;
@@ -211,4 +211,24 @@ fn e3_a_row_that_is_not_there_is_not_forgotten_with_another_deed() {
     assert!(writer.commit_with(&entry(&begun, "a")).is_err(), "nothing of it stands");
     writer.rollback().expect("is taken back");
     assert_eq!(leader::all(writer.tx()).expect("reads"), []);
+}
+
+// O16: whoever meets a database that hangs is told so once the answer is overdue, and does not wait a second time on a new connection.
+#[test]
+fn o16_a_database_that_hangs_is_waited_for_once() {
+    let cluster = Cluster::start(Sync::Off, &[]).expect("a database of its own");
+    let database = cluster.database().expect("a database");
+    let patience = Patience { statement_ms: 1_500, read_ms: 500, lock_ms: 1_500, idle_ms: 300 };
+    let (_store, writer) =
+        Store::open(&Options { patience, ..Options::new(&database.url, [7; 16]) }).expect("opens");
+    write(&writer, "a", "warm");
+    cluster.freeze().expect("it is ours");
+    let began = Instant::now();
+    let lost = writer.begin_after(0).expect_err("hangs");
+    let took = began.elapsed();
+    cluster.thaw().expect("it is ours");
+    assert!(matches!(lost, Error::Lost(_)), "{lost}");
+    // Its own limit and two seconds; a second try would double it.
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    write(&writer, "a", "again");
 }

@@ -88,6 +88,41 @@ async fn o16_e1_e2_e5_a_failover_loses_nothing_that_was_acknowledged() {
     );
 }
 
+// O16, E1, E2: the primary does not die, it hangs: its machine takes what is said and answers nothing. Servers go on by themselves within
+// 15 s of the promotion, with writing and with reading, and stay with the new one when the old one goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o16_e1_e2_a_primary_that_hangs_is_left_for_its_successor() {
+    let primary = cluster(SYNC, &SETTINGS);
+    let standby = primary.standby(SYNC, &SETTINGS).expect("a standby");
+    primary.wait_for_standby().expect("it follows");
+    let store = url([primary.port(), standby.port()]);
+    let (mut site, load, mut log) =
+        (Site::open(&[store.clone(), store.clone()]).await, Load::new(), Log::default());
+    let mut back = Times::default();
+    load.go_to(&site.addresses());
+    load.heard(HEARD).await;
+    primary.freeze().expect("it is ours");
+    standby.promote().expect("it becomes the primary");
+    let promoted = Instant::now();
+    for place in site.running() {
+        let took = site.serves(place, &load, promoted).await;
+        assert!(took <= MAX_BACK, "server {place} came back after {took:?}");
+        back.add(took);
+        let left = MAX_BACK.saturating_sub(promoted.elapsed());
+        let reads =
+            async || site.line(place).get("/tasks?limit=1").await.is_ok_and(|answer| answer.is_done());
+        until("it reads", left, reads).await;
+    }
+    load.heard(HEARD).await;
+    primary.thaw().expect("it is ours");
+    let thawed = Instant::now();
+    for place in site.running() {
+        site.serves(place, &load, thawed).await;
+    }
+    let seen = site.settle(load, &mut log).await;
+    println!("{} tasks, {} events; back after {back}", seen.tasks.len(), seen.events.len());
+}
+
 // O16, E1, E2: the standby is away, a commit waits for it, and its session is ended: the primary has it, and nobody else. Whoever
 // waits is not told that it is done before the standby has it too; when the primary dies instead, it never happened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
