@@ -105,6 +105,9 @@ pub enum Effect {
     /// A claim found nothing: the door counts it, nobody is told.
     #[serde(skip)]
     Idle,
+    /// This server has missed what others did, and made its memory anew: whoever is connected to it begins anew too.
+    #[serde(skip)]
+    LostTrack,
 }
 
 impl Effect {
@@ -116,7 +119,11 @@ impl Effect {
             | Self::SignInEnded
             | Self::AgentDrain { .. }
             | Self::AgentConnected { .. } => true,
-            Self::Written(_) | Self::Started { .. } | Self::TaskGone { .. } | Self::Idle => false,
+            Self::Written(_)
+            | Self::Started { .. }
+            | Self::TaskGone { .. }
+            | Self::Idle
+            | Self::LostTrack => false,
         }
     }
 }

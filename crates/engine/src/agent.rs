@@ -1,6 +1,12 @@
 //! Agents: who is there, what they hold, what they are told (D30, D31).
 
+mod link;
 pub(crate) mod reach;
+
+pub use link::{
+    Ended, Standing as LinkStanding, ended, is_superseded, present, record, supersede, violated,
+    violations_since,
+};
 
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
@@ -8,7 +14,7 @@ use crate::task::access::reaches;
 use crate::task::heartbeat::{Held, Standing, id_of, renew_all};
 use crate::task::{end, rescue, settle};
 use std::collections::BTreeSet;
-use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, State, admit, state};
+use tiltyard_model::agent::{Agent, OFFLINE_AFTER_MS, Profile, Resources, State, admit, state};
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{AgentDeleted, AgentDraining, AgentOffline, AgentOnline, AgentResumed, Subject};
 use tiltyard_model::refusal::{Code, Refusal};
@@ -28,6 +34,10 @@ pub struct Seen {
     pub leases: Vec<Held>,
     /// When it last said anything.
     pub last_seen: Option<TimeMs>,
+    /// Whether it speaks the agent protocol now, with whichever server.
+    pub connected: bool,
+    /// What it last said of its machine.
+    pub resources: Option<Resources>,
 }
 
 /// What an agent says when it connects.
@@ -47,37 +57,6 @@ pub struct Hello {
 pub(crate) fn seen(act: &mut Act<'_>, agent: i64) {
     reach::spoken(act, agent);
     act.memory.hear(agent, act.now);
-}
-
-/// An agent that is connected lives, whatever it has to say.
-///
-/// # Errors
-/// When the store cannot write it.
-pub fn present(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
-    let agent = act.agent_key(name)?;
-    seen(act, agent);
-    Ok(())
-}
-
-/// Takes a connection for the newest of its agent; false when a newer one has said hello before.
-///
-/// # Errors
-/// 422 for a name that is no slug.
-pub fn supersede(act: &mut Act<'_>, name: &str, connection: u64) -> Result<bool, Refusal> {
-    let agent = act.agent_key(name)?;
-    let newest = act.memory.connections.get(&agent).is_none_or(|newest| *newest <= connection);
-    if newest {
-        act.memory.know_connection(agent, connection);
-        act.effects.push(Effect::AgentConnected { agent: name.to_owned(), number: connection });
-    }
-    Ok(newest)
-}
-
-/// Whether another connection of the agent has said hello since. Asked inside the door, so that nothing of the old
-/// one comes between.
-pub fn is_superseded(act: &Act<'_>, name: &str, connection: u64) -> bool {
-    let key = act.memory.names.agent_key(name);
-    key.and_then(|key| act.memory.connections.get(&key)).is_none_or(|newest| *newest != connection)
 }
 
 /// An agent connects: it is known, and each lease that it names is kept or dropped, by generation (D31). A lease that
@@ -173,6 +152,7 @@ pub fn notice_silence(act: &mut Act<'_>) -> Result<usize, Refusal> {
     let silent: Vec<i64> = there.into_iter().filter(|agent| is_silent(act, *agent)).collect();
     for agent in &silent {
         act.memory.offline(*agent);
+        act.memory.end_connection(*agent);
         let Ok(known) = known(act, *agent) else { continue };
         let leases = act.memory.leases.load(*agent) as u64;
         // Never none: it is not connected any more.
@@ -241,10 +221,12 @@ fn view(act: &Act<'_>, key: i64) -> Result<Seen, Refusal> {
     let leases =
         live.filter(visible).map(|lease| Held { id: id_of(act, lease), generation: lease.generation });
     let leases: Vec<Held> = leases.collect();
-    let last = act.memory.presence.get(&key);
-    let silence = last.map(|(_, steady)| act.now.steady - steady);
+    let last = act.memory.shown(key);
+    let silence = last.map(|heard| act.now.steady - heard.steady);
     let state = state(agent.draining, silence, act.memory.leases.load(key));
-    Ok(Seen { state, leases, last_seen: last.map(|(wall, _)| *wall).or(agent.last_seen), agent })
+    let last_seen = last.map(|heard| heard.wall).or(agent.last_seen);
+    let resources = last.and_then(|heard| heard.resources);
+    Ok(Seen { state, leases, last_seen, connected: act.memory.is_connected(key), resources, agent })
 }
 
 /// Tells an agent to take nothing new, or to take work again.
@@ -295,6 +277,7 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
     tiltyard_store::agent::delete(act.tx, key, act.now.wall).map_err(refusal_of)?;
     act.memory.forget_agent(key);
     act.memory.offline(key);
+    act.memory.end_connection(key);
     act.memory.forget_processes(key);
     act.memory.serve(key, None);
     act.memory.hints().claimed_with.remove(&key);

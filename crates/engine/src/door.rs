@@ -87,6 +87,9 @@ impl Door {
         if parts.witness.is_some() || parts.line.is_some() {
             parts.memory.write_down();
         }
+        if parts.line.is_some() {
+            parts.memory.ask_others();
+        }
         let line = parts.line.take().map(Line::new);
         let inbox = Arc::new(Inbox::new(parts.max_queued));
         let bell = Bell::new(parts.memory.last_seq);

@@ -8,7 +8,7 @@ pub mod assign;
 pub mod audit;
 pub mod boot;
 mod catch_up;
-mod connection;
+pub mod connection;
 pub mod count;
 pub mod lease;
 pub mod letter;
@@ -60,7 +60,11 @@ pub struct Parts {
     /// Which process of each agent is the newest.
     pub processes: process::Processes,
     /// The newest connection of each agent that has said hello on one.
-    pub connections: HashMap<i64, u64>,
+    pub connections: HashMap<i64, connection::Link>,
+    /// What each agent last said of its machine to this server. A hint: others hear of it with [`presence::Step::Heard`].
+    pub machines: HashMap<i64, tiltyard_model::agent::Resources>,
+    /// What all servers know of when each agent was heard.
+    pub told: HashMap<i64, connection::Heard>,
     /// The scopes of who spoke for each agent since it was last silent.
     pub served: HashMap<i64, tiltyard_model::role::Reach>,
     /// Agents that spoke since they were last found silent.

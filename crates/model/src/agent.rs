@@ -1,11 +1,15 @@
 //! Agents: processes that take tasks.
 
+pub mod record;
+
 use crate::refusal::{Fault, Refusal};
 use crate::slug::is_slug;
 use crate::task::admission::{MAX_TAGS, is_tag};
 use crate::text::{NOT_STORABLE, is_storable};
 use crate::time::{DurationMs, TimeMs};
+use record::Record;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Silence after which an agent is `offline` (D30).
 pub const OFFLINE_AFTER_MS: DurationMs = 30_000;
@@ -60,6 +64,22 @@ pub struct Profile {
     pub slots: u32,
 }
 
+/// What an agent says of its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct Resources {
+    /// Load average over a minute.
+    pub load: f64,
+    /// Memory in use, in bytes.
+    pub memory_used_bytes: u64,
+    /// Memory there is, in bytes.
+    pub memory_total_bytes: u64,
+    /// Free space of its work folder, in bytes.
+    pub disk_free_bytes: u64,
+    /// Slots in use.
+    pub slots_used: u32,
+}
+
 /// An agent as it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agent {
@@ -75,6 +95,8 @@ pub struct Agent {
     pub created_at: TimeMs,
     /// When it last said anything; `None` while it is connected, and for one that never was.
     pub last_seen: Option<TimeMs>,
+    /// What its connections left behind.
+    pub record: Arc<Record>,
 }
 
 impl Agent {

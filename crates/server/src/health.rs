@@ -6,10 +6,11 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tiltyard_engine::agent::violations_since;
 use tiltyard_engine::dead_letter::list::over;
 use tiltyard_engine::event::tail::MAX_RING_EVENTS;
 use tiltyard_engine::reserve::Reserve;
-use tiltyard_engine::{Pass, Urgency};
+use tiltyard_engine::{Act, Pass, Urgency};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::time::{HOUR_MS, TimeMs};
 use tiltyard_wire::health::{Component, Health, Status};
@@ -68,10 +69,11 @@ type Complaint = Option<(Status, String)>;
 pub(crate) async fn look(app: &App) -> Health {
     let now = app.engine.clock().now().wall;
     let store = store(app).await;
+    let agents = agents(app, &store, now).await;
     let complaints: [(&'static str, Complaint); 6] = [
         ("queue", queue(app, &store).await),
         ("store", store),
-        ("agents", agents(app, now)),
+        ("agents", agents),
         ("streams", streams(app.engine.tail().behind())),
         ("security", security(app)),
         ("disk", disk(app)),
@@ -156,8 +158,21 @@ async fn letters(app: &App) -> Complaint {
     }
 }
 
-fn agents(app: &App, now: TimeMs) -> Complaint {
-    let count = app.live.violations_since(now - HOUR_MS);
+/// A door that takes nothing is not asked.
+async fn agents(app: &App, store: &Complaint, now: TimeMs) -> Complaint {
+    if matches!(store, Some((Status::Failing, _))) {
+        return None;
+    }
+    let since = now - HOUR_MS;
+    let count = move |act: &mut Act<'_>| violations_since(act, since);
+    let counted = app.engine.enter(Pass::system(), Urgency::Urgent, count);
+    let count = match tokio::time::timeout(STORE_PATIENCE, counted).await {
+        Ok(Ok(count)) => count,
+        Ok(Err(refusal)) => return Some((Status::Degraded, refusal.message)),
+        Err(_) => {
+            return Some((Status::Degraded, "invalid messages could not be counted in time".to_owned()));
+        }
+    };
     (count > MAX_VIOLATIONS_AN_HOUR)
         .then(|| (Status::Degraded, format!("{count} invalid messages came from agents within an hour")))
 }

@@ -7,7 +7,6 @@ pub(crate) mod leash;
 pub(crate) mod log;
 pub(crate) mod objection;
 mod pace;
-pub(crate) mod record;
 pub(crate) mod seat;
 pub(crate) mod session;
 pub(crate) mod sse;
@@ -16,19 +15,16 @@ use crate::edge::stop::Stop;
 use leash::{HeldBy, Leash};
 use log::Growth;
 use parking_lot::Mutex;
-use record::{MAX_RECORDS, Patience, Record, Verdict};
 use seat::{Links, Order, Seat};
 use session::Close;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 use tiltyard_engine::token::Tokens;
 use tiltyard_engine::{Effect, Engine};
 use tiltyard_model::role::Caller;
 use tiltyard_model::time::TimeMs;
-use tiltyard_wire::agent::Resources;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -37,18 +33,9 @@ const MAX_WAITING_ENDS: usize = 256;
 /// Numbers of connections a millisecond, of all servers together.
 const NUMBERS_A_MS: u64 = 1_024;
 
-/// What is known of an agent beside the engine.
-#[derive(Default)]
-struct Known {
-    links: Links,
-    resources: Option<Resources>,
-    record: Record,
-    patience: Patience,
-}
-
 /// Who is connected.
 pub(crate) struct Live {
-    agents: Mutex<HashMap<String, Known>>,
+    agents: Mutex<HashMap<String, Links>>,
     numbers: AtomicU64,
     /// What keeps its numbers apart from those of other servers.
     salt: u64,
@@ -115,65 +102,30 @@ impl Live {
         let number = own.max(self.numbers.load(Relaxed) + 1);
         self.numbers.store(number, Relaxed);
         self.figures.came.fetch_add(1, Relaxed);
-        if agents.len() >= MAX_RECORDS && !agents.contains_key(agent) {
-            agents.retain(|_, known| !known.links.is_empty());
-        }
-        agents.entry(agent.to_owned()).or_default().links.come(number)
+        agents.entry(agent.to_owned()).or_default().come(number)
     }
 
     /// Lets it take the seat; whoever had it is superseded.
     pub(crate) fn sit(&self, agent: &str, number: u64) {
-        if let Some(known) = self.agents.lock().get_mut(agent) {
-            known.links.sit(number);
-            known.resources = None;
+        if let Some(links) = self.agents.lock().get_mut(agent) {
+            links.sit(number);
         }
     }
 
     /// Leaves a seat, where it is still held.
     pub(crate) fn leave(&self, agent: &str, number: u64) {
         self.figures.ended.fetch_add(1, Relaxed);
-        if let Some(known) = self.agents.lock().get_mut(agent) {
-            known.links.leave(number);
-        }
-    }
-
-    /// Whether an agent is connected, and what it last said of its machine.
-    pub(crate) fn look(&self, agent: &str) -> crate::view::agent::Live {
-        let agents = self.agents.lock();
-        let known = agents.get(agent);
-        let connected = known.is_some_and(|known| known.links.is_taken());
-        crate::view::agent::Live { connected, resources: known.and_then(|known| known.resources) }
-    }
-
-    /// What an agent says of its machine.
-    pub(crate) fn keep_resources(&self, agent: &str, resources: Resources) {
-        if let Some(known) = self.agents.lock().get_mut(agent) {
-            known.resources = Some(resources);
-        }
-    }
-
-    /// Notes something about an agent's connections.
-    pub(crate) fn note<T>(&self, agent: &str, note: impl FnOnce(&mut Record) -> T) -> Option<T> {
-        self.agents.lock().get_mut(agent).map(|known| note(&mut known.record))
-    }
-
-    /// An agent has said something invalid. What is done about it depends on what its connections said before.
-    pub(crate) fn violated(&self, agent: &str, at: TimeMs, error: &str) -> Verdict {
         let mut agents = self.agents.lock();
-        let known = agents.entry(agent.to_owned()).or_default();
-        let verdict = known.patience.tried(Instant::now());
-        known.record.violated(at, error, verdict);
-        verdict
+        let Some(links) = agents.get_mut(agent) else { return };
+        links.leave(number);
+        if links.is_empty() {
+            agents.remove(agent);
+        }
     }
 
     /// How many agents are connected.
     pub(crate) fn connected(&self) -> usize {
-        self.agents.lock().values().filter(|known| known.links.is_taken()).count()
-    }
-
-    /// Invalid messages of all agents since `since`, as far as they are kept.
-    pub(crate) fn violations_since(&self, since: TimeMs) -> usize {
-        self.agents.lock().values().map(|known| known.record.violations_since(since)).sum()
+        self.agents.lock().values().filter(|known| known.is_taken()).count()
     }
 
     /// What ends when the caller's token does, or the server.
@@ -185,7 +137,7 @@ impl Live {
 
     fn tell(&self, agent: &str, order: &Order) {
         let agents = self.agents.lock();
-        if agents.get(agent).is_some_and(|known| !known.links.tell(order)) {
+        if agents.get(agent).is_some_and(|known| !known.tell(order)) {
             tracing::warn!(target: "agent", agent, "too many orders wait: it hears of this one when it renews");
         }
     }
@@ -194,7 +146,7 @@ impl Live {
     /// (D31), and whoever lives by a token looks whether it does.
     fn start_over(&self) {
         let why = Close::new(Close::LATER, "the server lost track of what it had to say; connect again");
-        self.agents.lock().values_mut().for_each(|known| known.links.send_away(&why));
+        self.agents.lock().values_mut().for_each(|known| known.send_away(&why));
         // Without a stream there is nobody to tell.
         let _ = self.ended.send(());
     }
@@ -206,9 +158,10 @@ impl Live {
             }
             Effect::AgentConnected { agent, number } => {
                 if let Some(known) = self.agents.lock().get_mut(&agent) {
-                    known.links.outlive(number);
+                    known.outlive(number);
                 }
             }
+            Effect::LostTrack => self.start_over(),
             Effect::AgentDrain { agent, draining } => self.tell(&agent, &Order::Drain(draining)),
             Effect::TokenEnded { .. } | Effect::SignInEnded => {
                 // Without a stream there is nobody to tell.

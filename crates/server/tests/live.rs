@@ -27,3 +27,6 @@ mod door;
 
 #[path = "live/agent.rs"]
 mod agent;
+
+#[path = "live/pair.rs"]
+mod pair;

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tiltyard_model::agent::State;
 
+pub use tiltyard_model::agent::Resources;
+
 /// An agent as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Agent")]
@@ -37,22 +39,6 @@ pub struct View {
     pub created_at: Time,
     /// When it last said anything.
     pub last_heartbeat: Option<Time>,
-}
-
-/// What an agent says of its machine.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Resources {
-    /// Load average over a minute.
-    pub load: f64,
-    /// Memory in use, in bytes.
-    pub memory_used_bytes: u64,
-    /// Memory there is, in bytes.
-    pub memory_total_bytes: u64,
-    /// Free space of its work folder, in bytes.
-    pub disk_free_bytes: u64,
-    /// Slots in use.
-    pub slots_used: u32,
 }
 
 /// Makes an agent's name known and mints its token.

@@ -138,6 +138,7 @@ impl Act<'_> {
             draining: false,
             created_at: self.now.wall,
             last_seen: None,
+            record: Arc::default(),
         };
         let key = self.save_agent(agent)?;
         let scope = self.system_scope();

@@ -1,9 +1,11 @@
 //! Catching up with what other servers did.
 
+use super::connection::Link;
 use super::step::Step;
-use super::{Memory, Parts, lease};
+use super::{Memory, Parts, lease, presence};
 use crate::act::Effect;
 use crate::journal::Page;
+use tiltyard_model::agent::Agent;
 
 /// What came of a page of another server.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +36,9 @@ impl Memory {
         let Page { last_seq, effects, steps } = page;
         let before = self.parts.ready.changes();
         for step in steps {
+            if step == Step::Presence(presence::Step::Asked) {
+                self.asked();
+            }
             self.parts.follow(&step);
             self.parts.apply(step);
         }
@@ -60,21 +65,41 @@ impl Memory {
         parts.tokens = before.tokens.clone();
         parts.letters.limit = before.letters.limit.clone();
         parts.last_key = parts.last_key.max(before.last_key);
-        parts.presence.extend(before.presence.drain());
-        parts.connections.extend(before.connections.drain());
-        parts.served.extend(before.served.drain());
-        parts.online.extend(before.online.drain());
+        parts.keep_presence(before);
         parts.claimed_with.extend(before.claimed_with.drain());
         parts.turns = std::mem::take(&mut before.turns);
         parts.storage_low = before.storage_low;
         self.parts = parts;
         self.redo_caught_up();
-        // Whoever streams is looked at again, whichever way it was let in.
-        vec![Effect::SignInEnded]
+        self.ask_others();
+        // Stops, drains and ends that were missed are nowhere told: whoever is connected begins anew.
+        vec![Effect::LostTrack]
     }
 }
 
 impl Parts {
+    /// Takes over what only stood in the memory before, of agents that are still there; who was found silent meanwhile stays so.
+    fn keep_presence(&mut self, before: &mut Self) {
+        for (agent, heard) in before.presence.drain().filter(|(agent, _)| self.names.agent(*agent).is_some())
+        {
+            let kept = self.presence.entry(agent).or_insert(heard);
+            *kept = if kept.1 < heard.1 { heard } else { *kept };
+        }
+        let is_there = |agent: &i64| self.names.agent(*agent).is_some();
+        let is_connected = |agent: &i64| self.names.agent(*agent).is_some_and(Agent::is_connected);
+        self.told.extend(before.told.drain().filter(|(agent, _)| is_there(agent)));
+        self.machines.extend(before.machines.drain().filter(|(agent, _)| is_connected(agent)));
+        self.served.extend(before.served.drain().filter(|(agent, _)| is_there(agent)));
+        self.online.extend(before.online.drain().filter(is_connected));
+        for (agent, link) in before.connections.drain().filter(|(agent, _)| is_there(agent)) {
+            let is_open = link.is_open && is_connected(&agent);
+            let kept = self.connections.entry(agent).or_insert(Link { is_open, ..link });
+            if kept.number < link.number {
+                *kept = Link { is_open, ..link };
+            }
+        }
+    }
+
     /// Who took what elsewhere counts for whose turn it is here (D6).
     fn follow(&mut self, step: &Step) {
         let Step::Lease(lease::Step::Put(lease)) = step else { return };

@@ -189,8 +189,8 @@ pub enum Step {
     Back {
         /// The leases.
         leases: Vec<Lease>,
-        /// When agents were heard, by key, on the steady clock.
-        heard: Vec<(i64, DurationMs)>,
+        /// When agents were heard, by key, on the steady clock: by this server, and as all know.
+        heard: Vec<(i64, DurationMs, DurationMs)>,
     },
 }
 

@@ -1,15 +1,17 @@
 //! Who is there: when each agent last said something, which of them spoke since they were last found silent, and by
 //! which process.
 
+use super::connection::{Heard, Link};
 use super::{Memory, Parts};
 use crate::clock::Now;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tiltyard_model::agent::Resources;
 use tiltyard_model::role::Reach;
 use tiltyard_model::time::{DurationMs, TimeMs};
 
 /// A step of an agent's presence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Step {
     /// It connected.
     Online {
@@ -29,8 +31,8 @@ pub enum Step {
         wall: TimeMs,
         /// When, on the steady one.
         steady: DurationMs,
-        /// Whether it counts as connected; a server that has come later learns it so.
-        online: bool,
+        /// What it last said of its machine.
+        resources: Option<Box<Resources>>,
     },
     /// This process of it is the newest.
     Process {
@@ -50,8 +52,8 @@ pub enum Step {
     Connection {
         /// Its key.
         agent: i64,
-        /// The connection's number; `None` when there was none.
-        number: Option<u64>,
+        /// The connection; `None` when there was none.
+        link: Option<Link>,
     },
     /// Whoever spoke for it since it was last silent reaches these scopes.
     Serves {
@@ -60,6 +62,16 @@ pub enum Step {
         /// The scopes, `*` for all; `None` when nobody has spoken.
         scopes: Option<Vec<String>>,
     },
+    /// A server has come, or made its memory anew: whoever has heard agents tells of them again. Never taken back.
+    Asked,
+}
+
+/// What only memory knows of an agent, for a server that has come later.
+pub(super) fn steps_of(parts: &Parts, agent: i64) -> impl Iterator<Item = Step> {
+    let online = parts.online.contains(&agent).then_some(Step::Online { agent });
+    let link = parts.connections.get(&agent).map(|link| Step::Connection { agent, link: Some(*link) });
+    let serves = parts.served.get(&agent).map(|reach| Step::Serves { agent, scopes: Some(reach.to_list()) });
+    online.into_iter().chain(link).chain(serves)
 }
 
 impl Parts {
@@ -67,16 +79,18 @@ impl Parts {
         match step {
             Step::Online { agent } => self.online.insert(agent).then_some(Step::Offline { agent }),
             Step::Offline { agent } => self.online.remove(&agent).then_some(Step::Online { agent }),
-            Step::Heard { agent, wall, steady, online } => {
-                self.presence.insert(agent, (wall, steady));
-                if online {
-                    self.online.insert(agent);
+            Step::Heard { agent, wall, steady, resources } => {
+                let before = self.presence.get(&agent);
+                if before.is_none_or(|(_, before)| *before <= steady) {
+                    self.presence.insert(agent, (wall, steady));
                 }
+                self.tell(agent, Heard { wall, steady, resources: resources.map(|resources| *resources) });
                 None
             }
+            Step::Asked => None,
             Step::Process { agent, instance } => Some(self.apply_process(agent, instance)),
             Step::Processes { agent, known } => Some(self.apply_processes(agent, known)),
-            Step::Connection { agent, number } => Some(self.apply_connection(agent, number)),
+            Step::Connection { agent, link } => Some(self.apply_connection(agent, link)),
             Step::Serves { agent, scopes } => Some(self.apply_serves(agent, scopes)),
         }
     }
@@ -90,21 +104,29 @@ impl Parts {
     }
 
     /// Nobody could be heard until `steady`: whoever is connected has spoken just now, as far as silence goes. Gives
-    /// when they were heard before.
-    pub(super) fn hear_anew(&mut self, steady: DurationMs) -> Vec<(i64, DurationMs)> {
-        let online = &self.online;
+    /// when they were heard before, by this server and as all know.
+    pub(super) fn hear_anew(&mut self, steady: DurationMs) -> Vec<(i64, DurationMs, DurationMs)> {
+        let (online, told) = (&self.online, &mut self.told);
         let connected = self.presence.iter_mut().filter(|(agent, _)| online.contains(agent));
         let anew = |(agent, (_, heard)): (&i64, &mut (TimeMs, DurationMs))| {
-            let later = steady.max(*heard);
-            (*agent, std::mem::replace(heard, later))
+            let later = |before: DurationMs| steady.max(before);
+            let here = std::mem::replace(heard, later(*heard));
+            let known = told.get_mut(agent).map(|told| {
+                let anew = later(told.steady);
+                std::mem::replace(&mut told.steady, anew)
+            });
+            (*agent, here, known.unwrap_or(here))
         };
         connected.map(anew).collect()
     }
 
-    pub(super) fn heard_before(&mut self, before: Vec<(i64, DurationMs)>) {
-        for (agent, steady) in before {
+    pub(super) fn heard_before(&mut self, before: Vec<(i64, DurationMs, DurationMs)>) {
+        for (agent, here, known) in before {
             if let Some((_, heard)) = self.presence.get_mut(&agent) {
-                *heard = steady;
+                *heard = here;
+            }
+            if let Some(told) = self.told.get_mut(&agent) {
+                told.steady = known;
             }
         }
     }

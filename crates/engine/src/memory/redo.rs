@@ -1,6 +1,7 @@
 //! The way forward: the steps since the last commit, written down as they are done, for other servers. Only a store
 //! that is shared wants it; elsewhere nothing is written.
 
+use super::connection::Heard;
 use super::step::Step;
 use super::{Memory, Parts, presence};
 use crate::act::Effect;
@@ -27,6 +28,10 @@ pub(super) struct Redo {
     heard_told: HashMap<i64, DurationMs>,
     /// Agents that the page in the making tells of.
     telling: Vec<i64>,
+    /// Others are to tell of the agents that they have heard: this server knows only what stands in rows.
+    asking: bool,
+    /// Another server asks.
+    asked: bool,
 }
 
 impl Redo {
@@ -39,17 +44,27 @@ impl Redo {
     /// What is told once a transaction, whatever its deeds were.
     fn finish(&mut self, parts: &Parts) {
         self.telling.clear();
+        if self.asking {
+            self.write(&presence::Step::Asked.into());
+        }
+        // Where a page is made anyway, everything is told.
+        let all = !self.bytes.is_empty();
         let due = |agent: &i64| {
-            let (wall, steady) = *parts.presence.get(agent)?;
+            let Heard { wall, steady, resources } = parts.heard(*agent)?;
             let told = self.heard_told.get(agent);
-            let is_due = told.is_none_or(|told| (steady - told).abs() >= HEARD_EVERY_MS);
-            let online = parts.online.contains(agent);
-            is_due.then_some(presence::Step::Heard { agent: *agent, wall, steady, online })
+            let known = parts.told.get(agent);
+            let is_news = resources.is_some() && known.is_none_or(|known| known.resources.is_none());
+            let is_due = all || is_news || told.is_none_or(|told| (steady - told).abs() >= HEARD_EVERY_MS);
+            let resources = resources.map(Box::new);
+            is_due.then_some(presence::Step::Heard { agent: *agent, wall, steady, resources })
         };
         let heard: Vec<_> = self.spoke.iter().filter_map(|agent| Some((*agent, due(agent)?))).collect();
         for (agent, step) in heard {
             self.telling.push(agent);
             self.write(&step.into());
+            if self.asked {
+                presence::steps_of(parts, agent).for_each(|step| self.write(&step.into()));
+            }
         }
         if parts.last_key > self.key_told {
             self.write(&Step::Key(parts.last_key));
@@ -99,11 +114,32 @@ impl Memory {
         let Some(redo) = &mut self.redo else { return };
         for agent in std::mem::take(&mut redo.telling) {
             redo.spoke.remove(&agent);
-            let heard = self.parts.presence.get(&agent);
-            redo.heard_told.extend(heard.map(|(_, steady)| (agent, *steady)));
+            if let Some(heard) = self.parts.heard(agent) {
+                redo.heard_told.insert(agent, heard.steady);
+                self.parts.tell(agent, heard);
+            }
+        }
+        if !redo.bytes.is_empty() {
+            redo.asking = false;
+            redo.asked = false;
         }
         redo.key_told = redo.key_told.max(self.parts.last_key);
         redo.clear();
+    }
+
+    /// Others are to tell what no row tells.
+    pub(crate) fn ask_others(&mut self) {
+        if let Some(redo) = &mut self.redo {
+            redo.asking = true;
+        }
+    }
+
+    /// Another server asks what no row tells: whatever this one has told is told again.
+    pub(super) fn asked(&mut self) {
+        if let Some(redo) = &mut self.redo {
+            redo.spoke.extend(redo.heard_told.drain().map(|(agent, _)| agent));
+            redo.asked = true;
+        }
     }
 
     /// Others know of the keys that they have told of.

@@ -56,8 +56,8 @@ impl Parts {
         self.ready.rates().summary(&mut all);
         self.tokens.shared_summary(&mut all);
         self.processes.summary(&mut all);
-        for (agent, number) in &self.connections {
-            all.insert(format!("connection {agent}"), number.to_string());
+        for (agent, link) in &self.connections {
+            all.insert(format!("connection {agent}"), format!("{link:?}"));
         }
         for (agent, reach) in &self.served {
             all.insert(format!("served {agent}"), format!("{reach:?}"));

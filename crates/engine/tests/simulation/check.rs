@@ -5,6 +5,7 @@ use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiltyard_engine::memory::Memory;
 use tiltyard_engine::memory::boot::rebuild;
+use tiltyard_engine::memory::connection::Heard;
 use tiltyard_engine::memory::redo::HEARD_EVERY_MS;
 use tiltyard_model::event::Type;
 use tiltyard_model::id::Id;
@@ -59,12 +60,14 @@ pub(crate) async fn other(world: &mut World) {
 pub(crate) struct Shared {
     summary: Summary,
     presence: HashMap<i64, (i64, i64)>,
+    told: HashMap<i64, Heard>,
 }
 
 /// What the engine's memory says.
 pub(crate) async fn seen(world: &World) -> Shared {
     let deed = |act: &mut tiltyard_engine::Act<'_>| {
-        Ok(Shared { summary: act.memory.shared_summary(), presence: act.memory.presence.clone() })
+        let (presence, told) = (act.memory.presence.clone(), act.memory.told.clone());
+        Ok(Shared { summary: act.memory.shared_summary(), presence, told })
     };
     world.act(deed).await.expect("tells")
 }
@@ -77,6 +80,10 @@ pub(crate) fn apart(kept: &Shared, other: &Memory) -> Vec<String> {
             Some((_, other)) if (0..HEARD_EVERY_MS).contains(&(steady - other)) => {}
             heard => differs.push(format!("agent {agent} was heard {wall} {steady}, there {heard:?}")),
         }
+    }
+    // What is shown of an agent is the same on every server.
+    if kept.told != other.told {
+        differs.push(format!("told {:?}, there {:?}", kept.told, other.told));
     }
     differs
 }

@@ -1,7 +1,9 @@
 //! Leases: lost, prolonged, told apart by process.
 
 use crate::rig::{Rig, request, spec};
-use tiltyard_engine::agent::{Hello, hello, is_superseded, notice_silence, supersede};
+use tiltyard_engine::agent::{
+    Hello, LinkStanding, get, hello, is_superseded, notice_silence, present, supersede,
+};
 use tiltyard_engine::task::claim::Request;
 use tiltyard_engine::task::heartbeat::{Beat, Held, beat, renew_all};
 use tiltyard_model::agent::Profile;
@@ -110,6 +112,28 @@ async fn api23_the_newer_connection_is_the_agent() {
     assert!(refused.await.is_err());
     let old = rig.act(|act| Ok([1, 2, 3].map(|number| is_superseded(act, "a", number)))).await;
     assert_eq!(old, Ok([true, false, true]));
+}
+
+// D30: a socket whose agent has said hello on a newer one does not keep it heard, though it answers pings.
+#[tokio::test]
+async fn d30_a_superseded_connection_keeps_nobody_heard() {
+    let rig = Rig::new().await;
+    let word =
+        || Hello { name: "a".into(), instance: "i".into(), profile: Profile::default(), holds: vec![] };
+    let comes = |number| {
+        rig.act(move |act| {
+            supersede(act, "a", number)?;
+            hello(act, &word())
+        })
+    };
+    comes(1).await.expect("is welcome");
+    comes(2).await.expect("is welcome");
+    rig.pass_ms(29_000).await;
+    assert_eq!(rig.act(|act| present(act, "a", 1, None)).await, Ok(LinkStanding::Superseded));
+    rig.pass_ms(1_000).await;
+    assert_eq!(rig.act(notice_silence).await, Ok(1), "nobody has spoken on the newer one");
+    let over = rig.act(|act| Ok((present(act, "a", 2, None)?, get(act, "a")?.connected))).await;
+    assert_eq!(over, Ok((LinkStanding::Over, false)), "it has to say hello again, which is told");
 }
 
 // The server's own watch ends an attempt that its agent does not end.

@@ -65,7 +65,7 @@ impl Guest {
             close = self.converse(&mouth, &mut ear, &mut session) => close,
         };
         if let Some(session) = session {
-            session.leave(&close);
+            session.leave(&close).await;
         }
         mouth.close(ear, close).await;
     }

@@ -1,9 +1,9 @@
 //! Answers to invalid messages. Those that come one upon the other are answered later and later (C2); whatever is valid
 //! goes through meanwhile, so that a lease is not lost for a slip beside it.
 
-use crate::live::record::Verdict;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use tiltyard_model::agent::record::Verdict;
 use tokio::time::sleep_until;
 
 /// Answers that wait to be given; the invalid frame that closes the connection comes before there are more.

@@ -37,8 +37,7 @@ pub(crate) struct Seat {
 impl Seat {
     /// Why the seat is gone.
     pub(crate) fn why(&self) -> Close {
-        let superseded = || Close::new(Close::SUPERSEDED, "another connection of this agent took its place");
-        self.why.get().cloned().unwrap_or_else(superseded)
+        self.why.get().cloned().unwrap_or_else(Close::superseded)
     }
 }
 

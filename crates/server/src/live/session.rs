@@ -71,6 +71,11 @@ impl Close {
         Self { code, reason }
     }
 
+    /// Another connection of the agent came later.
+    pub(crate) fn superseded() -> Self {
+        Self::new(Self::SUPERSEDED, "another connection of this agent took its place")
+    }
+
     /// What a refusal means for the whole connection.
     pub(crate) fn of(refusal: &Refusal) -> Self {
         let code = match refusal.code {

@@ -1,8 +1,6 @@
 //! Agents: who is there, and what they are told.
 
 use crate::ask::Ask;
-use crate::live::Live;
-use crate::live::record::Record;
 use crate::page::{End, by_name, by_place};
 use crate::reply::{Answer, Reply};
 use crate::view;
@@ -12,6 +10,7 @@ use tiltyard_engine::agent::{self as agents, Seen};
 use tiltyard_engine::task::heartbeat;
 use tiltyard_engine::{Act, Urgency, token};
 use tiltyard_model::agent::Profile;
+use tiltyard_model::agent::record::Record;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::agent as wire;
 use tiltyard_wire::endpoint::BASE_PATH;
@@ -26,25 +25,19 @@ pub(crate) async fn list(ask: Ask) -> Answer {
     let asked: PageQuery = ask.query()?;
     let all = ask.app.engine.enter(ask.pass(), Urgency::Normal, agents::list).await?;
     let page = by_name(all, &asked, |seen| (String::new(), seen.agent.name.clone()))?;
-    Ok(Reply::ok(&page.map(|seen| view(&ask, seen))).into_response())
-}
-
-fn view(ask: &Ask, seen: Seen) -> wire::View {
-    let live = ask.app.live.look(&seen.agent.name);
-    view::agent::view(seen, live)
+    Ok(Reply::ok(&page.map(view::agent::view)).into_response())
 }
 
 /// How an agent is shown alone.
-fn shown(live: &Live, seen: Seen) -> Reply {
-    let beside = live.look(&seen.agent.name);
-    Reply::ok(&view::agent::view(seen, beside)).one()
+fn shown(seen: Seen) -> Reply {
+    Reply::ok(&view::agent::view(seen)).one()
 }
 
 /// `GET /agents/{name}`.
 pub(crate) async fn get(ask: Ask) -> Answer {
     let name = ask.place("name").to_owned();
     let seen = ask.app.engine.enter(ask.pass(), Urgency::Normal, move |act| agents::get(act, &name)).await?;
-    Ok(shown(&ask.app.live, seen).unless_known(&ask.parts.headers))
+    Ok(shown(seen).unless_known(&ask.parts.headers))
 }
 
 /// `POST /agents/{name}/drain`.
@@ -60,18 +53,17 @@ pub(crate) async fn resume(ask: Ask) -> Answer {
 async fn order(mut ask: Ask, draining: bool) -> Answer {
     ask.no_body()?;
     let name = ask.place("name").to_owned();
-    let live = Arc::clone(&ask.app.live);
     let deed = move |act: &mut Act<'_>| agents::drain(act, &name, draining);
-    ask.act(Urgency::Normal, deed, move |seen| shown(&live, seen)).await
+    ask.act(Urgency::Normal, deed, shown).await
 }
 
 /// `DELETE /agents/{name}`.
 pub(crate) async fn delete(ask: Ask) -> Answer {
     let name = ask.place("name").to_owned();
-    let (demanded, live) = (ask.precondition(), Arc::clone(&ask.app.live));
+    let demanded = ask.precondition();
     let deed = move |act: &mut Act<'_>| {
         let now = agents::get(act, &name)?;
-        demanded.check(|| Some(shown(&live, now).body))?;
+        demanded.check(|| Some(shown(now).body))?;
         agents::delete(act, &name)
     };
     ask.act(Urgency::Normal, deed, |()| Reply::empty()).await
@@ -102,7 +94,7 @@ pub(crate) async fn register(mut ask: Ask) -> Answer {
     };
     let show = |(seen, minted): (Seen, token::Minted)| {
         let at = format!("{BASE_PATH}/agents/{}", seen.agent.name);
-        let agent = view::agent::view(seen, view::agent::Live::default());
+        let agent = view::agent::view(seen);
         Reply::json(StatusCode::CREATED, &wire::Registered { agent, token: minted.text })
             .at(at)
             .shown_once(minted.token.id.to_string())
@@ -113,21 +105,19 @@ pub(crate) async fn register(mut ask: Ask) -> Answer {
 /// `GET /agents/{name}/violations`.
 pub(crate) async fn violations(ask: Ask) -> Answer {
     let asked: PartQuery = ask.query()?;
-    let items = remembered(&ask, |record| record.violations()).await?;
+    let items: Vec<_> = remembered(&ask).await?.violations().map(view::agent::violation).collect();
     Ok(Reply::ok(&by_place(items, &asked, End::Last)?).into_response())
 }
 
 /// `GET /agents/{name}/disconnects`.
 pub(crate) async fn disconnects(ask: Ask) -> Answer {
     let asked: PartQuery = ask.query()?;
-    let items = remembered(&ask, |record| record.disconnects()).await?;
+    let items: Vec<_> = remembered(&ask).await?.disconnects().map(view::agent::disconnect).collect();
     Ok(Reply::ok(&by_place(items, &asked, End::Last)?).into_response())
 }
 
-/// What is remembered of an agent that is there; nothing where it never connected.
-async fn remembered<T: Default>(ask: &Ask, read: impl FnOnce(&mut Record) -> T) -> Result<T, Refusal> {
+/// What is remembered of an agent that is there.
+async fn remembered(ask: &Ask) -> Result<Arc<Record>, Refusal> {
     let name = ask.place("name").to_owned();
-    let asked = name.clone();
-    ask.app.engine.enter(ask.pass(), Urgency::Normal, move |act| agents::get(act, &asked).map(drop)).await?;
-    Ok(ask.app.live.note(&name, read).unwrap_or_default())
+    ask.app.engine.enter(ask.pass(), Urgency::Normal, move |act| agents::record(act, &name)).await
 }

@@ -2,39 +2,43 @@
 
 use tiltyard_engine::agent::Seen;
 use tiltyard_engine::task::heartbeat::{Held, Standing};
+use tiltyard_model::agent::record::{Disconnect, Violation};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Code;
 use tiltyard_wire::agent as wire;
 use tiltyard_wire::task::work::{AgentHeartbeatAnswer, Dropped, Lease};
 use tiltyard_wire::time::Time;
 
-/// What only the live connection of an agent knows.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Live {
-    /// Whether it speaks the agent protocol now.
-    pub(crate) connected: bool,
-    /// What it last said of its machine.
-    pub(crate) resources: Option<wire::Resources>,
-}
-
 /// An agent.
-pub(crate) fn view(seen: Seen, live: Live) -> wire::View {
-    let Seen { agent, state, leases, last_seen } = seen;
+pub(crate) fn view(seen: Seen) -> wire::View {
+    let Seen { agent, state, leases, last_seen, connected, resources } = seen;
     wire::View {
         name: agent.name,
         instance: agent.instance,
         state,
-        connected: live.connected,
+        connected,
         draining: agent.draining,
         capabilities: agent.profile.capabilities,
         version: agent.profile.version,
         host: agent.profile.host,
         slots: agent.profile.slots,
-        resources: live.resources,
+        resources,
         leases: leases.into_iter().map(lease).collect(),
         created_at: Time(agent.created_at),
         last_heartbeat: last_seen.map(Time),
     }
+}
+
+/// One invalid message of an agent.
+pub(crate) fn violation(violation: &Violation) -> wire::Violation {
+    let Violation { at, error, verdict } = violation;
+    wire::Violation { at: Time(*at), error: error.clone(), action: verdict.as_str().to_owned() }
+}
+
+/// One end of a connection.
+pub(crate) fn disconnect(disconnect: &Disconnect) -> wire::Disconnect {
+    let Disconnect { at, instance, reason } = disconnect.clone();
+    wire::Disconnect { at: Time(at), instance, reason }
 }
 
 /// What became of the leases that an agent named.

@@ -31,6 +31,7 @@ fn world(body: &Body) -> World {
         draining: false,
         created_at: NOW,
         last_seen: None,
+        record: Default::default(),
     };
     body.write(|tx| {
         let queue = name::put_queue(tx, scope, "q", &Default::default())?;

@@ -187,6 +187,40 @@ fn e4_leases_begin_anew_and_can_be_taken_back() {
     assert_eq!(other.presence[&9], (0, 600_000));
 }
 
+// D30, D31: memory that is made anew brings back neither who was found silent nor who was removed meanwhile, takes no older
+// connection for newer, and has everybody who is connected begin anew.
+#[test]
+fn d31_memory_made_anew_brings_nobody_back() {
+    let (mut one, _) = both();
+    let agent = |key: i64, last_seen| Agent {
+        name: format!("a{key}"),
+        instance: Some("i".into()),
+        profile: Default::default(),
+        draining: false,
+        created_at: 0,
+        last_seen,
+        record: Default::default(),
+    };
+    for key in 1..=3 {
+        one.know_agent(key, agent(key, None));
+        one.know_connection(key, 7);
+        one.online(key);
+        one.hear(key, Now { wall: 10, steady: 10 });
+    }
+    one.commit();
+    // Meanwhile the second was found silent and the third deleted.
+    let mut parts = Parts::default();
+    parts.put_agent(1, agent(1, None));
+    parts.put_agent(2, agent(2, Some(20)));
+    parts.presence.insert(1, (50, 50));
+    parts.connections.insert(1, Link { number: 9, is_open: true });
+    assert_eq!(one.begin_anew(Memory::new(parts)), [Effect::LostTrack]);
+    assert_eq!(one.online, [1].into());
+    assert_eq!((one.presence.get(&1), one.presence.get(&3)), (Some(&(50, 50)), None));
+    let links = [1, 2, 3].map(|key| one.connections.get(&key).map(|link| (link.number, link.is_open)));
+    assert_eq!(links, [Some((9, true)), Some((7, false)), None]);
+}
+
 // Keys: no two servers give one key to two things.
 #[test]
 fn keys_go_on_where_the_other_server_stopped() {

@@ -2,6 +2,8 @@
 //! compares each form with its word, so a field that is added there is asked for here.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tiltyard_model::agent::record::Record;
 use tiltyard_model::agent::{self, Profile};
 use tiltyard_model::id::Id;
 use tiltyard_model::role::{self, Role};
@@ -27,6 +29,7 @@ pub(crate) struct Agent {
     draining: bool,
     created_at: TimeMs,
     last_seen: Option<TimeMs>,
+    record: Arc<Record>,
 }
 
 /// A caller.

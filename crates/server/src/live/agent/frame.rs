@@ -9,12 +9,14 @@ use crate::route::task::work::outcome;
 use crate::view;
 use std::pin::Pin;
 use std::sync::Arc;
-use tiltyard_engine::agent as agents;
+use tiltyard_engine::agent::{self as agents, LinkStanding};
 use tiltyard_engine::log::Promise;
 use tiltyard_engine::task::cancel::report_stop;
 use tiltyard_engine::task::heartbeat::{self, Beat, Held, Standing};
 use tiltyard_engine::task::settle::{self as settles, Report};
 use tiltyard_engine::{Act, Pass, Urgency};
+use tiltyard_model::agent::Resources;
+use tiltyard_model::agent::record::Verdict;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::role::Caller;
 use tiltyard_model::task::attempt::{Outcome, Stop};
@@ -97,12 +99,44 @@ impl Clerk {
     }
 
     /// Keeps the agent known as present, though it says nothing that the engine hears of.
-    pub(super) async fn present(self) -> Outcomes {
-        let name = Arc::clone(&self.name);
-        if let Err(refusal) = self.urgent(self.pass(), move |act| agents::present(act, &name)).await {
-            tracing::debug!(target: "agent", agent = &*self.name, "its presence was not kept: {refusal}");
+    pub(super) async fn present(self, resources: Option<Resources>) -> Outcomes {
+        let (name, connection) = (Arc::clone(&self.name), self.connection);
+        let deed = move |act: &mut Act<'_>| agents::present(act, &name, connection, resources);
+        match self.urgent(self.pass(), deed).await {
+            Ok(LinkStanding::Newest) => Ok(Vec::new()),
+            Ok(LinkStanding::Superseded) => Err(Fault::End(Close::superseded())),
+            Ok(LinkStanding::Over) => {
+                Err(Fault::End(Close::new(Close::LATER, "the agent was taken for gone; connect again")))
+            }
+            Err(refusal) => {
+                tracing::debug!(target: "agent", agent = &*self.name, "its presence was not kept: {refusal}");
+                Ok(Vec::new())
+            }
         }
-        Ok(Vec::new())
+    }
+
+    /// Keeps an invalid frame on record, and says what is done about it (C2).
+    pub(super) async fn object(self, error: wire::Error) -> (Verdict, wire::Error) {
+        let (name, said) = (Arc::clone(&self.name), error.detail.clone());
+        let deed = move |act: &mut Act<'_>| agents::violated(act, &name, &said);
+        let verdict = self.urgent(self.pass(), deed).await.unwrap_or_else(|refusal| {
+            tracing::warn!(target: "agent", agent = &*self.name, "an invalid frame is not on record: {refusal}");
+            Verdict::Warned
+        });
+        (verdict, error)
+    }
+
+    /// Keeps the end of the connection on record.
+    pub(super) async fn end(self, reason: String) {
+        let ended = agents::Ended {
+            name: self.name.to_string(),
+            number: self.connection,
+            instance: self.instance.to_string(),
+            reason,
+        };
+        if let Err(refusal) = self.urgent(self.pass(), |act| agents::ended(act, ended)).await {
+            tracing::warn!(target: "agent", agent = &*self.name, "the end of its connection is not on record: {refusal}");
+        }
     }
 
     /// Takes back what the agent did not accept, and says so, should it be slow rather than deaf.

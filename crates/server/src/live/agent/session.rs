@@ -6,12 +6,11 @@ use super::profile;
 use super::work::Hands;
 use crate::edge::request_id::RequestId;
 use crate::live::objection::Objections;
-use crate::live::record::Verdict;
 use crate::live::seat::{Order, Seat};
 use crate::live::session::{Close, Ear, Mouth};
 use axum::extract::ws::Message;
 use futures_util::{FutureExt, StreamExt};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -19,9 +18,11 @@ use tiltyard_engine::agent::{self as agents, Hello};
 use tiltyard_engine::task::heartbeat::{Held, Standing};
 use tiltyard_engine::{Act, Urgency};
 use tiltyard_model::agent::MAX_SLOTS;
+use tiltyard_model::agent::record::Verdict;
 use tiltyard_model::refusal::Code;
 use tiltyard_wire::frame::{self as wire, FromAgent, MAX_SILENCE_MS, PING_EVERY_MS, PROTOCOL, ToAgent};
 use tiltyard_wire::task::work::Lease;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How long a program has between TERM and KILL, in milliseconds.
@@ -29,12 +30,19 @@ const STOP_GRACE_MS: i64 = 10_000;
 /// How long an agent that did not accept a task is given no other, in milliseconds.
 const DEAF_REST_MS: u64 = 10_000;
 
+/// Invalid frames that may wait to be judged; no other frame is read meanwhile.
+const MAX_JUDGED: usize = 20;
+/// How long a close waits for the store to have it on record, in milliseconds.
+const RECORD_MS: u64 = 250;
+
 /// A connected agent.
 pub(super) struct Session {
     clerk: Clerk,
     seat: Seat,
     hands: Hands,
     offers: Offers,
+    /// Invalid frames of which it is not yet known what is done about them.
+    judging: VecDeque<JoinHandle<(Verdict, wire::Error)>>,
     objections: Objections<wire::Error>,
     /// The frame that is being worked on. No other is read meanwhile, so they are taken in their order.
     work: Option<Work>,
@@ -51,6 +59,13 @@ struct Work {
     log: Option<Held>,
 }
 
+impl Work {
+    /// That is no piece of a log.
+    fn of(working: impl Future<Output = Outcomes> + Send + 'static) -> Self {
+        Self { working: Box::pin(working), log: None }
+    }
+}
+
 /// What the engine says to a hello.
 struct Met {
     standing: Standing,
@@ -65,6 +80,7 @@ impl Session {
             offers: Offers::new(clerk.app.accept_within),
             clerk,
             seat,
+            judging: VecDeque::new(),
             objections: Objections::default(),
             work: None,
             returning: None,
@@ -121,12 +137,13 @@ impl Session {
                     assigned.into_iter().for_each(|held| self.offers.put(held));
                 }
                 order = self.seat.orders.recv() => self.obey(mouth, order)?,
-                done = done(&mut self.work) => self.finish(mouth, done)?,
+                done = done(&mut self.work), if self.judging.is_empty() => self.finish(mouth, done)?,
                 told = told(&mut self.returning) => say_all(mouth, &told.unwrap_or_default())?,
                 overdue = self.offers.overdue(), if self.returning.is_none() => self.take_back(overdue),
+                judged = judged(&mut self.judging) => self.be_patient(judged)?,
                 error = self.objections.next() => say(mouth, &ToAgent::Error(error))?,
                 _ = pulse.tick() => self.check_pulse(mouth, ear)?,
-                message = ear.next(), if self.work.is_none() => self.hear(message)?,
+                message = ear.next(), if self.work.is_none() && self.judging.len() < MAX_JUDGED => self.hear(message)?,
                 () = mouth.emptied() => {}
             }
             self.hands.reach_out(mouth);
@@ -187,7 +204,7 @@ impl Session {
                 return Ok(());
             }
             FromAgent::Resources(resources) => {
-                self.clerk.app.live.keep_resources(&self.clerk.name, *resources);
+                self.work = Some(Work::of(self.clerk.clone().present(Some(*resources))));
                 return Ok(());
             }
             FromAgent::Hello(_) | FromAgent::Pong(_) => return Ok(()),
@@ -241,11 +258,20 @@ impl Session {
 
     /// Tells the agent that a frame was not taken; one that goes on so is slowed, then closed (C2).
     fn object(&mut self, said: &str) -> Result<(), Close> {
-        let (app, agent) = (&self.clerk.app, &*self.clerk.name);
-        let verdict = app.live.violated(agent, app.engine.clock().now().wall, said);
         let error = error_of(Code::Invalid, said);
-        let (request_id, action) = (&error.request_id, verdict.as_str());
-        tracing::warn!(target: "agent", agent, request_id, action, "{said}");
+        let mut judged = Box::pin(self.clerk.clone().object(error));
+        // Asked for at once, so that they are counted in their order; and also where nobody stays to hear of it.
+        if let Some(judged) = (&mut judged).now_or_never() {
+            return self.be_patient(Some(judged));
+        }
+        self.judging.push_back(tokio::spawn(judged));
+        Ok(())
+    }
+
+    fn be_patient(&mut self, judged: Option<(Verdict, wire::Error)>) -> Result<(), Close> {
+        let Some((verdict, error)) = judged else { return Ok(()) };
+        let (agent, request_id, action) = (&*self.clerk.name, &error.request_id, verdict.as_str());
+        tracing::warn!(target: "agent", agent, request_id, action, "{}", error.detail);
         if verdict == Verdict::Closed {
             return Err(Close::new(Close::INVALID, "twenty invalid frames without a quiet minute between"));
         }
@@ -266,7 +292,7 @@ impl Session {
                     None => return Err(Close::new(Close::LATER, "nothing was heard for 30 s")),
                 }
             } else if silence < Duration::from_millis(PING_EVERY_MS) {
-                self.work = Some(Work { working: Box::pin(self.clerk.clone().present()), log: None });
+                self.work = Some(Work::of(self.clerk.clone().present(None)));
             }
         }
         say(mouth, &ToAgent::Ping(wire::Ping { nonce: self.seat.number }))
@@ -274,15 +300,14 @@ impl Session {
 
     /// Gives the seat back and remembers how it ended. Leases stay: a closed socket ends nothing early (D3). Only what
     /// was assigned and never left this server goes back, when the socket's line is dropped.
-    pub(super) fn leave(self, close: &Close) {
-        let (app, agent) = (&self.clerk.app, &*self.clerk.name);
-        let at = app.engine.clock().now().wall;
+    pub(super) async fn leave(self, close: &Close) {
+        let Self { clerk, seat, .. } = self;
         let reason = format!("{}: {}", close.code, close.reason);
-        app.live.note(agent, |record| {
-            record.disconnected(at, Some(self.clerk.instance.to_string()), &reason);
-        });
-        app.live.leave(agent, self.seat.number);
-        tracing::info!(target: "agent", agent, reason, "an agent's connection ended");
+        clerk.app.live.leave(&clerk.name, seat.number);
+        tracing::info!(target: "agent", agent = &*clerk.name, reason, "an agent's connection ended");
+        // Whoever sees the close finds it on record, unless the store is slow: the close waits for nothing.
+        let record = tokio::spawn(clerk.end(reason));
+        let _ = tokio::time::timeout(Duration::from_millis(RECORD_MS), record).await;
     }
 }
 
@@ -312,6 +337,16 @@ async fn done(work: &mut Option<Work>) -> (Outcomes, Option<Held>) {
     let (outcomes, log) = (working.await, *log);
     *work = None;
     (outcomes, log)
+}
+
+/// What is done about the oldest invalid frame; waits for ever where none is judged.
+async fn judged(
+    judging: &mut VecDeque<JoinHandle<(Verdict, wire::Error)>>,
+) -> Option<(Verdict, wire::Error)> {
+    let Some(first) = judging.front_mut() else { return pending().await };
+    let judged = first.await;
+    judging.pop_front();
+    judged.ok()
 }
 
 /// What is to be said of what was taken back; waits for ever where nothing is.

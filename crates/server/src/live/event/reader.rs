@@ -10,7 +10,6 @@ use crate::live::Open;
 use crate::live::leash::Leash;
 use crate::live::objection::Objections;
 use crate::live::pace::Pace;
-use crate::live::record::{Patience, Verdict};
 use crate::live::session::{self, Close, Ear, Line, Mouth};
 use crate::reply::Answer;
 use crate::route::event::filter;
@@ -24,6 +23,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tiltyard_engine::event::{Event, Follower, Slow, Start, Step};
 use tiltyard_engine::{Pass, Urgency, scope};
+use tiltyard_model::agent::record::{Patience, Verdict};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Caller;
 use tiltyard_wire::event::{FromReader, Query, Subscribe, ToReader, Unsubscribe};
@@ -59,6 +59,7 @@ pub(crate) async fn socket(mut ask: Ask) -> Answer {
             patience: Patience::default(),
             objections: Objections::default(),
             heard: Instant::now(),
+            began: Instant::now(),
             client: ask.visit.client.to_string(),
             caller: ask.caller,
             app: ask.app,
@@ -101,6 +102,7 @@ struct Talk {
     patience: Patience,
     objections: Objections<ToReader>,
     heard: Instant,
+    began: Instant,
 }
 
 impl Talk {
@@ -255,7 +257,7 @@ impl Talk {
     /// Whatever else comes is heard meanwhile, or the silence would end the connection first.
     fn object(&mut self, refusal: &Refusal) -> Result<(), Close> {
         let now = Instant::now();
-        let verdict = self.patience.tried(now);
+        let verdict = self.patience.tried(self.began.elapsed().as_millis() as i64);
         let request_id = RequestId::new().as_str().to_owned();
         tracing::info!(target: "events", request_id, action = verdict.as_str(), "a reader's message: {refusal}");
         if verdict == Verdict::Closed {
