@@ -1,5 +1,6 @@
 //! The steps of `make check` and `make test`: each one named, timed, and run even when an earlier one failed.
 
+mod debian;
 mod npm;
 mod postgres;
 mod runner;
@@ -64,6 +65,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
     if extent == Extent::Test {
         step("postgres", &mut || postgres::there())?;
         step("s3", &mut || s3::there())?;
+        step("packages", &mut || debian::there())?;
         step("tests", &mut || runner.tests(filter))?;
         if filter.is_empty() {
             step("shared", &mut || runner.shared_suites())?;
@@ -73,6 +75,7 @@ pub(crate) fn run(extent: Extent, filter: &[&str]) -> Result<ExitCode> {
     }
     if extent == Extent::Soak {
         step("postgres", &mut || postgres::there())?;
+        step("packages", &mut || debian::there())?;
         step("soak", &mut || runner.soak(filter))?;
     }
     Ok(tell(&done, (extent != Extent::Check).then_some(runner.tally)))

@@ -39,6 +39,9 @@ fn place(place: &Place) -> copy::Place {
     match place {
         Place::Folder(folder) => copy::Place::Folder(folder.clone()),
         // Nobody becomes a new store here: the ids are those of the one that is read.
-        Place::Database(url) => copy::Place::Database(postgres::Options::new(url, [0; 16])),
+        Place::Database(url) => {
+            let sessions = postgres::Sessions::Mixed;
+            copy::Place::Database(postgres::Options { sessions, ..postgres::Options::new(url, [0; 16]) })
+        }
     }
 }

@@ -392,7 +392,12 @@ fn which(options: &Options, seed: [u8; 16]) -> Which {
     let durability = options.durability;
     match &options.sharing {
         Some(sharing) => {
-            Which::Shared(postgres::Options { durability, ..postgres::Options::new(&sharing.url, seed) })
+            let sessions = sharing.sessions();
+            Which::Shared(postgres::Options {
+                durability,
+                sessions,
+                ..postgres::Options::new(&sharing.url, seed)
+            })
         }
         None => {
             let (folder, now) = (options.folder.clone(), options.clock.now().wall);

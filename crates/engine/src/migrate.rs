@@ -105,7 +105,8 @@ pub fn down(place: &Place, target: i64) -> Result<(), MigrateError> {
 }
 
 fn shared(url: &str) -> Result<postgres::Options, MigrateError> {
-    Ok(postgres::Options::new(url, seed()?))
+    // Settings are not read here: what works everywhere.
+    Ok(postgres::Options { sessions: postgres::Sessions::Mixed, ..postgres::Options::new(url, seed()?) })
 }
 
 fn seed() -> Result<[u8; 16], MigrateError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::time::{DurationMs, MINUTE_MS, TimeMs};
 use tiltyard_store::leader::{self, Duty};
-use tiltyard_store::postgres::Wakes;
+use tiltyard_store::postgres::{Sessions, Wakes};
 use tiltyard_store::server::{self, Server};
 use tiltyard_store::{Tx, journal};
 use tokio::task::JoinHandle;
@@ -50,6 +50,11 @@ impl Sharing {
     pub fn of(url: String) -> Self {
         let name = format!("server-{}", std::process::id());
         Self { url, name, address: String::new(), poll_only: false }
+    }
+
+    /// Where a pool may stand between, nothing is kept in its sessions.
+    pub(crate) fn sessions(&self) -> Sessions {
+        if self.poll_only { Sessions::Mixed } else { Sessions::Own }
     }
 
     pub(crate) fn look_every(&self) -> Duration {

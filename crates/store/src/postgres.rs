@@ -8,6 +8,7 @@ mod dial;
 pub mod examine;
 mod failure;
 mod live;
+mod pool;
 mod prepared;
 pub(crate) mod queue;
 pub(crate) mod schema;
@@ -27,7 +28,9 @@ use crate::rows::{Base, Rows, Tx};
 use crate::sqlite::Durability;
 use crate::writer::{Reader, Writer};
 use address::Address;
+use parking_lot::Mutex;
 use session::Session;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -56,13 +59,31 @@ pub struct Options {
     pub seed: [u8; 16],
     /// How long things may take.
     pub patience: Patience,
+    /// What a connection is at the other end.
+    pub sessions: Sessions,
 }
 
 impl Options {
     /// The usual ones for this address.
     pub fn new(url: impl Into<String>, seed: [u8; 16]) -> Self {
-        Self { url: url.into(), durability: Durability::Full, seed, patience: Patience::default() }
+        Self {
+            url: url.into(),
+            durability: Durability::Full,
+            seed,
+            patience: Patience::default(),
+            sessions: Sessions::Own,
+        }
     }
+}
+
+/// What a connection is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// One session as long as it lasts: it keeps the statements that were prepared in it.
+    Own,
+    /// Each transaction may be another session's, because a pool stands between: nothing is kept there. Works everywhere, and each
+    /// statement is planned anew.
+    Mixed,
 }
 
 /// How long things may take in a transaction. All of it together keeps what a server promises: that it goes on by itself within 15 s of
@@ -144,6 +165,9 @@ pub(crate) struct Shared {
     tls: tls::Tls,
     patience: Patience,
     durability: Durability,
+    sessions: Sessions,
+    /// What is known of statements, where sessions are mixed.
+    known: Mutex<HashMap<&'static str, prepared::Prepared>>,
     /// The newest line of time that was seen; a primary of an older one is not talked to any more.
     line: AtomicI64,
 }
@@ -163,10 +187,13 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::Error::Newer`] when a newer program wrote it, [`crate::Error::Locked`] when the address or the database
-    /// will not do, [`crate::Error::Lost`] when nothing answers.
+    /// will not do, also when a pool mixes sessions that should be our own; [`crate::Error::Lost`] when nothing answers.
     pub fn open(options: &Options) -> Result<(Self, Writer)> {
         let shared = Arc::new(share(options)?);
         let mut tx = tx(&shared)?;
+        if shared.sessions == Sessions::Own {
+            schema::session(&tx)?.refuse_pool()?;
+        }
         schema::up(&tx)?;
         let kept = schema::locked(&tx, || meta::load_or_make(&tx, options.seed))?;
         tx.rows.forge = Forge::new(kept.salt.as_bytes());
@@ -264,7 +291,8 @@ pub(crate) fn holds_store(rows: &Rows) -> Result<bool> {
 fn share(options: &Options) -> Result<Shared> {
     let Address { hosts, tls } = Address::parse(&options.url)?;
     let (patience, durability) = (options.patience, options.durability);
-    Ok(Shared { hosts, tls, patience, durability, line: AtomicI64::new(0) })
+    let (sessions, known, line) = (options.sessions, Mutex::default(), AtomicI64::new(0));
+    Ok(Shared { hosts, tls, patience, durability, sessions, known, line })
 }
 
 fn tx(shared: &Arc<Shared>) -> Result<Tx> {

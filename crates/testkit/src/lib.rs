@@ -2,6 +2,8 @@
 
 #[cfg(feature = "server")]
 pub mod agent;
+pub mod daemon;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 pub mod s3;

@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often a start is tried again: another program may take the port first.
 const TRIES: usize = 5;
 /// The user of every database; it may do everything.
-const USER: &str = "tiltyard";
+pub(crate) const USER: &str = "tiltyard";
 /// Starts the server, and ends it and its folder when the other end of its own input is closed.
 const GUARD: &str = r#"folder=$1; shift
 "$@" >"$folder/log" 2>&1 & server=$!
@@ -306,10 +306,10 @@ pub fn forget(folder: &Path) {
 }
 
 /// Who owns the server's files: the server refuses to run as root.
-struct Owner(Option<(u32, u32)>);
+pub(crate) struct Owner(Option<(u32, u32)>);
 
 impl Owner {
-    fn find() -> anyhow::Result<Self> {
+    pub(crate) fn find() -> anyhow::Result<Self> {
         if !rustix::process::getuid().is_root() {
             return Ok(Self(None));
         }
@@ -329,7 +329,7 @@ impl Owner {
         self.0.map_or_else(|| rustix::process::getuid().as_raw(), |(user, _)| user)
     }
 
-    fn give(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn give(&self, path: &Path) -> anyhow::Result<()> {
         if let Some((user, group)) = self.0 {
             chown(path, Some(user), Some(group))
                 .with_context(|| format!("giving {} away", path.display()))?;
@@ -339,7 +339,7 @@ impl Owner {
         Ok(())
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         self.become_of(&mut command);
         command

@@ -1,8 +1,8 @@
 //! The versions of PostgreSQL that are promised, beside the one that is installed: the oldest and the newest, as packages of npm
 //! bring them.
 
+use super::debian::is_root;
 use super::npm;
-use super::postgres::is_root;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;

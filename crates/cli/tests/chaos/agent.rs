@@ -31,6 +31,7 @@ pub(crate) struct Scene {
     pub(crate) yard: Yard,
     pub(crate) proxy: Proxy,
     lease: Duration,
+    settings: Vec<String>,
     server: Option<Server>,
     log: Log,
 }
@@ -43,9 +44,15 @@ impl Scene {
 
     /// The same in this yard.
     pub(crate) async fn set_in(yard: Yard, lease: Duration) -> Self {
+        Self::set_with(yard, lease, &[]).await
+    }
+
+    /// The same with settings of the server's own.
+    pub(crate) async fn set_with(yard: Yard, lease: Duration, settings: &[&str]) -> Self {
         let proxy = Proxy::start().await.expect("a proxy");
+        let settings = settings.iter().map(|own| (*own).to_owned()).collect();
         let log = Log::default();
-        let mut scene = Self { yard, proxy, lease, server: None, log };
+        let mut scene = Self { yard, proxy, lease, settings, server: None, log };
         scene.start_server().await;
         scene
     }
@@ -56,6 +63,9 @@ impl Scene {
         // The agents call it by the proxy's name (SEC11).
         command.arg("--set").arg(format!("hosts=127.0.0.1,{}", self.proxy.address()));
         command.arg("--set").arg(format!("leases.default_ms={}", self.lease.as_millis()));
+        for own in &self.settings {
+            command.arg("--set").arg(own);
+        }
         let server = self.yard.start_as(command).await;
         self.proxy.open(server.address);
         self.server = Some(server);

@@ -10,6 +10,7 @@ mod frozen;
 mod kill;
 mod lead;
 mod order;
+mod pool;
 mod session;
 mod site;
 mod upgrade;

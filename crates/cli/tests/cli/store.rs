@@ -115,11 +115,18 @@ fn o23_doctor_looks_at_the_database() {
         let check = found.iter().find(|check| check["check"] == name).expect(name);
         check["verdict"].as_str().unwrap_or_default().to_owned()
     };
-    for name in ["database", "database version", "database encoding", "database rights", "database wakes"] {
+    for name in [
+        "database",
+        "database version",
+        "database encoding",
+        "database rights",
+        "database pool",
+        "database wakes",
+    ] {
         assert_eq!(verdict(name), "ok", "{found:#?}");
     }
     assert_eq!(verdict("database commits"), "fail", "the database of tests keeps nothing in a power cut");
-    assert_eq!(found.len(), 9, "{found:#?}");
+    assert_eq!(found.len(), 10, "{found:#?}");
     let none = checks("postgres://nobody:geheim@127.0.0.1:1/none");
     assert_eq!((none.len(), &none[0]["verdict"]), (1, &json!("fail")));
     assert!(none[0]["mend"].as_str().unwrap_or_default().starts_with("pg_isready"), "{none:?}");

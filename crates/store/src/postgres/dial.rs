@@ -142,5 +142,6 @@ async fn alone(
     client: &Client,
     statement: &'static Statement,
 ) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
-    client.query(statement.postgres, &[]).await
+    // Without a name: the next word may go to another session.
+    client.query_typed(statement.postgres, &[]).await
 }

@@ -2,13 +2,14 @@
 
 use super::address::Address;
 use super::failure::failure;
+use super::pool;
 use super::tls::Tls;
 use crate::backend::sql;
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tiltyard_model::time::TimeMs;
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Config, Row};
+use tokio_postgres::{AsyncMessage, Client, Config, Row};
 
 /// The name under which it is tried whether wake-ups arrive.
 const CHANNEL: &str = "tiltyard_doctor";
@@ -60,6 +61,8 @@ pub struct Facts {
     pub transaction_timeout: String,
     /// Its time.
     pub now: TimeMs,
+    /// Whether each transaction may be another session's: a pool stands between.
+    pub mixes_sessions: bool,
     /// Whether a wake-up arrives; else why not.
     pub wakes: std::result::Result<(), String>,
 }
@@ -87,7 +90,8 @@ async fn ask(url: &str) -> Result<Facts> {
 }
 
 async fn ask_host(config: &Config, tls: Tls) -> Result<Facts> {
-    let (client, mut connection) = config.connect(tls).await.map_err(|error| failure("connect", &error))?;
+    let called = config.connect(tls.clone()).await;
+    let (client, mut connection) = called.map_err(|error| failure("connect", &error))?;
     let (heard, mut wakes) = mpsc::channel(MAX_WAITING_WAKES);
     let driver = tokio::spawn(async move {
         // What ends the connection shows in whatever is asked next.
@@ -98,8 +102,9 @@ async fn ask_host(config: &Config, tls: Tls) -> Result<Facts> {
             }
         }
     });
-    let row = client.query_one(sql!("examine/facts").postgres, &[]).await;
+    let row = client.query_typed_one(sql!("examine/facts").postgres, &[]).await;
     let row = row.map_err(|error| failure("examine/facts", &error))?;
+    let mixes_sessions = mixes(&client, config, tls).await?;
     let listening = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
     let rung = match listening {
         Ok(()) => client.batch_execute(&format!("NOTIFY {CHANNEL}")).await,
@@ -113,11 +118,24 @@ async fn ask_host(config: &Config, tls: Tls) -> Result<Facts> {
         },
     };
     driver.abort();
-    facts(&row, wakes).map_err(|error| failure("examine/facts", &error))
+    facts(&row, mixes_sessions, wakes).map_err(|error| failure("examine/facts", &error))
+}
+
+/// Whether a pool mixes the sessions of this connection and another one.
+async fn mixes(one: &Client, config: &Config, tls: Tls) -> Result<bool> {
+    let (other, connection) = config.connect(tls).await.map_err(|error| failure("connect", &error))?;
+    tokio::select! {
+        mixes = pool::mixes(one, &other) => mixes,
+        ended = connection => {
+            let reason = ended.err().map_or_else(|| "it has ended".to_owned(), |error| error.to_string());
+            Err(Error::Lost(format!("a second connection to the database broke off: {reason}")))
+        }
+    }
 }
 
 fn facts(
     row: &Row,
+    mixes_sessions: bool,
     wakes: std::result::Result<(), String>,
 ) -> std::result::Result<Facts, tokio_postgres::Error> {
     Ok(Facts {
@@ -139,6 +157,7 @@ fn facts(
         idle_session: row.try_get(15)?,
         transaction_timeout: row.try_get(16)?,
         now: row.try_get(17)?,
+        mixes_sessions,
         wakes,
     })
 }

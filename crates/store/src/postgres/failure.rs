@@ -29,6 +29,12 @@ const SESSION_OVER: &[&SqlState] = &[
     &SqlState::FEATURE_NOT_SUPPORTED,
 ];
 
+/// Codes of a statement that is not where it was prepared: a pool has begun to mix sessions while a server ran.
+const MIXED: &[&SqlState] = &[&SqlState::INVALID_SQL_STATEMENT_NAME, &SqlState::DUPLICATE_PSTATEMENT];
+/// What to do then.
+const MIXED_MEND: &str =
+    "a pool that hands out single transactions stands between: set shared.poll_only = true and start again";
+
 /// The word of ours for it.
 pub(crate) fn failure(statement: &'static str, error: &tokio_postgres::Error) -> Error {
     let reason = reason(error);
@@ -37,6 +43,7 @@ pub(crate) fn failure(statement: &'static str, error: &tokio_postgres::Error) ->
         return if is_local(error) { Error::Broken { statement, reason } } else { Error::Lost(reason) };
     };
     match code.code() {
+        _ if MIXED.contains(&code) => Error::Busy(format!("{reason} ({MIXED_MEND})")),
         _ if NOT_NOW.contains(&code) => Error::Busy(reason),
         "53100" => Error::Full(reason),
         _ if SESSION_OVER.contains(&code) => Error::Busy(reason),

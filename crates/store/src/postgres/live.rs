@@ -7,15 +7,16 @@ use super::failure::{ends_session, failure};
 use super::prepared::Prepared;
 use super::queue::{Control, Part, Queue, What};
 use super::value::Column;
-use super::{Role, Shared};
+use super::{Role, Sessions, Shared};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use tokio::task::JoinHandle;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 /// What a statement brought.
@@ -51,12 +52,22 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Where statements are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the transaction that is under way.
+    Inside,
+    /// Before one.
+    Outside,
+}
+
 /// How each statement ended, in order.
 pub(crate) type Ends = Vec<std::result::Result<Answer, tokio_postgres::Error>>;
 type Coming<'a> = Pin<Box<dyn Future<Output = std::result::Result<Answer, tokio_postgres::Error>> + 'a>>;
 
 /// A connection.
 pub(crate) struct Live {
+    shared: Arc<Shared>,
     client: Client,
     driver: JoinHandle<()>,
     prepared: HashMap<&'static str, Prepared>,
@@ -73,12 +84,13 @@ impl Drop for Live {
 
 impl Live {
     /// Connects.
-    pub(crate) async fn connect(shared: &Shared, role: Role) -> Result<Self> {
+    pub(crate) async fn connect(shared: &Arc<Shared>, role: Role) -> Result<Self> {
         let Dialled { client, connection, line } = dial(shared).await?;
         // What ends the connection shows in whatever is asked next.
         let driver = tokio::spawn(async move { drop(connection.await) });
         let begin = shared.patience.begin(role, shared.durability);
-        Ok(Self { client, driver, prepared: HashMap::new(), begin, line })
+        let shared = Arc::clone(shared);
+        Ok(Self { shared, client, driver, prepared: HashMap::new(), begin, line })
     }
 
     /// Several statements in one text.
@@ -95,15 +107,39 @@ impl Live {
     pub(crate) async fn prepare(
         &mut self,
         statements: impl Iterator<Item = &'static Statement>,
+        place: Place,
     ) -> Result<()> {
         let mut lacking: Vec<&'static Statement> = Vec::new();
         for statement in statements {
-            let known = self.prepared.contains_key(statement.name)
-                || lacking.iter().any(|other| other.name == statement.name);
-            if !known {
-                lacking.push(statement);
+            if self.knows(statement) || lacking.iter().any(|other| other.name == statement.name) {
+                continue;
+            }
+            lacking.push(statement);
+        }
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        match (self.shared.sessions, place) {
+            (Sessions::Own, _) | (_, Place::Inside) => self.ask_about(lacking).await,
+            (Sessions::Mixed, Place::Outside) => {
+                self.script("begin", "BEGIN").await?;
+                let told = self.ask_about(lacking).await;
+                self.script("rollback", "ROLLBACK").await?;
+                told
             }
         }
+    }
+
+    /// Whether a statement is known here; where names are not kept, what one connection knows all know.
+    fn knows(&mut self, statement: &'static Statement) -> bool {
+        if self.prepared.contains_key(statement.name) {
+            return true;
+        }
+        let known = self.shared.known.lock().get(statement.name).cloned();
+        known.is_some_and(|known| self.prepared.insert(statement.name, known).is_none())
+    }
+
+    async fn ask_about(&mut self, lacking: Vec<&'static Statement>) -> Result<()> {
         let mut coming: Vec<_> =
             lacking.iter().map(|own| Box::pin(self.client.prepare(own.postgres))).collect();
         let ends = in_turn(&mut coming).await;
@@ -114,7 +150,11 @@ impl Live {
                 Error::Busy(reason) if ends_session(&error) => Error::Lost(reason),
                 other => other,
             })?;
-            self.prepared.insert(own.name, Prepared::new(own, statement));
+            let prepared = Prepared::new(own, statement, self.shared.sessions);
+            if self.shared.sessions == Sessions::Mixed {
+                self.shared.known.lock().insert(own.name, prepared.clone());
+            }
+            self.prepared.insert(own.name, prepared);
         }
         Ok(())
     }
@@ -138,28 +178,50 @@ impl Live {
                 self.client.batch_execute(&self.text(control)).await.map(|()| Answer::Done)
             }),
             What::Write(statement, _) => Box::pin(async move {
-                let own = &self.prepared(statement).statement;
-                let columns: Vec<Column<'_>> = (0..own.params().len())
-                    .map(|place| Column { queue, entries: &part.entries, place })
-                    .collect();
+                let count = self.prepared(statement).types.len();
+                let columns: Vec<Column<'_>> =
+                    (0..count).map(|place| Column { queue, entries: &part.entries, place }).collect();
                 let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|own| own as _).collect();
-                self.client.execute(own, &columns).await.map(Answer::Touched)
+                self.execute(statement, &columns).await.map(Answer::Touched)
             }),
         }
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a>) -> Coming<'a> {
         Box::pin(async move {
-            let own = &self.prepared(ask.statement).statement;
             let parameters: Vec<&(dyn ToSql + Sync)> = match ask.parameters {
                 Parameters::Values(values) => values.iter().map(|own| own as _).collect(),
                 Parameters::Lists(columns) => columns.iter().map(|own| own as _).collect(),
             };
-            if own.columns().is_empty() {
-                return self.client.execute(own, &parameters).await.map(Answer::Touched);
+            if self.prepared(ask.statement).gives_rows {
+                return self.query(ask.statement, &parameters).await.map(Answer::Rows);
             }
-            self.client.query(own, &parameters).await.map(Answer::Rows)
+            self.execute(ask.statement, &parameters).await.map(Answer::Touched)
         })
+    }
+
+    async fn execute(
+        &self,
+        statement: &'static Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> std::result::Result<u64, tokio_postgres::Error> {
+        let own = self.prepared(statement);
+        match &own.named {
+            Some(named) => self.client.execute(named, parameters).await,
+            None => self.client.execute_typed(statement.postgres, &typed(own, parameters)).await,
+        }
+    }
+
+    async fn query(
+        &self,
+        statement: &'static Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
+        let own = self.prepared(statement);
+        match &own.named {
+            Some(named) => self.client.query(named, parameters).await,
+            None => self.client.query_typed(statement.postgres, &typed(own, parameters)).await,
+        }
     }
 
     fn text(&self, control: Control) -> std::borrow::Cow<'_, str> {
@@ -172,6 +234,11 @@ impl Live {
             Control::Undo(depth) => format!("ROLLBACK TO s{depth}; RELEASE s{depth}").into(),
         }
     }
+}
+
+/// Parameters with what the database takes them for.
+fn typed<'a>(own: &Prepared, parameters: &[&'a (dyn ToSql + Sync)]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    parameters.iter().copied().zip(own.types.iter().cloned()).collect()
 }
 
 /// Starts all of them in their order, then waits for each: answers come in the order of what was sent.

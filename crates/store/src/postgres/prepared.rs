@@ -1,12 +1,18 @@
 //! A statement as the database knows it, and what its text says about standing together with others.
 
+use super::Sessions;
 use crate::backend::Statement;
-use tokio_postgres::types::Kind;
+use tokio_postgres::types::{Kind, Type};
 
-/// A prepared statement.
+/// A statement that the database has been asked about.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    pub(crate) statement: tokio_postgres::Statement,
+    /// Its name in the session; none where the next transaction may be another session's.
+    pub(crate) named: Option<tokio_postgres::Statement>,
+    /// The types of its parameters.
+    pub(crate) types: Vec<Type>,
+    /// It gives rows.
+    pub(crate) gives_rows: bool,
     /// Each parameter is a list: it takes many rows at once.
     pub(crate) many: bool,
     /// It changes rows that are there: the same row twice would be changed once.
@@ -16,13 +22,20 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    pub(crate) fn new(own: &'static Statement, statement: tokio_postgres::Statement) -> Self {
+    /// The name goes back with `statement` where it cannot be kept.
+    pub(crate) fn new(
+        own: &'static Statement,
+        statement: tokio_postgres::Statement,
+        sessions: Sessions,
+    ) -> Self {
         let is_list = |ty: &tokio_postgres::types::Type| matches!(ty.kind(), Kind::Array(_));
         Self {
             many: !statement.params().is_empty() && statement.params().iter().all(is_list),
             one_a_row: own.postgres.contains("UPDATE"),
             tables: tables(own.postgres),
-            statement,
+            types: statement.params().to_vec(),
+            gives_rows: !statement.columns().is_empty(),
+            named: (sessions == Sessions::Own).then_some(statement),
         }
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn locked<T>(tx: &Tx, work: impl FnOnce() -> Result<T>) -> Result<T> 
     }
 }
 
-fn session(tx: &Tx) -> Result<&Session> {
+pub(super) fn session(tx: &Tx) -> Result<&Session> {
     match &tx.rows.base {
         Base::Postgres(session) => Ok(session),
         Base::Sqlite(_) => {

@@ -3,10 +3,10 @@
 mod bulk;
 
 use super::failure::{ends_session, failure};
-use super::live::{Answer, Ask, Ends, Live, Parameters};
+use super::live::{Answer, Ask, Ends, Live, Parameters, Place};
 use super::queue::{Control, Expect, Part, Queue, What};
 use super::value::Column;
-use super::{Role, STEP_TIME, Shared};
+use super::{Role, STEP_TIME, Shared, pool};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::cell::RefCell;
@@ -68,6 +68,11 @@ impl Session {
         let session = Self { runtime: Some(runtime), shared, role, state: RefCell::default() };
         session.connect(&mut session.state.borrow_mut())?;
         Ok(session)
+    }
+
+    /// Looks whether what a session keeps is found again, and refuses a database where it is not.
+    pub(crate) fn refuse_pool(&self) -> Result<()> {
+        self.wait(pool::refuse(&self.shared))
     }
 
     fn runtime(&self) -> &Runtime {
@@ -351,8 +356,10 @@ impl Session {
 
     fn converse(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<(Vec<Part>, Ends)> {
         let live = state.live.as_mut().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
+        let begins = matches!(queue.first(), Some(What::Control(Control::Begin)));
+        let place = if state.open && !begins { Place::Inside } else { Place::Outside };
         self.wait(async {
-            live.prepare(queue.statements().chain(asks.iter().map(|ask| ask.statement))).await?;
+            live.prepare(queue.statements().chain(asks.iter().map(|ask| ask.statement)), place).await?;
             let parts = queue.parts(|statement| live.prepared(statement));
             let ends = live.send(queue, &parts, asks).await;
             Ok((parts, ends))

@@ -44,6 +44,7 @@ fn judge(facts: &Facts, poll_only: bool, own: TimeMs) -> Vec<Finding> {
         connections(facts, poll_only),
         commits(facts),
         idle(facts),
+        pool(facts, poll_only),
         wakes(facts, poll_only),
         clock(facts, own),
     ];
@@ -155,6 +156,19 @@ fn idle(facts: &Facts) -> Finding {
     )
 }
 
+fn pool(facts: &Facts, poll_only: bool) -> Finding {
+    let check = "database pool";
+    match (facts.mixes_sessions, poll_only) {
+        (false, _) => Finding::ok(check, "each connection is a session of its own"),
+        (true, true) => Finding::ok(check, "a pool hands out single transactions, and shared.poll_only is set"),
+        (true, false) => Finding::fail(
+            check,
+            "a pool that hands out single transactions stands between (PgBouncer, pool_mode = transaction): no server starts",
+        )
+        .mend("tiltyard server --set shared.poll_only=true"),
+    }
+}
+
 fn wakes(facts: &Facts, poll_only: bool) -> Finding {
     let check = "database wakes";
     match (&facts.wakes, poll_only) {
@@ -201,6 +215,7 @@ mod tests {
             idle_session: word("0"),
             transaction_timeout: String::new(),
             now: 1_000,
+            mixes_sessions: false,
             wakes: Ok(()),
         }
     }
@@ -217,7 +232,7 @@ mod tests {
         assert_eq!(worst(&good(), false).0, Verdict::Ok);
         assert!(judge(&good(), false, 900).iter().any(|finding| finding.said.starts_with("100 ms")));
         type Case = (fn(&mut Facts), Verdict, &'static str, &'static str);
-        let cases: [Case; 10] = [
+        let cases: [Case; 11] = [
             (|facts| facts.version_number = 130_000, Verdict::Fail, "database version", "pg_upgrade"),
             (
                 |facts| facts.encoding = "LATIN1".into(),
@@ -242,6 +257,7 @@ mod tests {
                 "database idle",
                 "transaction_timeout",
             ),
+            (|facts| facts.mixes_sessions = true, Verdict::Fail, "database pool", "shared.poll_only=true"),
             (|facts| facts.wakes = Err("x".into()), Verdict::Warn, "database wakes", "shared.poll_only=true"),
         ];
         for (change, verdict, check, mend) in cases {
@@ -252,7 +268,7 @@ mod tests {
             assert!(command.as_deref().unwrap_or_default().contains(mend), "{command:?}");
         }
         // 97 are for others than superusers: two servers that poll still fit.
-        let silent = Facts { wakes: Err("x".into()), used_connections: 85, ..good() };
+        let silent = Facts { wakes: Err("x".into()), mixes_sessions: true, used_connections: 85, ..good() };
         assert_eq!(worst(&silent, true).0, Verdict::Ok);
         let there = Facts { may_create: false, holds_store: true, ..good() };
         assert_eq!(worst(&there, false).0, Verdict::Warn, "it works as it is");

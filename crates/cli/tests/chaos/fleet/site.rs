@@ -66,7 +66,17 @@ impl Site {
 
     /// Starts the server of a place, at another port than the one before it.
     pub(super) async fn start(&mut self, place: usize) {
-        self.servers[place] = Some(self.yards[place].start().await);
+        self.start_as(place, Yard::command).await;
+    }
+
+    /// The same in another way than usual.
+    pub(super) async fn start_as(
+        &mut self,
+        place: usize,
+        command: impl Fn(&Yard) -> tokio::process::Command,
+    ) {
+        let yard = &self.yards[place];
+        self.servers[place] = Some(yard.start_as(command(yard)).await);
     }
 
     /// Kills one (`kill -9`).

@@ -1,0 +1,1 @@
+-- No twin: an embedded store is a file of our own.
