@@ -299,8 +299,11 @@ impl Session {
             return Err(state.failed.clone().unwrap_or_else(|| Error::Lost("it is gone".to_owned())));
         }
         state.queue.truncate(mark.at);
-        state.failed = None;
         state.queue.control(Control::Undo(depth));
+        if state.failed.take().is_some() {
+            // Nothing can be asked about in a transaction that has failed, also not what a statement takes and gives.
+            self.exchange(state, &[])?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,10 @@
 use crate::rig::{database, entry, hasty_writer, psql, write, writer};
 use tiltyard_store::journal::Entry;
-use tiltyard_store::{Error, Fate, journal, meta};
+use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::role::{Reach, Role};
+use tiltyard_model::token::Token;
+use tiltyard_store::postgres::{Options, Sessions, Store};
+use tiltyard_store::{Error, Fate, Tx, journal, meta, token};
 
 // E5: one writes after the other, whichever server it is, and each sees what was written before it.
 #[test]
@@ -130,4 +134,41 @@ fn e2_an_outcome_that_was_forgotten_is_not_known() {
     assert_eq!(writer.resolve(&own).expect("answers"), Fate::Forgotten);
     psql(&database, "DELETE FROM journal");
     assert_eq!(writer.resolve(&own).expect("answers"), Fate::Lost, "this is another store, or an older copy");
+
+fn token(tx: &Tx) -> Token {
+    Token {
+        id: tx.id(Noun::Token, Id::key_at(0, 1)),
+        label: "own".to_owned(),
+        owner: "ada".to_owned(),
+        groups: Vec::new(),
+        role: Role::Worker,
+        reach: Reach::from_list(&["*".to_owned()]),
+        queues: None,
+        agent: None,
+        expires: None,
+        last_used: None,
+        revoked: None,
+    }
+}
+
+// E2: a deed that the database refused is taken back before another statement is asked about for the first time.
+#[test]
+fn e2_a_refused_deed_leaves_the_next_one_whole() {
+    for sessions in [Sessions::Own, Sessions::Mixed] {
+        let database = database();
+        let options = Options { sessions, ..Options::new(&database.url, [7; 16]) };
+        let (_store, writer) = Store::open(&options).expect("opens");
+        let begun = writer.begin_after(0).expect("begins");
+        let tx = writer.tx();
+        let twice = || token::insert(tx, &token(tx), &[1; 32]).and_then(|()| tx.flush());
+        twice().expect("is written");
+        writer.save().expect("saves");
+        let refused = twice().expect_err("is refused");
+        assert!(matches!(refused, Error::Constraint { .. }), "{refused}");
+        writer.undo().expect("takes back");
+        assert!(token::any(tx).expect("a statement that was never asked about before"));
+        meta::put(tx, "next", "x").expect("is written");
+        writer.commit_with(&entry(&begun, "a")).expect("commits");
+        assert_eq!(psql(&database, "SELECT count(*) FROM token"), "1");
+    }
 }
