@@ -5,6 +5,7 @@
 
 mod address;
 mod dial;
+mod entry;
 pub mod examine;
 mod failure;
 mod live;

@@ -9,6 +9,7 @@ pub use program::program;
 use anyhow::{Context, bail};
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -208,6 +209,24 @@ impl Cluster {
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Lets everybody in from a network; it must listen there.
+    ///
+    /// # Errors
+    /// When its rules cannot be written.
+    pub fn let_in(&self, network: &str) -> anyhow::Result<()> {
+        let mut rules = File::options().append(true).open(self.data().join("pg_hba.conf"))?;
+        writeln!(rules, "host all all {network} trust")?;
+        self.ask("postgres", "SELECT pg_reload_conf()").map(drop)
+    }
+
+    /// Makes a file in its folder its own.
+    ///
+    /// # Errors
+    /// When that is not allowed.
+    pub fn give(&self, file: &Path) -> anyhow::Result<()> {
+        Owner::find()?.give(file)
     }
 
     /// What it has written into its log.

@@ -1,6 +1,7 @@
 //! The way to the database. Where several hosts are named all of them are called, and of those that take writes the one of the newest
 //! line of time is spoken to: a primary that was replaced may come back and still believe that it is one.
 
+use super::entry;
 use super::failure::failure;
 use super::tls::Tls;
 use super::{OLDEST_VERSION, Shared};
@@ -103,11 +104,10 @@ async fn call(host: Config, tls: Tls) -> Result<Dialled> {
 }
 
 async fn examined(host: &Config, tls: Tls) -> Result<Dialled> {
-    let (client, mut connection) =
-        host.connect(tls).await.map_err(|error| match failure("connect", &error) {
-            Error::Lost(reason) => Error::Lost(format!("no host answers as a primary: {reason}")),
-            other => other,
-        })?;
+    let (client, mut connection) = host.connect(tls).await.map_err(|error| match entry::refused(&error) {
+        Error::Lost(reason) => Error::Lost(format!("no host answers as a primary: {reason}")),
+        other => other,
+    })?;
     let line = tokio::select! {
         line = examine(&client) => line?,
         ended = &mut connection => {

@@ -1,6 +1,7 @@
 //! What a database says about itself, and whether it does what servers ask of it: for `doctor`, without any change to it.
 
 use super::address::Address;
+use super::entry;
 use super::failure::failure;
 use super::pool;
 use super::tls::Tls;
@@ -91,7 +92,7 @@ async fn ask(url: &str) -> Result<Facts> {
 
 async fn ask_host(config: &Config, tls: Tls) -> Result<Facts> {
     let called = config.connect(tls.clone()).await;
-    let (client, mut connection) = called.map_err(|error| failure("connect", &error))?;
+    let (client, mut connection) = called.map_err(|error| entry::refused(&error))?;
     let (heard, mut wakes) = mpsc::channel(MAX_WAITING_WAKES);
     let driver = tokio::spawn(async move {
         // What ends the connection shows in whatever is asked next.
@@ -123,7 +124,7 @@ async fn ask_host(config: &Config, tls: Tls) -> Result<Facts> {
 
 /// Whether a pool mixes the sessions of this connection and another one.
 async fn mixes(one: &Client, config: &Config, tls: Tls) -> Result<bool> {
-    let (other, connection) = config.connect(tls).await.map_err(|error| failure("connect", &error))?;
+    let (other, connection) = config.connect(tls).await.map_err(|error| entry::refused(&error))?;
     tokio::select! {
         mixes = pool::mixes(one, &other) => mixes,
         ended = connection => {

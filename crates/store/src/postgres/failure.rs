@@ -70,7 +70,7 @@ fn is_local(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The whole story: the driver's own words stop at the first part.
-fn reason(error: &tokio_postgres::Error) -> String {
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(own) = cause {

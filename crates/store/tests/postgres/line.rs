@@ -1,8 +1,8 @@
 use crate::rig::{database, entry, hasty_writer, psql, write, writer};
-use tiltyard_store::journal::Entry;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::role::{Reach, Role};
 use tiltyard_model::token::Token;
+use tiltyard_store::journal::Entry;
 use tiltyard_store::postgres::{Options, Sessions, Store};
 use tiltyard_store::{Error, Fate, Tx, journal, meta, token};
 
@@ -134,6 +134,7 @@ fn e2_an_outcome_that_was_forgotten_is_not_known() {
     assert_eq!(writer.resolve(&own).expect("answers"), Fate::Forgotten);
     psql(&database, "DELETE FROM journal");
     assert_eq!(writer.resolve(&own).expect("answers"), Fate::Lost, "this is another store, or an older copy");
+}
 
 fn token(tx: &Tx) -> Token {
     Token {

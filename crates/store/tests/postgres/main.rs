@@ -7,3 +7,4 @@ mod loss;
 mod plan;
 mod rig;
 mod schema;
+mod tls;
