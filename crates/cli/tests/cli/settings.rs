@@ -298,3 +298,17 @@ fn sec13_limits_reach_the_edge() {
     let edge = edge::edge(&World::new().flag("limits.connections", "7").load()).expect("may start");
     assert_eq!((edge.max_connections, edge.max_connections_per_address), (7, 256));
 }
+
+// O1, O16: the settings in the page about several servers are ones.
+#[test]
+fn o1_o16_the_settings_of_the_guide_are_read() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/scale-out.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty(), "the page has settings");
+    for block in blocks {
+        let settings = World::new().file("home/.config/tiltyard/tiltyard.toml", block).load().settings;
+        assert!(settings.behind_proxy && settings.shared.blobs.is_some(), "{block}");
+    }
+}
