@@ -3,6 +3,7 @@
 #[cfg(feature = "server")]
 pub mod agent;
 pub mod daemon;
+pub mod island;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
@@ -12,6 +13,7 @@ pub mod server;
 
 #[cfg(feature = "server")]
 pub use agent::FakeAgent;
+pub use island::Island;
 pub use proxy::Proxy;
 #[cfg(feature = "server")]
 pub use server::{ADMIN_TOKEN, TestServer};

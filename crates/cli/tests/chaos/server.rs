@@ -50,10 +50,17 @@ impl Yard {
 
     /// The command that runs a server here.
     pub(crate) fn command(&self) -> Command {
+        self.command_inside(&[])
+    }
+
+    /// The same behind these words, which run it in a place of its own.
+    pub(crate) fn command_inside(&self, words: &[String]) -> Command {
         let log = std::fs::File::options().create(true).append(true).open(self.beside("server.log"));
         let log = log.expect("the log of the server can be written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tiltyard"));
-        command.arg("server").args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
+        let binary = env!("CARGO_BIN_EXE_tiltyard").to_owned();
+        let words: Vec<&String> = words.iter().chain([&binary]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg("server").args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
         command.arg("--ready-file").arg(self.beside("ready.json"));
         if let Some(store) = &self.store {
             command.arg("--store").arg(store);
@@ -72,13 +79,22 @@ impl Yard {
     }
 
     /// Starts one with another environment, or under a preloaded library.
-    pub(crate) async fn start_as(&self, mut command: Command) -> Server {
+    pub(crate) async fn start_as(&self, command: Command) -> Server {
+        self.start_behind(command, |address| address).await
+    }
+
+    /// The same where it is reached by another address than its own.
+    pub(crate) async fn start_behind(
+        &self,
+        mut command: Command,
+        seen: impl FnOnce(SocketAddr) -> SocketAddr,
+    ) -> Server {
         let ready = self.beside("ready.json");
         // Left by the one before; absent the first time.
         let _ = std::fs::remove_file(&ready);
         let began = Instant::now();
         let mut child = command.spawn().expect("the binary starts");
-        let address = self.address(&ready, &mut child, began).await;
+        let address = seen(self.address(&ready, &mut child, began).await);
         let answer = Line::to(address).get("/tasks?limit=1").await.expect("it answers once it is ready");
         assert_eq!(answer.status, 200, "{}", answer.body);
         Server { child, address, answered_after: began.elapsed(), log: self.beside("server.log") }

@@ -2,10 +2,12 @@
 
 use super::site::{DATABASE, Site, cluster, until};
 use crate::seen::read;
+use crate::server::Yard;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tiltyard_testkit::Proxy;
-use tiltyard_testkit::postgres::Sync;
+use tiltyard_testkit::postgres::{Cluster, Sync};
+use tiltyard_testkit::{Island, Proxy};
 
 /// A server that cannot reach its store says so within this.
 const MAX_UNREADY: Duration = Duration::from_secs(10);
@@ -23,6 +25,67 @@ enum Break {
     Loud,
     /// Nothing comes back.
     Silent,
+    /// What is sent is lost, both ways, and nobody is told; also what asks whether the other side is still there.
+    Lost,
+}
+
+/// The way from the first server to the database.
+enum Way {
+    Proxy(Proxy, SocketAddr),
+    Cable(Island),
+}
+
+impl Way {
+    fn cut(&self, how: Break) {
+        match (self, how) {
+            (Self::Proxy(proxy, _), Break::Loud) => proxy.cut(),
+            (Self::Proxy(proxy, _), Break::Silent | Break::Lost) => proxy.deafen(),
+            (Self::Cable(island), _) => island.cut().expect("it is unplugged"),
+        }
+    }
+
+    fn mend(&self) {
+        match self {
+            Self::Proxy(proxy, database) => proxy.open(*database),
+            Self::Cable(island) => island.mend().expect("it is plugged in"),
+        }
+    }
+}
+
+/// Two servers, and the way of the first to the database.
+async fn set(how: Break) -> (Cluster, Way, Site) {
+    if how == Break::Lost {
+        match Island::rise().expect("a network") {
+            Some(island) => return set_on(island).await,
+            None => println!("this user may not make networks: a proxy swallows the answers instead"),
+        }
+    }
+    let (cluster, proxy) = (cluster(Sync::Off, &[]), Proxy::start().await.expect("a proxy"));
+    let database = ([127, 0, 0, 1], cluster.port()).into();
+    proxy.open(database);
+    let away = format!("postgres://tiltyard@{}/{DATABASE}", proxy.address());
+    let site = Site::open(&[away, cluster.tcp_url(DATABASE)]).await;
+    (cluster, Way::Proxy(proxy, database), site)
+}
+
+/// The same where the first server has a network of its own. It listens on the loopback of that network, and is reached whatever
+/// happens to the cable.
+async fn set_on(island: Island) -> (Cluster, Way, Site) {
+    let cluster = cluster(Sync::Off, &["listen_addresses=*"]);
+    cluster.let_in("198.18.0.0/15").expect("it lets them in");
+    let away = format!("postgres://tiltyard@{}:{}/{DATABASE}", island.host(), cluster.port());
+    let (far, near) = (Yard::at(&away), Yard::at(&cluster.tcp_url(DATABASE)));
+    let ferry = island.ferry().expect("a ferry");
+    let mut command = far.command_inside(&island.inside());
+    // It is called by the ferry's name (SEC11).
+    command.arg("--set").arg(format!("hosts=127.0.0.1,{ferry}"));
+    let land = |own| {
+        island.lands_at(own);
+        ferry
+    };
+    let first = far.start_behind(command, land).await;
+    let second = near.start().await;
+    (cluster, Way::Cable(island), Site::of([(far, first), (near, second)]))
 }
 
 async fn claimed(site: &Site, place: usize, agent: &str) -> Value {
@@ -33,11 +96,7 @@ async fn claimed(site: &Site, place: usize, agent: &str) -> Value {
 }
 
 async fn cut_off(how: Break) {
-    let (cluster, proxy) = (cluster(Sync::Off, &[]), Proxy::start().await.expect("a proxy"));
-    let database = ([127, 0, 0, 1], cluster.port()).into();
-    proxy.open(database);
-    let away = format!("postgres://tiltyard@{}/{DATABASE}", proxy.address());
-    let mut site = Site::open(&[away, cluster.tcp_url(DATABASE)]).await;
+    let (_cluster, way, mut site) = set(how).await;
     let task = json!({"kind": "chaos", "title": "for somebody"});
     for _ in 0..2 {
         assert_eq!(site.line(0).post("/tasks", &task).await.expect("it answers").status, 201);
@@ -45,10 +104,7 @@ async fn cut_off(how: Break) {
     let held = claimed(&site, 0, "first").await;
     let path = format!("/tasks/{}", held["id"].as_str().expect("an id"));
     let began = Instant::now();
-    match how {
-        Break::Loud => proxy.cut(),
-        Break::Silent => proxy.deafen(),
-    }
+    way.cut(how);
     // It gives nothing out, and says when to come again.
     let mut line = site.line(0);
     let asked = tokio::spawn(async move { line.post("/tasks/claim", &json!({"agent": "second"})).await });
@@ -72,7 +128,7 @@ async fn cut_off(how: Break) {
     assert!(matches!(refused.code(), "store_unreachable" | "overloaded"), "{refused:?}");
     // It catches up by itself.
     let healed = Instant::now();
-    proxy.open(database);
+    way.mend();
     until("it is ready again", MAX_WAIT, async || site.ready(0).await.status == 200).await;
     println!("{how:?}: ready {:?} after the way was whole again", healed.elapsed());
     let late = json!({"generation": 1, "result": "late"});
@@ -96,4 +152,10 @@ async fn e4_o16_o23_a_server_whose_way_to_the_database_breaks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e4_o16_o23_a_server_whose_database_falls_silent() {
     cut_off(Break::Silent).await;
+}
+
+// E4, E9, O16, O23: the same where packets get lost without a word, in name spaces where this user may make them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e4_o16_o23_a_server_whose_packets_get_lost() {
+    cut_off(Break::Lost).await;
 }

@@ -64,6 +64,12 @@ impl Site {
         Self { yards, servers }
     }
 
+    /// Servers that were started elsewhere.
+    pub(super) fn of(started: impl IntoIterator<Item = (Yard, Server)>) -> Self {
+        let (yards, servers): (Vec<Yard>, Vec<Server>) = started.into_iter().unzip();
+        Self { yards, servers: servers.into_iter().map(Some).collect() }
+    }
+
     /// Starts the server of a place, at another port than the one before it.
     pub(super) async fn start(&mut self, place: usize) {
         self.start_as(place, Yard::command).await;
