@@ -149,7 +149,7 @@ fn row_of(post: &Post) -> Server {
 fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<(Option<TimeMs>, usize), Refusal> {
     let now = act.now.wall;
     let word = format!("{}/{}", own.name, own.instance);
-    let is_other = |server: &Server| server.name != own.name && server.seen_at + LEAD_MS > now;
+    let is_other = |server: &Server| server.name != own.name && (server.seen_at - now).abs() < LEAD_MS;
     let others = server::all(act.tx).map_err(refusal_of)?.iter().filter(|server| is_other(server)).count();
     server::put(act.tx, &Server { seen_at: now, applied, ..own }).map_err(refusal_of)?;
     let duty = Duty { duty: SWEEPS.to_owned(), server: word, until: now + LEAD_MS };
@@ -157,11 +157,12 @@ fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<(Option<TimeMs
     Ok((leads.then_some(duty.until - MARGIN_MS), others))
 }
 
-/// Forgets servers that are no more, and what every other one has followed.
+/// Forgets servers that are no more, and what every other one has followed. Who was seen in the future was seen before the database's
+/// clock was set back.
 fn tidy(act: &mut Act<'_>) -> Result<(), Refusal> {
     let mut followed = journal::head(act.tx).map_err(refusal_of)? - KEPT_ROWS;
     for server in server::all(act.tx).map_err(refusal_of)? {
-        if server.seen_at + GONE_AFTER_MS < act.now.wall {
+        if (server.seen_at - act.now.wall).abs() > GONE_AFTER_MS {
             server::delete(act.tx, &server.name, &server.instance).map_err(refusal_of)?;
         } else {
             followed = followed.min(server.applied);

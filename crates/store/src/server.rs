@@ -77,7 +77,7 @@ pub fn delete(tx: &Tx, name: &str, instance: &str) -> Result<()> {
 /// [`Error::Locked`] with the names of those that were seen a moment ago.
 pub(crate) fn none_is_up(rows: &Rows) -> Result<()> {
     let now = journal::now(rows)?;
-    let seen = all(rows)?.into_iter().filter(|own| own.seen_at + QUIET_MS > now);
+    let seen = all(rows)?.into_iter().filter(|own| (own.seen_at - now).abs() < QUIET_MS);
     let names: Vec<String> = seen.map(|own| own.name).collect();
     if names.is_empty() {
         return Ok(());
