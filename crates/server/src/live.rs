@@ -188,3 +188,30 @@ pub(crate) async fn carry(live: Arc<Live>, mut effects: broadcast::Receiver<Effe
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::stop::stop;
+    use tiltyard_engine::Options;
+
+    // E11, API23: numbers of connections are compared between servers. Whoever comes later has the greater one, however many came to
+    // the other server before, and two that come in one moment do not have the same.
+    #[tokio::test]
+    async fn e11_numbers_of_connections_grow_across_servers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(Options::new(folder.path())).await.expect("opens");
+        let (busy, fresh) = (Live::new(&engine, stop().1), Live::new(&engine, stop().1));
+        let began = 1_790_000_000_000;
+        let earlier = (0..500).map(|n| busy.come("a", began + n).number).max().expect("some came");
+        let moved = fresh.come("a", began + 500).number;
+        assert!(moved > earlier, "{moved} is not greater than {earlier}");
+        let back = busy.come("a", began + 501).number;
+        assert!(back > moved, "{back} is not greater than {moved}");
+        let again = busy.come("a", began + 501).number;
+        assert!(again > back, "in one moment too");
+        let all: std::collections::HashSet<u64> =
+            (0..50).map(|_| Live::new(&engine, stop().1).come("a", began).number).collect();
+        assert!(all.len() > 25, "servers that come in one moment have {} numbers of 50", all.len());
+    }
+}

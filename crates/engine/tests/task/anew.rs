@@ -12,40 +12,53 @@ use tiltyard_testkit::postgres::{Cluster, Database, program};
 /// How long a sign is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Keeps everybody from reading the counts of ended tasks, until it is let go.
-struct Held {
+/// The counts of ended tasks.
+const COUNTS: &str = "relation = 'task_count'::regclass";
+
+/// Keeps everybody from something, until it is let go.
+pub(crate) struct Held {
     child: Child,
     input: Option<ChildStdin>,
 }
 
 impl Held {
     fn counts(database: &Database) -> Self {
+        Self::by(database, "LOCK TABLE task_count IN ACCESS EXCLUSIVE MODE")
+    }
+
+    /// A lock of a test's own.
+    pub(crate) fn advisory(database: &Database, number: i64) -> Self {
+        Self::by(database, &format!("DO $$ BEGIN PERFORM pg_advisory_xact_lock({number}); END $$"))
+    }
+
+    fn by(database: &Database, lock: &str) -> Self {
         let mut command = Command::new(program("psql").expect("is installed"));
         let command = command.args(["-X", "-q", "-A", "-t"]).arg(&database.url);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
         let mut input = child.stdin.take().expect("is piped");
-        writeln!(input, "BEGIN; LOCK TABLE task_count IN ACCESS EXCLUSIVE MODE; SELECT 'held';")
-            .expect("is written");
+        writeln!(input, "BEGIN; {lock}; SELECT 'held';").expect("is written");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("is piped")).read_line(&mut line).expect("is read");
         assert_eq!(line.trim(), "held");
         Self { child, input: Some(input) }
     }
 
-    fn let_go(mut self) {
+    pub(crate) fn let_go(mut self) {
         drop(self.input.take());
         self.child.wait().expect("ends");
     }
 }
 
 /// Waits until somebody wants to read what is held.
-async fn until_wanted(database: &Database) {
-    const WAITING: &str =
-        "SELECT count(*) FROM pg_locks WHERE relation = 'task_count'::regclass AND NOT granted";
+pub(crate) async fn until_wanted(database: &Database, what: &str) {
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE d.datname = current_database() AND NOT granted AND {what}"
+    );
     let began = Instant::now();
     loop {
         let mut command = Command::new(program("psql").expect("is installed"));
-        let told = command.args(["-X", "-q", "-A", "-t", "-c", WAITING]).arg(&database.url).output();
+        let told = command.args(["-X", "-q", "-A", "-t", "-c", &waiting]).arg(&database.url).output();
         if String::from_utf8_lossy(&told.expect("starts").stdout).trim() == "1" {
             return;
         }
@@ -64,7 +77,7 @@ async fn o16_others_write_while_a_server_starts() {
     let held = Held::counts(&database);
     let second = open(&database, &two, "second");
     let meanwhile = async {
-        until_wanted(&database).await;
+        until_wanted(&database, COUNTS).await;
         assert_eq!(claimed(&first).await, Some(before));
         let id = submit_to(&first, "meanwhile").await.expect("is taken in");
         held.let_go();
@@ -84,7 +97,7 @@ async fn o16_others_write_while_a_server_makes_its_memory_anew() {
     let held = Held::counts(&database);
     let older = write(other(&database).await, VERSION - 1).await;
     // What it did stands in the rows only; the server begins to read them.
-    until_wanted(&database).await;
+    until_wanted(&database, COUNTS).await;
     let mut older = older;
     for _ in 0..3 {
         older = write(older, VERSION - 1).await;

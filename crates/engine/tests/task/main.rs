@@ -7,6 +7,7 @@ mod board;
 mod claim;
 mod dependency;
 mod door;
+mod history;
 mod lease;
 mod process;
 mod recovery;

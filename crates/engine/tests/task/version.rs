@@ -52,7 +52,7 @@ pub(crate) async fn write(writer: Writer, version: u8) -> Writer {
     written.await.expect("ends")
 }
 
-fn psql(database: &Database, text: &str) {
+pub(crate) fn psql(database: &Database, text: &str) {
     let mut command = Command::new(program("psql").expect("is installed"));
     let done = command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", text]).arg(&database.url).output();
     let done = done.expect("starts");
