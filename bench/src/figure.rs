@@ -9,7 +9,6 @@ use crate::process::core_us;
 use crate::report::Report;
 use crate::server::Server;
 use anyhow::Result;
-use serde_json::Value;
 use std::time::Instant;
 
 /// Tasks of a batch.
@@ -75,19 +74,23 @@ impl Watch {
     }
 }
 
+/// A task of an answer: what a worker must know of it to report.
+#[derive(serde::Deserialize)]
+struct Taken<'a> {
+    id: &'a str,
+    generation: i64,
+}
+
+#[derive(serde::Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    tasks: Vec<Taken<'a>>,
+}
+
 /// Tasks of an answer as `(id, generation)`.
 pub(crate) fn taken(answer: &[u8]) -> Result<Vec<(String, i64)>> {
-    let answer: Value = serde_json::from_slice(answer)?;
-    let tasks = answer["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(tasks
-        .iter()
-        .map(|task| {
-            (
-                task["id"].as_str().unwrap_or_default().to_owned(),
-                task["generation"].as_i64().unwrap_or_default(),
-            )
-        })
-        .collect())
+    let answer: Answer<'_> = serde_json::from_slice(answer)?;
+    Ok(answer.tasks.into_iter().map(|task| (task.id.to_owned(), task.generation)).collect())
 }
 
 /// A settle of those tasks, with a claim of so many riding along.

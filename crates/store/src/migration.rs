@@ -47,8 +47,11 @@ macro_rules! migration {
 }
 
 /// Every step, in order.
-pub const ALL: &[Migration] =
-    &[migration!(1, "start", "0001_start"), migration!(2, "task_count", "0002_task_count")];
+pub const ALL: &[Migration] = &[
+    migration!(1, "start", "0001_start"),
+    migration!(2, "task_count", "0002_task_count"),
+    migration!(3, "task_phase", "0003_task_phase"),
+];
 
 /// A step and when it was made in this store.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -148,7 +148,6 @@ pub struct Claim<'a> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn claim(tx: &Tx, claim: &Claim<'_>, names: Names<'_>) -> Result<Option<Found>> {
-    keep_attempt(tx, claim.key)?;
     let parameters = [
         claim.key.into(),
         claim.agent.into(),
@@ -166,7 +165,6 @@ pub fn claim(tx: &Tx, claim: &Claim<'_>, names: Names<'_>) -> Result<Option<Foun
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn claim_many(tx: &Tx, claims: &[Claim<'_>], names: &[Names<'_>]) -> Result<Vec<Option<Found>>> {
-    claims.iter().try_for_each(|claim| keep_attempt(tx, claim.key))?;
     let parameters = claims.iter().map(|claim| {
         [
             claim.key.into(),
@@ -197,7 +195,7 @@ pub fn by_keys(rows: &Rows, keys: &[i64]) -> Result<Vec<Found>> {
     rows.all(sql!("task/get_many"), &[(&list_of(keys)).into()], |row| row::found(rows, row))
 }
 
-/// Moves the finished attempt out of the task's row, before another takes its place.
+/// Copies the finished attempt out of the task's row, where another may take its place.
 fn keep_attempt(tx: &Tx, key: i64) -> Result<()> {
     tx.put(sql!("attempt/keep"), &[key.into()])
 }
@@ -251,7 +249,12 @@ pub fn settle(tx: &Tx, end: &Settle<'_>) -> Result<bool> {
         end.stop.map(Stop::code).into(),
         end.reason.into(),
     ];
-    tx.must(sql!("task/settle"), &parameters)
+    let was_running = tx.must(sql!("task/settle"), &parameters)?;
+    // Here and not when it is taken again: most tasks are taken once, and a claim is dearer than the end of a try.
+    if was_running && !end.state.is_final() {
+        keep_attempt(tx, end.key)?;
+    }
+    Ok(was_running)
 }
 
 /// A move outside an attempt.

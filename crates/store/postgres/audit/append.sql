@@ -1,3 +1,4 @@
 INSERT INTO audit (chain, seq, time, actor, action, target, result, severity, client, request_id, detail, prev_hash, hash)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+SELECT unnest($1::text[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::text[]),
+       unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[]),
+       unnest($11::text[]), unnest($12::text[]), unnest($13::text[])

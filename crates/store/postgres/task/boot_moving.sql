@@ -1,4 +1,4 @@
 -- A page of the tasks in one state that is not final.
 SELECT id, queue FROM task
-WHERE state = $1 AND state <> 5 AND id > $2
+WHERE phase = CASE WHEN $1 = 3 THEN 2 ELSE $1 END AND phase <> 5 AND state = $1 AND id > $2
 ORDER BY id LIMIT $3

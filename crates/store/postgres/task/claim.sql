@@ -4,8 +4,9 @@ UPDATE task AS t
 SET state = 3, generation = t.generation + 1, agent = n.agent, instance = n.instance, claim = n.claim,
     lease_ms = n.lease_ms, started_at = n.started_at, settled_at = NULL, outcome = NULL, result = NULL, error = NULL,
     stop = NULL, progress = NULL, message = NULL
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-     AS n (id, agent, instance, claim, lease_ms, started_at)
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS agent, unnest($3::text[]) AS instance,
+             unnest($4::bigint[]) AS claim, unnest($5::bigint[]) AS lease_ms,
+             unnest($6::bigint[]) AS started_at) AS n
 WHERE t.id = n.id AND t.state = 2
 RETURNING t.id, t.scope, t.queue, t.lane, t.state, t.generation, t.kind, t.title, t.payload, t.priority, t.extras,
           t.created_by, t.ready_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.used, t.waits_for,

@@ -1,6 +1,7 @@
 -- States other than succeeded have an index of their own.
 SELECT * FROM task_named
-WHERE state <> 5 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::text::jsonb)::smallint))
+WHERE phase <> 5 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::text::jsonb)::smallint))
+  AND phase = ANY (ARRAY(SELECT CASE s WHEN '3' THEN 2 ELSE s::smallint END FROM jsonb_array_elements_text($2::text::jsonb) AS s))
   AND ($1::text IS NULL OR scope_name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
   AND ($3::text IS NULL OR queue_name = $3)
   AND ($4::text IS NULL OR queue_name = ANY (ARRAY(SELECT jsonb_array_elements_text($4::text::jsonb))))

@@ -1,6 +1,6 @@
 -- One state other than succeeded: its index has the order of the list already.
 SELECT * FROM task_named
-WHERE state <> 5 AND state = $2
+WHERE phase <> 5 AND phase = CASE WHEN $2 = 3 THEN 2 ELSE $2 END AND state = $2
   AND ($1::text IS NULL OR scope_name = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))))
   AND ($3::text IS NULL OR queue_name = $3)
   AND ($4::text IS NULL OR queue_name = ANY (ARRAY(SELECT jsonb_array_elements_text($4::text::jsonb))))

@@ -3,7 +3,9 @@ UPDATE task AS t
 SET state = n.state, outcome = n.outcome, result = n.result, error = n.error, used = n.used,
     run_at = coalesce(n.run_at, t.run_at), settled_at = n.settled_at, ready_at = coalesce(n.ready_at, t.ready_at),
     ended_at = n.ended_at, stop = n.stop, reason = n.reason
-FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::bigint[],
-            $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::text[])
-     AS n (id, generation, state, outcome, result, error, used, run_at, settled_at, ready_at, ended_at, stop, reason)
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS generation, unnest($3::smallint[]) AS state,
+             unnest($4::smallint[]) AS outcome, unnest($5::text[]) AS result, unnest($6::text[]) AS error,
+             unnest($7::bigint[]) AS used, unnest($8::bigint[]) AS run_at, unnest($9::bigint[]) AS settled_at,
+             unnest($10::bigint[]) AS ready_at, unnest($11::bigint[]) AS ended_at,
+             unnest($12::smallint[]) AS stop, unnest($13::text[]) AS reason) AS n
 WHERE t.id = n.id AND t.generation = n.generation AND t.state = 3

@@ -238,13 +238,16 @@ fn page(rows: &Rows, table: &Table, after: &[Cell], limit: i64) -> Result<Page> 
     match &rows.base {
         Base::Sqlite(connection) => page_of_sqlite(connection, table, &values),
         Base::Postgres(session) => {
-            let (columns, found) = session.free(table.name, &table.page(Dialect::Postgres), &values)?;
+            let (mut columns, found) = session.free(table.name, &table.page(Dialect::Postgres), &values)?;
+            let kept: Vec<usize> =
+                (0..columns.len()).filter(|place| columns[*place] != postgres::MADE).collect();
+            columns.retain(|column| column != postgres::MADE);
             let rows = found.iter().map(|row| {
                 let cell = |place| match postgres::value::cell(row, place) {
                     Ok(value) => Cell::of(value, table.name),
                     Err(error) => Err(Error::Unreadable { statement: table.name, reason: error.to_string() }),
                 };
-                (0..row.len()).map(cell).collect()
+                kept.iter().copied().map(cell).collect()
             });
             Ok(Page { rows: rows.collect::<Result<_>>()?, columns })
         }

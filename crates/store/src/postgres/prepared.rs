@@ -13,13 +13,24 @@ pub(crate) struct Prepared {
     pub(crate) types: Vec<Type>,
     /// It gives rows.
     pub(crate) gives_rows: bool,
+    pub(crate) shape: Shape,
+}
+
+/// What may stand together with what.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
     /// Each parameter is a list: it takes many rows at once.
     pub(crate) many: bool,
     /// It changes rows that are there: the same row twice would be changed once.
     pub(crate) one_a_row: bool,
     /// The tables that it reads or writes.
     pub(crate) tables: Vec<&'static str>,
+    /// It changes rows of one task, whose key is its first parameter, and reads no others.
+    pub(crate) of_a_task: bool,
 }
+
+/// Tables whose rows belong to one task each.
+const OF_A_TASK: &[&str] = &["task", "attempt"];
 
 impl Prepared {
     /// The name goes back with `statement` where it cannot be kept.
@@ -29,14 +40,21 @@ impl Prepared {
         sessions: Sessions,
     ) -> Self {
         let is_list = |ty: &tokio_postgres::types::Type| matches!(ty.kind(), Kind::Array(_));
+        let many = !statement.params().is_empty() && statement.params().iter().all(is_list);
         Self {
-            many: !statement.params().is_empty() && statement.params().iter().all(is_list),
-            one_a_row: own.postgres.contains("UPDATE"),
-            tables: tables(own.postgres),
             types: statement.params().to_vec(),
             gives_rows: !statement.columns().is_empty(),
             named: (sessions == Sessions::Own).then_some(statement),
+            shape: Shape::of(own, many),
         }
+    }
+}
+
+impl Shape {
+    pub(crate) fn of(own: &'static Statement, many: bool) -> Self {
+        let (one_a_row, tables) = (own.postgres.contains("UPDATE"), tables(own.postgres));
+        let of_a_task = one_a_row && tables.iter().all(|table| OF_A_TASK.contains(table));
+        Self { many, one_a_row, tables, of_a_task }
     }
 }
 
@@ -46,7 +64,7 @@ fn tables(text: &'static str) -> Vec<&'static str> {
     let pairs = words.clone().zip(words.skip(1));
     let named = pairs.filter(|(word, _)| matches!(*word, "INTO" | "UPDATE" | "FROM" | "JOIN"));
     let names = named.map(|(_, name)| name.trim_matches(|letter: char| !letter.is_alphanumeric()));
-    names.filter(|name| *name != "SET" && !name.starts_with("unnest")).collect()
+    names.filter(|name| !matches!(*name, "SET" | "SELECT") && !name.starts_with("unnest")).collect()
 }
 
 #[cfg(test)]
@@ -60,6 +78,10 @@ mod tests {
             ["a", "c"]
         );
         assert_eq!(tables("UPDATE task AS t SET a = 1 FROM unnest($1::bigint[]) AS n"), ["task"]);
+        assert_eq!(
+            tables("UPDATE task AS t SET a = 1 FROM (SELECT unnest($1::bigint[]) AS b) AS n"),
+            ["task"]
+        );
         assert_eq!(tables("INSERT INTO a VALUES (1) ON CONFLICT (b) DO UPDATE SET c = 1"), ["a"]);
     }
 }

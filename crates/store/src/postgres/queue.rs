@@ -1,7 +1,7 @@
 //! What waits to be sent: writes that nobody has asked the outcome of, in their order. What is alike and may stand together
 //! travels as one statement.
 
-use super::prepared::Prepared;
+use super::prepared::Shape;
 use crate::backend::{Statement, Value};
 use std::collections::HashSet;
 
@@ -164,16 +164,16 @@ impl Queue {
         }
     }
 
-    /// What goes out as one statement each, in order. `prepared` tells of each write's statement.
-    pub(crate) fn parts<'a>(&self, prepared: impl Fn(&'static Statement) -> &'a Prepared) -> Vec<Part> {
+    /// What goes out as one statement each, in order. `shape` tells of each write's statement.
+    pub(crate) fn parts<'a>(&self, shape: impl Fn(&'static Statement) -> &'a Shape) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         for entry in 0..self.len() {
             let What::Write(statement, expect) = self.what(entry) else {
                 parts.push(Part::new(self.what(entry), entry));
                 continue;
             };
-            let own = prepared(statement);
-            let joined = own.many.then(|| self.place_for(&parts, (statement, expect), own, entry, &prepared));
+            let own = shape(statement);
+            let joined = own.many.then(|| self.place_for(&parts, (statement, expect), own, entry, &shape));
             match joined.flatten() {
                 Some(place) => parts[place].join(entry, self.key(entry)),
                 None => {
@@ -186,14 +186,15 @@ impl Queue {
         parts
     }
 
-    /// The last part of the same statement, when nothing after it touches the same tables and the row is not in it yet.
+    /// The last part of the same statement, when nothing after it touches the same tables (or only rows of other tasks) and
+    /// the row is not in it yet.
     fn place_for<'a>(
         &self,
         parts: &[Part],
         (statement, expect): (&'static Statement, Expect),
-        own: &Prepared,
+        own: &Shape,
         entry: usize,
-        prepared: &impl Fn(&'static Statement) -> &'a Prepared,
+        shape: &impl Fn(&'static Statement) -> &'a Shape,
     ) -> Option<usize> {
         for (place, part) in parts.iter().enumerate().rev() {
             let What::Write(other, other_expect) = part.what else { return None };
@@ -201,7 +202,11 @@ impl Queue {
                 let again = own.one_a_row && self.key(entry).is_some_and(|key| part.keys.contains(&key));
                 return (other_expect == expect && !again).then_some(place);
             }
-            if prepared(other).tables.iter().any(|table| own.tables.contains(table)) {
+            let other = shape(other);
+            let apart = own.of_a_task
+                && other.of_a_task
+                && self.key(entry).is_some_and(|key| !part.keys.contains(&key));
+            if !apart && other.tables.iter().any(|table| own.tables.contains(table)) {
                 return None;
             }
         }
@@ -239,5 +244,48 @@ impl Part {
     /// How many rows it must touch; `None` for whatever it touches.
     pub(crate) fn must_touch(&self) -> Option<u64> {
         matches!(self.what, What::Write(_, Expect::One)).then_some(self.entries.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sql;
+
+    fn shape(statement: &'static Statement) -> &'static Shape {
+        Box::leak(Box::new(Shape::of(statement, true)))
+    }
+
+    fn names(parts: &[Part]) -> Vec<(&'static str, usize)> {
+        let name = |part: &Part| match part.what {
+            What::Write(statement, _) => (statement.name, part.entries.len()),
+            What::Control(_) => ("control", 1),
+        };
+        parts.iter().map(name).collect()
+    }
+
+    #[test]
+    fn writes_of_other_tasks_may_change_places() {
+        let (settle, keep) = (sql!("task/settle"), sql!("attempt/keep"));
+        let mut queue = Queue::default();
+        for key in [1_i64, 2, 3] {
+            queue.write(settle, &[key.into()], Expect::One);
+            queue.write(keep, &[key.into()], Expect::Any);
+        }
+        let told = names(&queue.parts(shape));
+        assert_eq!(told, [("task/settle", 3), ("attempt/keep", 3)], "two statements for all three");
+    }
+
+    #[test]
+    fn writes_of_the_same_task_keep_their_order() {
+        let (settle, keep) = (sql!("task/settle"), sql!("attempt/keep"));
+        let mut queue = Queue::default();
+        for key in [1_i64, 2, 1] {
+            queue.write(settle, &[key.into()], Expect::One);
+            queue.write(keep, &[key.into()], Expect::Any);
+        }
+        let told = names(&queue.parts(shape));
+        let apart = [("task/settle", 2), ("attempt/keep", 2), ("task/settle", 1), ("attempt/keep", 1)];
+        assert_eq!(told, apart);
     }
 }

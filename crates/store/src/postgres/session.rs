@@ -363,7 +363,7 @@ impl Session {
         let place = if state.open && !begins { Place::Inside } else { Place::Outside };
         self.wait(async {
             live.prepare(queue.statements().chain(asks.iter().map(|ask| ask.statement)), place).await?;
-            let parts = queue.parts(|statement| live.prepared(statement));
+            let parts = queue.parts(|statement| &live.prepared(statement).shape);
             let ends = live.send(queue, &parts, asks).await;
             Ok((parts, ends))
         })

@@ -78,8 +78,11 @@ fn e11_twins_take_and_give_the_same() {
     let database = database();
     drop(writer(&database.url));
     let sqlite = Connection::open_in_memory().expect("opens");
-    for step in ["0001_start", "0002_task_count"] {
-        let path = folder(&format!("sqlite/migration/{step}.up.sql"));
+    let steps = std::fs::read_dir(folder("sqlite/migration")).expect("the steps");
+    let mut steps: Vec<_> = steps.map(|step| step.expect("a step").path()).collect();
+    steps.retain(|path| path.to_string_lossy().ends_with(".up.sql"));
+    steps.sort();
+    for path in steps {
         let text = std::fs::read_to_string(path).expect("a step");
         sqlite.execute_batch(&text).expect("goes up");
     }
@@ -98,6 +101,21 @@ fn e11_twins_take_and_give_the_same() {
             told.lines().skip_while(|line| **line != *name).skip(1).take_while(|line| line.contains('|'));
         assert_eq!(prepared.column_count(), columns.count(), "{name}: columns");
     }
+}
+
+// E37: the start of a task changes no index, so that it costs one row in the same page.
+#[test]
+fn e37_a_start_changes_no_index() {
+    let database = database();
+    drop(writer(&database.url));
+    let script = "BEGIN;
+        INSERT INTO task (id, scope, queue, lane, state, kind, title, payload, priority, created_by, timeout_ms, max_attempts)
+            SELECT n, 1, 1, 1, 2, 'k', 't', repeat('x', 200), 5, 1, 1000, 3 FROM generate_series(1, 5) n;
+        UPDATE task SET state = 3, generation = 1, agent = 1, lease_ms = 1000, started_at = 1;
+        SELECT 'hot ' || pg_stat_get_xact_tuples_hot_updated('task'::regclass);
+        ROLLBACK;";
+    let told = psql(&database, script);
+    assert!(told.lines().any(|line| line.trim() == "hot 5"), "{told}");
 }
 
 /// Tables that grow without end, or nearly.

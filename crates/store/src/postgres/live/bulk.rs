@@ -3,6 +3,7 @@
 use super::Live;
 use crate::backend::Value;
 use crate::error::Result;
+use crate::postgres::MADE;
 use crate::postgres::failure::failure;
 use std::pin::pin;
 use tokio_postgres::Row;
@@ -33,7 +34,8 @@ impl Live {
     ) -> Result<()> {
         let failed = |error| failure(name, &error);
         let like = self.client.prepare(like).await.map_err(failed)?;
-        let types: Vec<Type> = like.columns().iter().map(|column| column.type_().clone()).collect();
+        let given = like.columns().iter().filter(|column| column.name() != MADE);
+        let types: Vec<Type> = given.map(|column| column.type_().clone()).collect();
         let sink = self.client.copy_in(text).await.map_err(failed)?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
         for row in rows {
