@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs, and the packages that bring them.
-const NEEDED: &[(&str, &str)] = &[("pgbouncer", "pgbouncer")];
+const NEEDED: &[(&str, &str)] = &[("pgbouncer", "pgbouncer"), ("haproxy", "haproxy"), ("nginx", "nginx")];
 /// Where programs are that are not in everybody's path.
 const FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/sbin"];
 
 /// Installs those that are not there. The tests that need them are never passed over in silence.
 pub(super) fn there() -> Result<End> {
-    let lacking: Vec<&str> = NEEDED.iter().filter(|(own, _)| !is_there(own)).map(|(_, own)| *own).collect();
+    let lacking: Vec<&str> =
+        NEEDED.iter().filter(|(own, _)| !is_there(own)).map(|(_, package)| *package).collect();
     if !lacking.is_empty() {
         println!("installing {}", lacking.join(", "));
         install(&lacking).with_context(|| format!("install {} and start again", lacking.join(", ")))?;

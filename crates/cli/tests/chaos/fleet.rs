@@ -2,6 +2,7 @@
 //! `make test`; `make soak` (`SOAK=1`) runs the same ones for long.
 
 mod agent;
+mod balancer;
 mod clock;
 mod commit;
 mod cut;
