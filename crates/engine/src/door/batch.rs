@@ -366,7 +366,12 @@ impl Room {
     /// rows are not as memory says, it is memory that is made anew.
     fn is_fatal(&mut self, error: &Error) -> bool {
         match (error, &mut self.line) {
-            (Error::Unreadable { .. }, Some(line)) => {
+            // A number or a key that memory took for free is taken.
+            (
+                Error::Unreadable { .. }
+                | Error::Constraint { statement: "journal/append" | "event/append" | "task/insert", .. },
+                Some(line),
+            ) => {
                 line.distrust_memory();
                 tracing::error!(target: "store", "memory is made anew from the store: {error}");
                 false

@@ -100,3 +100,19 @@ async fn o16_pages_of_an_older_program_are_read_from_the_rows() {
     assert!(submit_to(&engine, "more").await.is_ok());
     drop(older);
 }
+
+// E5, E9: a number that memory takes for free and that is taken in the store is a reason to make memory anew: the server goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn e5_a_number_that_is_taken_is_looked_up() {
+    let database = Cluster::shared().database().expect("a database");
+    let folder = TempDir::new().expect("a folder");
+    let engine = open(&database, &folder, "one").await;
+    submit_to(&engine, "first").await.expect("is taken in");
+    psql(
+        &database,
+        "CREATE TEMP TABLE t AS SELECT * FROM event ORDER BY seq DESC LIMIT 1; UPDATE t SET seq = seq + 1; INSERT INTO event SELECT * FROM t",
+    );
+    let refused = submit_to(&engine, "second").await.expect_err("its event has no place");
+    assert_eq!(refused.code, Code::Internal);
+    submit_to(&engine, "third").await.expect("memory knows better now");
+}
