@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Caller;
+use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_store::idempotency::{self, Kept};
 
 /// Longest `Idempotency-Key` in bytes.
@@ -104,6 +105,11 @@ impl Whole {
 /// The status in the row of an answer that was shown once.
 const SHOWN_ONCE: u16 = 0;
 
+/// The status in the row of a request whose work is many deeds, and which is under way on a server that shares the store.
+const UNDER_WAY: u16 = 1;
+/// A request that is under way is told of so long, and told anew meanwhile: a server that was killed is waited for no longer.
+pub const UNDER_WAY_MS: DurationMs = 30_000;
+
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Once<T> {
@@ -144,10 +150,50 @@ pub fn once<T>(
 /// As [`once`].
 pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<Whole>, Refusal> {
     let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
+    let kept = kept.filter(|kept| kept.status != UNDER_WAY);
     Ok(match kept.map(|kept| replay::<()>(key, kept)).transpose()? {
         Some(Once::Replayed(whole)) => Some(whole),
         _ => None,
     })
+}
+
+/// The same where servers share the store; when there is no answer the request is under way from now on, on this server.
+///
+/// # Errors
+/// As [`once`]; 409 `idempotency_running` while it is under way elsewhere.
+pub fn reserve(act: &mut Act<'_>, key: &Key) -> Result<Option<Whole>, Refusal> {
+    let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
+    if let Some(kept) = kept.filter(|kept| kept.status == UNDER_WAY)
+        && kept.answer.parse::<TimeMs>().is_ok_and(|until| until > act.now.wall)
+    {
+        return Err(if kept.body == key.body { running() } else { mismatch() });
+    }
+    let found = find(act, key)?;
+    if found.is_none() {
+        go_on(act, key)?;
+    }
+    Ok(found)
+}
+
+/// The request is still under way.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn go_on(act: &mut Act<'_>, key: &Key) -> Result<(), Refusal> {
+    under_way(act, key, act.now.wall + UNDER_WAY_MS)
+}
+
+/// The request was refused: it may be sent again.
+///
+/// # Errors
+/// When the store cannot write it.
+pub fn release(act: &mut Act<'_>, key: &Key) -> Result<(), Refusal> {
+    under_way(act, key, 0)
+}
+
+fn under_way(act: &mut Act<'_>, key: &Key, until: TimeMs) -> Result<(), Refusal> {
+    let kept = Kept { body: key.body.to_vec(), status: UNDER_WAY, answer: until.to_string() };
+    idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)
 }
 
 /// Keeps the answer of a request whose work was many deeds.
@@ -161,14 +207,24 @@ pub fn keep(act: &mut Act<'_>, key: &Key, whole: &Whole) -> Result<(), Refusal> 
 
 fn replay<T>(key: &Key, kept: Kept) -> Result<Once<T>, Refusal> {
     if kept.body != key.body {
-        let text = "this Idempotency-Key was used with another request within 24 h: use a fresh key";
-        return Err(Refusal::new(Code::IdempotencyMismatch, text));
+        return Err(mismatch());
     }
     if kept.status == SHOWN_ONCE {
         let text = format!("this was done before and made {}, whose secret was shown that once", kept.answer);
         return Err(Refusal::new(Code::AlreadyExists, text).with("made", kept.answer));
     }
     Ok(Once::Replayed(Whole::of_text(kept.status, kept.answer)))
+}
+
+fn mismatch() -> Refusal {
+    let text = "this Idempotency-Key was used with another request within 24 h: use a fresh key";
+    Refusal::new(Code::IdempotencyMismatch, text)
+}
+
+fn running() -> Refusal {
+    let text =
+        "a request with this Idempotency-Key is under way: wait for its answer, or ask again in a moment";
+    Refusal::new(Code::IdempotencyRunning, text)
 }
 
 /// Requests with a key that are under way, one at most for each connection.
@@ -193,9 +249,7 @@ impl Running {
         if self.keys.lock().insert(key.key) {
             return Ok(Guard { running: self.clone(), key: key.key });
         }
-        let text =
-            "a request with this Idempotency-Key is under way: wait for its answer, or ask again in a moment";
-        Err(Refusal::new(Code::IdempotencyRunning, text))
+        Err(running())
     }
 }
 

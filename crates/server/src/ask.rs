@@ -13,6 +13,7 @@ use hyper::body::{Body, Incoming};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use tiltyard_engine::act::Act;
 use tiltyard_engine::once::{self, Guard, Key};
 use tiltyard_engine::readers::Rows;
@@ -21,6 +22,7 @@ use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach, Right, Role};
 use tiltyard_wire::endpoint as wire;
+use tokio::time::timeout;
 
 /// Who asks where no token is needed and none was shown: nobody, with nothing.
 static NOBODY: LazyLock<Arc<Caller>> = LazyLock::new(|| {
@@ -253,15 +255,45 @@ impl Ask {
     pub(crate) async fn act_many(&self, work: impl Future<Output = Result<Reply, Refusal>>) -> Answer {
         let Some(Once { key, .. }) = &self.once else { return Ok(work.await?.into_response()) };
         let key = *key;
-        let find = move |act: &mut Act<'_>| once::find(act, &key);
+        // Of one server alone, the key is held in memory.
+        let shares = self.app.engine.store().is_shared();
+        let find =
+            move |act: &mut Act<'_>| if shares { once::reserve(act, &key) } else { once::find(act, &key) };
         if let Some(kept) = self.app.engine.enter(self.pass(), Urgency::Normal, find).await? {
             return Ok(Reply::again(kept));
         }
-        let reply = work.await?;
+        let reply = if shares { self.under_way(key, work).await? } else { work.await? };
         let whole = reply.whole();
         let keep = move |act: &mut Act<'_>| once::keep(act, &key, &whole);
         self.app.engine.enter(self.pass(), Urgency::Normal, keep).await?;
         Ok(reply.into_response())
+    }
+
+    /// Does the work, and says meanwhile that it is under way, for the other servers.
+    async fn under_way(
+        &self,
+        key: Key,
+        work: impl Future<Output = Result<Reply, Refusal>>,
+    ) -> Result<Reply, Refusal> {
+        let mut work = std::pin::pin!(work);
+        let every = Duration::from_millis(once::UNDER_WAY_MS.unsigned_abs() / 3);
+        let done = loop {
+            match timeout(every, &mut work).await {
+                Ok(done) => break done,
+                Err(_) => self.note(move |act| once::go_on(act, &key)).await,
+            }
+        };
+        if done.is_err() {
+            self.note(move |act| once::release(act, &key)).await;
+        }
+        done
+    }
+
+    /// Says something that only spares others a wait.
+    async fn note(&self, deed: impl FnOnce(&mut Act<'_>) -> Result<(), Refusal> + Send + 'static) {
+        if let Err(refusal) = self.app.engine.enter(self.pass(), Urgency::Normal, deed).await {
+            tracing::warn!(target: "api", "other servers do not hear how far a request is: {refusal}");
+        }
     }
 
     /// Reads, as far as the caller may see.

@@ -2,10 +2,12 @@
 
 use crate::desk::{admin, caller};
 use crate::rig::{Rig, spec};
-use tiltyard_engine::once::{Answer, Key, Once, Whole, once};
+use tiltyard_engine::once::{
+    Answer, Key, Once, UNDER_WAY_MS, Whole, find, go_on, keep, once, release, reserve,
+};
 use tiltyard_engine::task::submit::submit;
 use tiltyard_model::id::Id;
-use tiltyard_model::refusal::Code;
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Role};
 use tiltyard_model::task::Spec;
 use tiltyard_model::time::DAY_MS;
@@ -130,4 +132,30 @@ async fn a_key_is_printable_and_short() {
         assert_eq!(refused.code, Code::BadParameter);
     }
     assert!(Key::of(&admin(), "TaskSubmit", &long[1..], &[]).is_ok());
+}
+
+// API5: a request of many deeds that is under way on one server is 409 at another, as long as it is told of; refused, it may be sent
+// again, and done, it is answered again.
+#[tokio::test]
+async fn api5_many_deeds_are_under_way_once() {
+    let rig = Rig::new().await;
+    let first = key(&admin(), "k1", "one");
+    let ask = |key: Key| rig.act(move |act| reserve(act, &key));
+    let code = |asked: Result<Option<Whole>, Refusal>| asked.err().map(|refusal| refusal.code);
+    assert_eq!(ask(first).await, Ok(None));
+    assert_eq!(code(ask(first).await), Some(Code::IdempotencyRunning));
+    assert_eq!(code(ask(key(&admin(), "k1", "two")).await), Some(Code::IdempotencyMismatch));
+    rig.pass_ms(UNDER_WAY_MS - 1).await;
+    rig.act(move |act| go_on(act, &first)).await.expect("is written");
+    rig.pass_ms(UNDER_WAY_MS - 1).await;
+    assert_eq!(code(ask(first).await), Some(Code::IdempotencyRunning), "it goes on");
+    rig.pass_ms(1).await;
+    assert_eq!(ask(first).await, Ok(None), "its server was killed");
+    rig.act(move |act| release(act, &first)).await.expect("is written");
+    assert_eq!(rig.act(move |act| find(act, &first)).await, Ok(None));
+    assert_eq!(ask(first).await, Ok(None), "it was refused");
+    let whole = Whole { status: 200, body: "{}".to_owned(), ..Whole::default() };
+    let kept = whole.clone();
+    rig.act(move |act| keep(act, &first, &kept)).await.expect("is written");
+    assert_eq!(ask(first).await, Ok(Some(whole)));
 }

@@ -1,15 +1,17 @@
 //! Two servers of one store: nobody can tell which of them answers (E11, O16).
 
-use crate::support::{PATIENCE, soon};
+use crate::support::{PATIENCE, refusal, soon, submit_many};
 use serde_json::Value;
 use std::time::Duration;
-use tiltyard_client::Client;
+use tiltyard_client::{Client, Request};
 use tiltyard_engine::Sharing;
 use tiltyard_model::agent::Resources;
 use tiltyard_testkit::agent::hello;
 use tiltyard_testkit::postgres::Database;
 use tiltyard_testkit::{FakeAgent, TestServer};
+use tiltyard_wire::endpoint::call;
 use tiltyard_wire::frame::{FromAgent, ToAgent};
+use tiltyard_wire::task::{Bulk, BulkAction, Filter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -125,4 +127,32 @@ async fn c2_patience_is_that_of_all_servers() {
     let (mut again, _) = FakeAgent::welcome(&pair.client(1), hello("clumsy", 1)).await.unwrap();
     err(&mut again, 8).await;
     assert_eq!(again.closed().await.unwrap(), 4422);
+}
+
+// API5, E11: a bulk act that is sent to two servers at once under one key is done once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn api5_two_servers_do_a_bulk_act_once() {
+    let pair = Pair::start().await;
+    for round in 0..5 {
+        submit_many(&pair.client(0), 200).await;
+        let bulk = |server: usize| {
+            let filter = Some(Filter::default());
+            let body =
+                Bulk { action: BulkAction::Cancel, ids: Vec::new(), filter, all: true, priority: None };
+            let request = Request::<call::TaskBulk>::new().body(body).idempotent(format!("bulk-{round}"));
+            let client = pair.client(server);
+            async move { soon(client.call(request)).await }
+        };
+        let (one, two) = tokio::join!(bulk(0), bulk(1));
+        let done: Vec<u64> = [&one, &two].into_iter().flatten().map(|answer| answer.changed).collect();
+        match done[..] {
+            [200] => {
+                let late = one.err().or(two.err()).unwrap();
+                assert_eq!(refusal(Err::<(), _>(late)), (409, "idempotency_running".to_owned()));
+            }
+            // The second came when the first was done.
+            [200, 200] => {}
+            _ => panic!("{one:?} {two:?}"),
+        }
+    }
 }
