@@ -144,7 +144,7 @@ impl Engine {
         let depot = Depot::open(&place(&options, seed))?;
         let mark = depot.mark()?;
         let Begun { memory, clock, line, post, broken_chains } =
-            begin(&writer, &options.clock, options.sharing.as_ref())?;
+            begin(&writer, &options.clock, options.sharing.as_ref(), &options.folder)?;
         let custody = custody::settle(&depot, mark.as_ref(), own(&store, memory.last_seq))?;
         if store.is_shared() && !depot.is_shared() {
             tracing::warn!(target: "store", "artifacts and logs lie in the data folder of this server: before a second server shares the store, set `shared.blobs` to a folder or a bucket that all of them reach");

@@ -1,12 +1,16 @@
 //! What a server does because it shares its store with others (O16): it says that it is there, hears when they have written,
 //! and does what only one of them does when that is its turn.
 
+mod name;
+
 use crate::act::{Act, refusal_of};
 use crate::door::Door;
 use crate::{Engine, OpenError, Pass, Urgency};
+pub(crate) use name::name_is_taken;
+use name::{Hold, is_rival};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
-use tiltyard_model::refusal::Refusal;
+use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::time::{DurationMs, MINUTE_MS, TimeMs};
 use tiltyard_store::leader::{self, Duty};
 use tiltyard_store::postgres::{Sessions, Wakes};
@@ -71,6 +75,8 @@ pub(crate) struct Post {
     leads_until: AtomicI64,
     /// How many other servers were there when this one last looked.
     others: AtomicUsize,
+    /// The lock on the data folder.
+    hold: Hold,
 }
 
 impl Post {
@@ -81,7 +87,8 @@ impl Post {
         let mut word = [0; 8];
         getrandom::fill(&mut word).map_err(|error| OpenError::System(error.to_string()))?;
         let instance = format!("{:016x}", u64::from_le_bytes(word));
-        Ok(Self { name, instance, address, leads_until: AtomicI64::new(0), others: AtomicUsize::new(0) })
+        let (leads_until, others, hold) = (AtomicI64::new(0), AtomicUsize::new(0), Hold::default());
+        Ok(Self { name, instance, address, leads_until, others, hold })
     }
 
     /// The word for it in the journal.
@@ -150,7 +157,12 @@ fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<(Option<TimeMs
     let now = act.now.wall;
     let word = format!("{}/{}", own.name, own.instance);
     let is_other = |server: &Server| server.name != own.name && (server.seen_at - now).abs() < LEAD_MS;
-    let others = server::all(act.tx).map_err(refusal_of)?.iter().filter(|server| is_other(server)).count();
+    let servers = server::all(act.tx).map_err(refusal_of)?;
+    let others = servers.iter().filter(|server| is_other(server)).count();
+    // While this one stood still, its name was given away: two of a name would tell of one only.
+    if let Some(rival) = servers.iter().find(|other| is_rival(other, &own, now)) {
+        return Err(Refusal::new(Code::Internal, name_is_taken(rival)));
+    }
     server::put(act.tx, &Server { seen_at: now, applied, ..own }).map_err(refusal_of)?;
     let duty = Duty { duty: SWEEPS.to_owned(), server: word, until: now + LEAD_MS };
     let leads = leader::take(act.tx, &duty, now).map_err(refusal_of)?;

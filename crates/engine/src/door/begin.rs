@@ -7,10 +7,15 @@ use crate::audit::verify::{self, Broken};
 use crate::clock::{Clock, SharedClock};
 use crate::memory::Memory;
 use crate::memory::boot::{rebuild, rebuild_in_pages};
-use crate::share::{Post, Sharing};
+use crate::share::{Post, Sharing, name_is_taken};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tiltyard_model::refusal::Refusal;
-use tiltyard_store::{Error, Rows, Writer};
+use tiltyard_store::{Error, Rows, Writer, journal, server};
+
+/// How often a name that another server has is looked at.
+const NAME_LOOK: Duration = Duration::from_millis(500);
 
 /// What an engine knows when it begins.
 pub(crate) struct Begun {
@@ -26,7 +31,12 @@ pub(crate) struct Begun {
 ///
 /// # Errors
 /// When the store cannot be read, or the system gives no randomness.
-pub(crate) fn begin(writer: &Writer, clock: &Clock, sharing: Option<&Sharing>) -> Result<Begun, OpenError> {
+pub(crate) fn begin(
+    writer: &Writer,
+    clock: &Clock,
+    sharing: Option<&Sharing>,
+    folder: &Path,
+) -> Result<Begun, OpenError> {
     let Some(sharing) = sharing else {
         let clock = clock.clone();
         let memory = rebuild(writer.tx(), clock.now())?;
@@ -35,7 +45,7 @@ pub(crate) fn begin(writer: &Writer, clock: &Clock, sharing: Option<&Sharing>) -
     };
     let post = Post::new(sharing)?;
     let beside = writer.beside()?.ok_or_else(|| OpenError::System("the store is not shared".to_owned()))?;
-    let begun = writer.begin_after(i64::MAX)?;
+    let begun = under_name(&post, writer, folder)?;
     let seen = beside.begin()?;
     if seen != begun.head {
         let text =
@@ -64,6 +74,24 @@ pub(crate) fn begin(writer: &Writer, clock: &Clock, sharing: Option<&Sharing>) -
         look_every: sharing.look_every(),
     };
     Ok(Begun { memory, clock, line: Some(line), post: Some(post), broken_chains })
+}
+
+/// Begins a transaction, with the store's lock, when nobody has the server's name. Whoever was killed is followed at once where it had
+/// the same data folder, and else as soon as it was not seen for [`crate::share::LEAD_MS`]; one that lives keeps the name.
+fn under_name(post: &Post, writer: &Writer, folder: &Path) -> Result<journal::Begun, OpenError> {
+    let (before, mut first) = (post.hold(folder)?, None);
+    loop {
+        let begun = writer.begin_after(i64::MAX)?;
+        let servers = server::all(writer.tx())?;
+        let Some(other) = post.rival(servers, before.as_deref(), begun.now.unwrap_or_default()) else {
+            return Ok(begun);
+        };
+        writer.rollback()?;
+        if *first.get_or_insert(other.seen_at) != other.seen_at {
+            return Err(Error::Locked(name_is_taken(&other)).into());
+        }
+        std::thread::sleep(NAME_LOOK);
+    }
 }
 
 /// Looks at the ends of the audit chains; what is wrong with them is told, and the server serves all the same.

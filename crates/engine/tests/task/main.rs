@@ -9,6 +9,7 @@ mod dependency;
 mod door;
 mod history;
 mod lease;
+mod name;
 mod process;
 mod recovery;
 mod rig;
