@@ -12,6 +12,7 @@ pub mod id;
 pub mod lane;
 pub mod nearest;
 pub mod patch;
+pub mod pipeline;
 pub mod queue;
 pub mod refusal;
 pub mod repository;

@@ -147,7 +147,19 @@ impl Default for Quorum {
     }
 }
 
+impl BadQuorum {
+    /// What is wrong, without the example.
+    pub fn part(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Quorum {
+    /// One demand.
+    pub fn of(demand: Demand) -> Self {
+        Self { demands: vec![demand] }
+    }
+
     /// What is asked for, in the order written.
     pub fn demands(&self) -> &[Demand] {
         &self.demands

@@ -1,0 +1,145 @@
+//! Where something stands in a text, and what is wrong there.
+
+use crate::refusal::Fault;
+use serde::{Deserialize, Serialize};
+
+/// Most mistakes that one reading tells; the last one says that there are more.
+pub const MAX_MISTAKES: usize = 100;
+
+/// A place in a text, in lines and characters, both counted from 1; 0 where there is no text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+}
+
+/// A mistake in a definition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Mistake {
+    /// The line, counted from 1; 0 where the definition is no text.
+    pub line: u32,
+    /// The column in characters, counted from 1; 0 where the definition is no text.
+    pub column: u32,
+    /// JSON Pointer (RFC 6901) to the value, `""` for the whole definition.
+    pub field: String,
+    /// One sentence: what is wrong and what would be right.
+    pub error: String,
+}
+
+impl From<Mistake> for Fault {
+    fn from(mistake: Mistake) -> Self {
+        let Mistake { line, column, field, error } = mistake;
+        let error = if line == 0 { error } else { format!("line {line}, column {column}: {error}") };
+        Self { field, error }
+    }
+}
+
+/// The mistakes found so far.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes {
+    found: Vec<Mistake>,
+    more: usize,
+}
+
+impl Mistakes {
+    pub(super) fn add(&mut self, place: Place, field: impl Into<String>, error: impl Into<String>) {
+        let mistake =
+            Mistake { line: place.line, column: place.column, field: field.into(), error: error.into() };
+        if self.found.contains(&mistake) {
+            return;
+        }
+        if self.found.len() < MAX_MISTAKES { self.found.push(mistake) } else { self.more += 1 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All of them, in the order of the text.
+    pub(super) fn in_order(mut self) -> Vec<Mistake> {
+        self.found.sort();
+        if self.more > 0
+            && let Some(last) = self.found.last_mut()
+        {
+            last.error = format!("{} (and {} more mistakes)", last.error, self.more);
+        }
+        self.found
+    }
+}
+
+/// A text whose places are looked up.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    text: &'a str,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let begins = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, lines: std::iter::once(0).chain(begins).collect() }
+    }
+
+    /// The byte of a place; the end of the text for one that is not in it.
+    fn byte(&self, place: Place) -> usize {
+        let Some(begin) = place.line.checked_sub(1).and_then(|line| self.lines.get(line as usize)) else {
+            return self.text.len();
+        };
+        let rest = &self.text[*begin..];
+        let column = place.column.saturating_sub(1) as usize;
+        rest.char_indices().nth(column).map_or(self.text.len(), |(at, _)| begin + at)
+    }
+
+    fn place(&self, byte: usize) -> Place {
+        let line = self.lines.partition_point(|begin| *begin <= byte).saturating_sub(1);
+        let column = self.text[self.lines[line]..byte].chars().count();
+        let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+        Place { line: count(line), column: count(column) }
+    }
+
+    /// Where the expression stands that is the `nth` in the value of a scalar from `start` to `end`, given its text:
+    /// the place of its first letter, or of its `${{` where the scalar is written in a way that changes letters.
+    pub(super) fn spot(&self, (start, end): (Place, Place), nth: usize, expression: &str) -> Spot {
+        let (from, to) = (self.byte(start), self.byte(end));
+        let raw = self.text.get(from..to.max(from)).unwrap_or_default();
+        let Some((at, _)) = raw.match_indices("${{").nth(nth) else {
+            return Spot { place: start, exact: false };
+        };
+        let inside = at + "${{".len();
+        if raw[inside..].starts_with(expression) {
+            Spot { place: self.place(from + inside), exact: true }
+        } else {
+            Spot { place: self.place(from + at), exact: false }
+        }
+    }
+}
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    place: Place,
+    exact: bool,
+}
+
+impl Spot {
+    pub(super) const UNKNOWN: Self = Self { place: Place { line: 0, column: 0 }, exact: false };
+
+    /// The place of the byte `at` of the expression.
+    pub(super) fn place(self, expression: &str, at: usize) -> Place {
+        if !self.exact {
+            return self.place;
+        }
+        let before = expression.get(..at).unwrap_or(expression);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        match before.rfind('\n') {
+            None => Place { column: self.place.column + count(before.chars().count()), ..self.place },
+            Some(last) => Place {
+                line: self.place.line + count(before.matches('\n').count()),
+                column: count(before[last + 1..].chars().count()) + 1,
+            },
+        }
+    }
+}

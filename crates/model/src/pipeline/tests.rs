@@ -1,0 +1,5 @@
+//! The language as a whole: what it takes, what it says of what it does not take, and its canonical form.
+
+mod bad;
+mod good;
+mod yaml;
