@@ -206,9 +206,9 @@ impl Expression {
         Ok(Self { source: source.to_owned(), tree })
     }
 
-    /// As it was written, without blanks around it.
+    /// As it was written.
     pub fn source(&self) -> &str {
-        self.source.trim()
+        &self.source
     }
 
     /// Its value, given the names it may look up: an object with `input`, `stages` and what else there is.

@@ -53,6 +53,11 @@ impl Mistakes {
         if self.found.len() < MAX_MISTAKES { self.found.push(mistake) } else { self.more += 1 }
     }
 
+    /// Whether no more of them are told: then no more work is put into their sentences.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_MISTAKES
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -73,29 +78,41 @@ impl Mistakes {
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     text: &'a str,
-    /// Where each line begins, in bytes.
-    lines: Vec<usize>,
+    /// Where each line begins, in bytes, and each stretch of [`STRETCH_CHARS`] of a long line.
+    lines: Vec<Vec<usize>>,
 }
+
+/// Characters between two marks in a long line.
+const STRETCH_CHARS: usize = 256;
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let begins = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { text, lines: std::iter::once(0).chain(begins).collect() }
+        let mut begin = 0;
+        let mut lines = Vec::new();
+        for line in text.split_inclusive('\n') {
+            lines.push(line.char_indices().step_by(STRETCH_CHARS).map(|(at, _)| begin + at).collect());
+            begin += line.len();
+        }
+        lines.push(vec![begin]);
+        Self { text, lines }
     }
 
     /// The byte of a place; the end of the text for one that is not in it.
     fn byte(&self, place: Place) -> usize {
-        let Some(begin) = place.line.checked_sub(1).and_then(|line| self.lines.get(line as usize)) else {
+        let Some(marks) = place.line.checked_sub(1).and_then(|line| self.lines.get(line as usize)) else {
             return self.text.len();
         };
-        let rest = &self.text[*begin..];
         let column = place.column.saturating_sub(1) as usize;
-        rest.char_indices().nth(column).map_or(self.text.len(), |(at, _)| begin + at)
+        let Some(mark) = marks.get(column / STRETCH_CHARS) else { return self.text.len() };
+        let rest = self.text[*mark..].char_indices().nth(column % STRETCH_CHARS);
+        rest.map_or(self.text.len(), |(at, _)| mark + at)
     }
 
     fn place(&self, byte: usize) -> Place {
-        let line = self.lines.partition_point(|begin| *begin <= byte).saturating_sub(1);
-        let column = self.text[self.lines[line]..byte].chars().count();
+        let line = self.lines.partition_point(|marks| marks[0] <= byte).saturating_sub(1);
+        let marks = &self.lines[line];
+        let stretch = marks.partition_point(|mark| *mark <= byte).saturating_sub(1);
+        let column = stretch * STRETCH_CHARS + self.text[marks[stretch]..byte].chars().count();
         let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
         Place { line: count(line), column: count(column) }
     }

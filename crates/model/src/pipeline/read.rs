@@ -130,6 +130,7 @@ impl Reading<'_> {
                         self.found.add(*place, at, format!("`{id}` stands here twice"));
                     }
                     Some(need) => needs.push(need),
+                    None if self.found.is_full() => {}
                     None => {
                         let near = super::expression::hint(id, index.keys().copied());
                         let shown: String = id.chars().take(64).collect();

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// Largest value that a template may become, in bytes of its texts and names.
 pub const MAX_RENDERED_BYTES: usize = 1024 * 1024;
 
+/// Most expressions in one text.
+pub const MAX_TEXT_EXPRESSIONS: usize = 256;
+
 /// JSON with expressions in its texts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {

@@ -26,7 +26,7 @@ impl<'n> Fields<'n> {
             return None;
         };
         for (key, _) in members.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            let near = hint(&key.name, known.iter().copied());
+            let near = if found.is_full() { String::new() } else { hint(&key.name, known.iter().copied()) };
             let shown: String = key.name.chars().take(64).collect();
             found.add(
                 key.place,

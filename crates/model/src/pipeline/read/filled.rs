@@ -5,7 +5,7 @@ use crate::pipeline::expression::{Expression, MAX_EXPRESSION_BYTES};
 use crate::pipeline::form::{Filled, Form};
 use crate::pipeline::node::{Content, Key, Node, escaped};
 use crate::pipeline::place::{Place, Spot};
-use crate::pipeline::template::{Part, Template};
+use crate::pipeline::template::{MAX_TEXT_EXPRESSIONS, Part, Template};
 use serde_json::Value;
 
 /// An expression and where it stands.
@@ -13,6 +13,8 @@ pub(super) struct Occurrence {
     pub expression: Expression,
     /// As it is written, blanks and all: places are counted in it.
     pub written: String,
+    /// How many bytes of blanks it begins with.
+    pub lead: usize,
     pub spot: Spot,
     pub field: String,
     pub wanted: Wanted,
@@ -99,6 +101,13 @@ impl Reading<'_> {
             self.found.add(node.place, at, error);
             return Template::Value(Value::String(text.to_owned()));
         }
+        let expressions = pieces.iter().filter(|piece| !matches!(piece, Piece::Text(_))).count();
+        if expressions > MAX_TEXT_EXPRESSIONS {
+            let error =
+                format!("a text has at most {MAX_TEXT_EXPRESSIONS} expressions, this one has {expressions}");
+            self.found.add(node.place, at, error);
+            return Template::Value(Value::String(text.to_owned()));
+        }
         let alone = pieces.len() == 1;
         let mut parts = Vec::new();
         let mut nth = 0;
@@ -141,12 +150,14 @@ impl Reading<'_> {
         let known = node.place != Place::default();
         let spot =
             if known { self.source.spot((node.place, node.end), nth, &written) } else { Spot::UNKNOWN };
-        match Expression::read(&written) {
+        let lead = written.len() - written.trim_start().len();
+        match Expression::read(written.trim()) {
             Ok(expression) => {
                 let kept = expression.clone();
                 self.occurrences.push(Occurrence {
                     expression: kept,
                     written,
+                    lead,
                     spot,
                     field: at.to_owned(),
                     wanted,
@@ -154,7 +165,7 @@ impl Reading<'_> {
                 Some(expression)
             }
             Err(wrong) => {
-                self.found.add(spot.place(&written, wrong.at), at, wrong.error);
+                self.found.add(spot.place(&written, lead + wrong.at), at, wrong.error);
                 None
             }
         }

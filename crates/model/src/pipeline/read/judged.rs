@@ -52,14 +52,16 @@ impl Reading<'_> {
     }
 
     fn occurrence(&mut self, occurrence: &Occurrence, names: &StageNames<'_>) {
-        let Occurrence { expression, written, spot, field, wanted } = occurrence;
+        if self.found.is_full() {
+            return;
+        }
+        let Occurrence { expression, written, lead, spot, field, wanted } = occurrence;
         let (shape, wrongs) = expression.judge(names);
         for wrong in wrongs {
-            self.found.add(spot.place(written, wrong.at), field, wrong.error);
+            self.found.add(spot.place(written, lead + wrong.at), field, wrong.error);
         }
         if let Some(error) = unwanted(*wanted, &shape) {
-            let begin = written.len() - written.trim_start().len();
-            self.found.add(spot.place(written, begin), field, error);
+            self.found.add(spot.place(written, *lead), field, error);
         }
     }
 

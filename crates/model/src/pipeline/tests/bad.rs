@@ -98,7 +98,7 @@ fn d20_needs_go_in_a_circle() {
     )]);
 }
 
-const NAMES_THAT_NOBODY_HAS: &[(&str, &[&str])] = &[
+const NOBODY_KNOWS: &[(&str, &[&str])] = &[
     (
         r#"stages:
 - id: a
@@ -175,12 +175,12 @@ stages:
 ];
 
 #[test]
-fn d21_names_that_nobody_has() {
-    says(NAMES_THAT_NOBODY_HAS);
+fn d21_d23_names_and_deciders_that_nobody_knows() {
+    says(NOBODY_KNOWS);
 }
 
 #[test]
-fn d23_gates_that_nobody_may_decide() {
+fn d20_values_and_outputs_that_cannot_be() {
     says(&[(
         r#"stages:
 - id: a
@@ -218,7 +218,7 @@ fn d23_gates_that_nobody_may_decide() {
 }
 
 #[test]
-fn d20_values_and_outputs_that_cannot_be() {
+fn d20_items_of_items_and_their_names() {
     says(&[(
         r#"stages:
 - id: a
@@ -253,7 +253,7 @@ fn d20_values_and_outputs_that_cannot_be() {
 }
 
 #[test]
-fn d20_items_of_items_and_their_names() {
+fn d21_expressions_are_judged() {
     says(&[(
         r#"input: {type: object, properties: {tag: {type: string}, list: {type: array}}}
 stages:
@@ -288,7 +288,7 @@ stages:
             r#"7:23 input has no `tga`; is `tag` meant?"#,
             r#"7:37 a text is needed here, not a list; write json(…), or join(…, ", ") for a list"#,
             r#"7:68 input.tag is a text, so there is no input.tag.x"#,
-            r#"10:28 the expression ends where a value is expected"#,
+            r#"10:27 the expression ends where a value is expected"#,
             r#"11:7 there is a stage `a` already, in line 3"#,
             r#"13:11 true or false is needed here, not a text"#,
             r#"15:13 a number is needed here, not a text"#,
@@ -357,4 +357,40 @@ fn without_a_text_mistakes_have_their_pointer() {
     let mistakes = crate::pipeline::of_kept(&kept).unwrap_err();
     assert_eq!((mistakes[0].line, mistakes[0].field.as_str()), (0, "/stages/0/with/for_ms"));
     assert_eq!(mistakes[0].error, "there is no `inptu`; is `input` meant?");
+}
+
+// A text that is made to be slow is not: long lines, thousands of expressions, thousands of names that nobody has.
+#[test]
+fn sec22_hostile_definitions_are_answered_soon() {
+    let one_line = vec!["\"${{a}}ä\""; 20_000].join(",");
+    let one_line = format!(
+        "{{\"stages\":[{{\"id\":\"a\",\"uses\":\"command\",\"with\":{{\"argv\":[\"x\"],\"stdin\":[{one_line}]}}}}]}}"
+    );
+    let one_text = format!(
+        "stages:\n- id: a\n  uses: command\n  with: {{argv: [x], stdin: \"{}\"}}\n",
+        "${{a}} ".repeat(30_000)
+    );
+    let mut unknown = "stages:\n".to_owned();
+    for number in 0..900 {
+        unknown
+            .push_str(&format!("- {{id: {}{number:04}, uses: wait, with: {{for_ms: 1}}}}\n", "a".repeat(60)));
+    }
+    let names: Vec<String> =
+        (0..1_400).map(|number| format!("\"${{{{stages.{}{number}.state}}}}\"", "b".repeat(60))).collect();
+    unknown.push_str(&format!(
+        "- {{id: z, uses: command, with: {{argv: [x], stdin: [{}]}}}}\n",
+        names.join(",")
+    ));
+    let fields: String = (0..9_000).map(|number| format!("{}{number}: 1\n", "f".repeat(20))).collect();
+    for (text, count) in [(one_line, 100), (one_text, 1), (unknown, 100), (fields, 100)] {
+        assert!(text.len() < crate::pipeline::MAX_DEFINITION_BYTES, "{}", text.len());
+        let begin = std::time::Instant::now();
+        assert_eq!(told(&text).len(), count, "{}", &text[..80]);
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(20),
+            "{:?} for {}",
+            begin.elapsed(),
+            &text[..80]
+        );
+    }
 }
