@@ -12,6 +12,7 @@ mod member;
 mod names;
 mod node;
 mod place;
+mod published;
 mod read;
 pub mod template;
 mod yaml;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value, json};
 use template::{Template, Unrendered};
 
 pub use place::{MAX_MISTAKES, Mistake, Place};
+pub use published::schema;
 pub use yaml::{MAX_DEFINITION_BYTES, MAX_DEPTH, MAX_NODES};
 
 /// Most stages of a definition.
@@ -273,6 +275,17 @@ pub struct Output {
     pub schema: Option<Value>,
 }
 
+/// What sort of thing an output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputKind {
+    /// JSON: can be looked up and patched; a list of such for a `foreach`.
+    Document,
+    /// A text: can be looked up.
+    Text,
+    /// A file: handed around as where it is kept.
+    File,
+}
+
 /// Where an output comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
@@ -325,6 +338,40 @@ impl Definition {
         Value::Object(definition)
     }
 
+    /// The JSON Schema that an output meets, where it says one: also of what a gate approved, which is that of what it
+    /// asked about, and so what a patch must meet.
+    pub fn output_schema(&self, stage: usize, name: &str) -> Option<&Value> {
+        let (stage, name) = self.made_by(stage, name)?;
+        self.stages[stage].output(name)?.schema.as_ref()
+    }
+
+    /// What sort of thing an output is; `None` where there is no such output.
+    pub fn output_kind(&self, stage: usize, name: &str) -> Option<OutputKind> {
+        let (stage, name) = self.made_by(stage, name)?;
+        if name == SUBJECT {
+            return Some(OutputKind::Text);
+        }
+        match self.stages[stage].output(name).map(|output| &output.from) {
+            Some(From::File { .. }) => Some(OutputKind::File),
+            Some(From::StdoutText) => Some(OutputKind::Text),
+            Some(From::Json { .. } | From::StdoutJson | From::Result) => Some(OutputKind::Document),
+            None => (name == RESULT).then_some(OutputKind::Document),
+        }
+    }
+
+    /// The stage and output that an output is a version of: gates hand on what others made.
+    fn made_by<'a>(&'a self, mut stage: usize, mut name: &'a str) -> Option<(usize, &'a str)> {
+        while name == SUBJECT {
+            let Uses::Gate(gate) = &self.stages.get(stage)?.work.uses else { return None };
+            match &gate.subject {
+                Subject::Question => break,
+                // A gate needs what it asks about, and needs go in no circle: this ends.
+                Subject::Output { stage: other, output } => (stage, name) = (*other, output.as_str()),
+            }
+        }
+        (stage < self.stages.len()).then_some((stage, name))
+    }
+
     /// The index of a stage.
     pub fn stage(&self, id: &str) -> Option<usize> {
         self.stages.iter().position(|stage| stage.id == id)
@@ -345,6 +392,12 @@ impl Stage {
         }
         stage.append(&mut self.work.to_object());
         Value::Object(stage)
+    }
+
+    /// An output that it names (of a `foreach`: that of each item); its `result` only where that has a schema.
+    pub fn output(&self, name: &str) -> Option<&Output> {
+        let work = if let Uses::Foreach(foreach) = &self.work.uses { &foreach.each } else { &self.work };
+        work.outputs.iter().find(|output| output.name == name)
     }
 
     /// Every output of other stages that it looks up, as `(stage, output)`, without doubles: what must be read before

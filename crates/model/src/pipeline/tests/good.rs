@@ -89,10 +89,7 @@ fn d20_items_have_the_fields_of_what_is_done_for_each() {
     assert_eq!((failure.field.as_str(), failure.expression.as_str()), ("/for_ms", "input.pause_ms"));
 }
 
-// D20: every sort of work, every field.
-#[test]
-fn d20_every_word_of_the_language() {
-    let text = r#"
+const EVERY_WORD: &str = r#"
 input: {type: object, properties: {n: {type: integer}, on: {type: boolean}, list: {type: array}}}
 stages:
   - id: a
@@ -124,7 +121,11 @@ stages:
   - {id: i, uses: foreach, needs: [a, e], if: "${{ input.on && stages.e.outputs.subject != '' }}", with: {in: [1, 2], do: {uses: command, with: {argv: "${{ input.list }}"}}}}
   - {id: j, uses: command, needs: i, with: {argv: [echo, "${{ stages.i.outputs.result[0] }} ${{ stages.a.outputs.f.sha256 }} ${{ stages.a.outputs.t }}"]}}
 "#;
-    let read = definition(text);
+
+// D20: every sort of work, every field.
+#[test]
+fn d20_every_word_of_the_language() {
+    let read = definition(EVERY_WORD);
     let with = read.stages[0].work.with.source();
     assert_eq!(with["argv"], json!(["sleep", "5"]));
     assert_eq!(with["env"], json!({"VERSION": "1.10", "LEVEL": "no", "GONE": null}));
@@ -135,6 +136,43 @@ stages:
     assert_eq!((gate.remind_after_ms.as_slice(), gate.on_timeout), (&[100, 500][..], OnTimeout::Reject));
     let kept = read.to_value();
     assert_eq!(of_kept(&kept).unwrap(), read);
+}
+
+// D20: the served schema takes what is read, as it is written and in its canonical form, and refuses plain mistakes.
+#[test]
+fn d20_the_served_schema_takes_what_is_read() {
+    let schema = jsonschema::draft202012::new(&schema()).unwrap();
+    let told = |value: &Value| schema.iter_errors(value).map(|error| error.to_string()).collect::<Vec<_>>();
+    for text in [RELEASE_NOTES, IDEA_TO_MERGE, NIGHTLY_CHECKS, EVERY_WORD] {
+        assert_eq!(told(&definition(text).to_value()), Vec::<String>::new());
+    }
+    for bad in [
+        json!({"stages": []}),
+        json!({"stages": [{"id": "a", "uses": "comand", "with": {"argv": ["x"]}}]}),
+        json!({"stages": [{"id": "a", "uses": "command", "with": {"argv": []}}]}),
+        json!({"stages": [{"id": "a", "uses": "wait", "with": {"for_ms": 0}}]}),
+        json!({"stages": [{"id": "a", "uses": "gate", "with": {"subject": "x", "who": ["bob"]}}]}),
+        json!({"stages": [{"id": "a", "uses": "wait", "with": {"for_ms": 1}, "retry": {"max_attempts": 2}}]}),
+    ] {
+        assert_ne!(told(&bad), Vec::<String>::new(), "{bad}");
+        assert!(of_kept(&bad).is_err(), "{bad}");
+    }
+}
+
+// D23: what a patch must meet is what the gate asked about had to meet.
+#[test]
+fn d23_what_a_gate_approved_is_of_the_kind_it_asked_about() {
+    let read = definition(RELEASE_NOTES);
+    assert_eq!(read.output_schema(1, SUBJECT), read.output_schema(0, "notes"));
+    assert!(read.output_schema(1, SUBJECT).is_some() && read.output_schema(1, RESULT).is_none());
+    assert_eq!(read.output_kind(1, SUBJECT), Some(OutputKind::Document));
+    assert_eq!(read.output_kind(2, "release"), Some(OutputKind::File));
+    assert_eq!(
+        (read.output_kind(2, "none"), read.output_kind(2, SUBJECT), read.output_kind(9, RESULT)),
+        (None, None, None)
+    );
+    let question = definition("stages:\n- {id: a, uses: gate, with: {subject: Go?}}\n");
+    assert_eq!(question.output_kind(0, SUBJECT), Some(OutputKind::Text));
 }
 
 /// A definition of `count` stages in a chain, each of which looks up the one before.
