@@ -1,6 +1,7 @@
 //! The figures, and what they share.
 
 pub(crate) mod backlog;
+pub(crate) mod bloat;
 pub(crate) mod drain;
 pub(crate) mod enqueue;
 pub(crate) mod latency;

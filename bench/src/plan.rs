@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 /// What is measured on a shared store unless figures are named (E37).
 const SHARED: [&str; 4] = ["E30", "E31", "E32", "E34"];
+/// What is measured only when it is named.
+const BY_NAME: [&str; 1] = ["BLOAT"];
 const ALL: [&str; 7] = ["E30", "E31", "E32", "E33", "E34", "E35", "E36"];
 
 /// What to measure.
@@ -46,13 +48,15 @@ pub(crate) struct Counts {
     pub(crate) latency: usize,
     /// The large backlog of E35 and E36.
     pub(crate) backlog: usize,
+    /// Seconds of BLOAT.
+    pub(crate) idle_seconds: u64,
 }
 
 impl Plan {
     /// Reads the arguments.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let (mut server, mut figures, mut runs, mut quick) = (None, Vec::new(), 3, false);
-        let (mut store, mut servers) = (Store::Sqlite, 1);
+        let (mut store, mut servers, mut idle_seconds) = (Store::Sqlite, 1, None);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--server" => server = Some(arguments.next().context("--server needs a path")?),
@@ -60,7 +64,13 @@ impl Plan {
                 "--store" => store = store_of(&arguments.next().context("--store needs a word")?)?,
                 "--servers" => servers = arguments.next().context("--servers needs a number")?.parse()?,
                 "--quick" => quick = true,
-                figure if ALL.contains(&figure) => figures.push(figure.to_owned()),
+                "--idle-seconds" => {
+                    let seconds = arguments.next().context("--idle-seconds needs a number")?;
+                    idle_seconds = Some(seconds.parse::<u64>()?.max(1));
+                }
+                figure if ALL.contains(&figure) || BY_NAME.contains(&figure) => {
+                    figures.push(figure.to_owned());
+                }
                 other => bail!("{other} is not known"),
             }
         }
@@ -76,11 +86,12 @@ impl Plan {
         }
         // Each run starts it in a folder of its own.
         let server = std::path::absolute(server.context("--server is missing")?)?;
-        let counts = if quick {
-            Counts { single: 2_000, batch: 10_000, latency: 100, backlog: 20_000 }
+        let mut counts = if quick {
+            Counts { single: 2_000, batch: 10_000, latency: 100, backlog: 20_000, idle_seconds: 5 }
         } else {
-            Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000 }
+            Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000, idle_seconds: 600 }
         };
+        counts.idle_seconds = idle_seconds.unwrap_or(counts.idle_seconds);
         Ok(Self {
             server,
             store,

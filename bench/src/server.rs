@@ -20,6 +20,7 @@ pub(crate) struct Server {
     processes: Vec<Process>,
     next: AtomicUsize,
     worker: String,
+    database: Option<String>,
     /// After the servers.
     _cluster: Option<Cluster>,
 }
@@ -47,13 +48,18 @@ impl Server {
             processes.push(Process::start(&plan.server, url.as_deref()).await?);
         }
         let worker = mint(processes[0].address).await?;
-        Ok(Self { processes, next: AtomicUsize::new(0), worker, _cluster: cluster })
+        Ok(Self { processes, next: AtomicUsize::new(0), worker, database: url, _cluster: cluster })
     }
 
     /// A connection of a worker; to one server after the other.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.processes.len();
         Connection::open(self.processes[next].address, &self.worker).await
+    }
+
+    /// The address of the shared store's database.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// The process of the first.

@@ -44,7 +44,7 @@ pub(crate) async fn singles(plan: &Plan) -> Result<Report> {
 }
 
 /// Drains a backlog of `count` tasks; gives the number of requests.
-async fn drain(server: &Server, count: usize, workers: usize, batch: usize) -> Result<usize> {
+pub(crate) async fn drain(server: &Server, count: usize, workers: usize, batch: usize) -> Result<usize> {
     let (done, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut crew = tokio::task::JoinSet::new();
     for number in 0..workers {

@@ -7,6 +7,9 @@ use tiltyard_model::event::{Subject, Type};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::time::TimeMs;
 
+/// Events after which numbers that every transaction raises go on in another row.
+const EVENTS_A_PART: i64 = 32_768;
+
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -104,7 +107,13 @@ pub fn append(tx: &Tx, event: &Append<'_>) -> Result<()> {
 /// # Errors
 /// When the store is broken or the disk is full.
 pub fn advance_scope(tx: &Tx, scope: i64, last_seq: i64) -> Result<()> {
-    tx.put(sql!("scope/advance"), &[scope.into(), last_seq.into()])
+    tx.put(sql!("scope/advance"), &[scope.into(), part_of(last_seq).into(), last_seq.into()])
+}
+
+/// Where a number that every transaction raises is kept when the log, or a scope's part of it, has come to `seq`: in another row
+/// every so often, since a database keeps each version of a row while somebody's transaction is left open.
+pub(crate) const fn part_of(seq: i64) -> i64 {
+    seq / EVENTS_A_PART
 }
 
 /// The first and the last seq that are kept; `(0, 0)` for an empty log.

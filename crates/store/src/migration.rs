@@ -51,6 +51,7 @@ pub const ALL: &[Migration] = &[
     migration!(1, "start", "0001_start"),
     migration!(2, "task_count", "0002_task_count"),
     migration!(3, "task_phase", "0003_task_phase"),
+    migration!(4, "part", "0004_part"),
 ];
 
 /// A step and when it was made in this store.

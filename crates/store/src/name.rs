@@ -139,12 +139,13 @@ pub fn counts(rows: &Rows) -> Result<Vec<(i64, i64, i64)>> {
     rows.all(sql!("queue/counts"), &[], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))
 }
 
-/// So many more tasks of a queue are in a final state.
+/// So many more tasks of a queue are in a final state; `last_seq` is how far the log has come.
 ///
 /// # Errors
 /// When the store is broken or the disk is full.
-pub fn tally(tx: &Tx, queue: i64, state: State, by: i64) -> Result<()> {
-    tx.put(sql!("queue/tally"), &[queue.into(), state.code().into(), by.into()])
+pub fn tally(tx: &Tx, queue: i64, state: State, by: i64, last_seq: i64) -> Result<()> {
+    let part = crate::event::part_of(last_seq);
+    tx.put(sql!("queue/tally"), &[queue.into(), state.code().into(), part.into(), by.into()])
 }
 
 /// Every lane.

@@ -346,8 +346,9 @@ impl Room {
 
     /// How many tasks have ended, once a transaction, so that a start need not count them.
     fn keep_counts(&mut self) -> tiltyard_store::Result<()> {
+        let last_seq = self.memory.last_seq;
         let mut unwritten = self.memory.hints().counts.take_unwritten();
-        unwritten.try_for_each(|(queue, state, by)| tally(self.writer.tx(), queue, state, by))
+        unwritten.try_for_each(|(queue, state, by)| tally(self.writer.tx(), queue, state, by, last_seq))
     }
 
     /// The transaction is lost: nothing of it happened, or nobody knows (E2).

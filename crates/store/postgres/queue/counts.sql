@@ -1,1 +1,1 @@
-SELECT queue, state, tasks FROM task_count
+SELECT queue, state, sum(tasks)::bigint FROM task_count GROUP BY queue, state

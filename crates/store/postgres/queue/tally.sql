@@ -1,6 +1,7 @@
 -- Many at once: each parameter is a list, one value an entry; those of one queue and state are one row.
-INSERT INTO task_count (queue, state, tasks)
-SELECT queue, state, sum(tasks)
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS entry (queue, state, tasks)
-GROUP BY queue, state
-ON CONFLICT (queue, state) DO UPDATE SET tasks = task_count.tasks + excluded.tasks
+INSERT INTO task_count (queue, state, part, tasks)
+SELECT queue, state, part, sum(tasks)
+FROM (SELECT unnest($1::bigint[]) AS queue, unnest($2::bigint[]) AS state, unnest($3::bigint[]) AS part,
+             unnest($4::bigint[]) AS tasks) AS entry
+GROUP BY queue, state, part
+ON CONFLICT (queue, state, part) DO UPDATE SET tasks = task_count.tasks + excluded.tasks

@@ -1,4 +1,4 @@
 -- Many at once: each parameter is a list, one value a row.
-UPDATE scope AS s SET last_seq = n.last_seq
-FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS last_seq) AS n
-WHERE s.id = n.id
+INSERT INTO scope_seq (scope, part, last_seq)
+SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[])
+ON CONFLICT (scope, part) DO UPDATE SET last_seq = excluded.last_seq

@@ -47,11 +47,12 @@ macro_rules! tables {
 pub(super) const TABLES: &[Table] = tables! {
     "actor": Number "id";
     "scope": Number "id";
+    "scope_seq": Number "scope", Number "part";
     "queue": Number "id";
     "lane": Number "id";
     "agent": Number "id";
     "task": Number "id";
-    "task_count": Number "queue", Number "state";
+    "task_count": Number "queue", Number "state", Number "part";
     "attempt": Number "task", Number "generation";
     "dependency": Number "task", Number "depends_on";
     "unique_key": Number "task";

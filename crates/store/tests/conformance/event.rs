@@ -126,6 +126,18 @@ fn d50_the_sequence_of_a_scope_is_kept() {
     });
 }
 
+// E37: what every transaction raises goes on in another row now and then, and the newest one counts.
+#[test]
+fn e37_the_sequence_of_a_scope_moves_on_to_other_rows() {
+    each(|body| {
+        let key = body.scope("a");
+        for last_seq in [17, 32_767, 32_768, 32_769, 1_000_000] {
+            body.write(|tx| advance_scope(tx, key, last_seq));
+            assert_eq!(last_seq_of_scope(body.rows(), key).unwrap(), last_seq);
+        }
+    });
+}
+
 // E37: a thousand at once, the way that many rows take, reads back as one by one; among them, one that is there already takes all
 // of them back.
 #[test]

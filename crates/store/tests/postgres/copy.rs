@@ -17,7 +17,8 @@ use tiltyard_testkit::postgres::Database;
 
 /// Rows in every table, with what is hard to carry: nothing, the ends of numbers, bytes, letters of every width.
 const FILL: &str = r#"
-INSERT INTO scope VALUES (1, 'a', 'über 🚢', 5, NULL, 7), (2, 'b', '', 6, 9, 0);
+INSERT INTO scope VALUES (1, 'a', 'über 🚢', 5, NULL), (2, 'b', '', 6, 9);
+INSERT INTO scope_seq VALUES (1, 0, 7), (1, 3, 98304);
 INSERT INTO actor VALUES (1, 'ä'), (9223372036854775807, 'last');
 INSERT INTO queue VALUES (1, 1, 'q', NULL), (2, 2, 'q', '{}');
 INSERT INTO lane VALUES (1, 1, 'x');
@@ -29,7 +30,7 @@ SELECT n * 1000, 1, 1, 1, CASE n WHEN 7 THEN 3 ELSE 2 END, 1, 'k', 'T' || n, '{"
        30000, n, CASE n % 3 WHEN 0 THEN 0.1 * n WHEN 1 THEN 1.0 END FROM n;
 INSERT INTO task (id, scope, queue, lane, state, kind, title, payload, priority, created_by, timeout_ms, max_attempts)
 VALUES (5, 1, 1, 1, 5, 'k', '', hex(zeroblob(3000000)), 1, 1, 1, 1);
-INSERT INTO task_count VALUES (1, 5, 1);
+INSERT INTO task_count VALUES (1, 5, 1, 0);
 INSERT INTO attempt (task, generation, agent, started_at) VALUES (5, 1, 1, 1), (5, 2, 1, -1), (1000, 1, 1, 1);
 INSERT INTO dependency VALUES (5, 1000), (5, 2000);
 INSERT INTO unique_key VALUES (5, -9223372036854775808, NULL), (1000, 1, 2);
