@@ -41,8 +41,8 @@ use tiltyard_model::time::DurationMs;
 pub const OLDEST_VERSION: i64 = 140_000;
 /// The lock that puts all who write in line. One number for all stores of a database.
 pub(crate) const LOCK: i64 = 0x7469_6c74_7961_7264;
-/// The column that the database makes by itself: nobody writes it, and a copy leaves it out.
-pub(crate) const MADE: &str = "phase";
+/// The columns that the database makes by itself: nobody writes them, and a copy leaves them out.
+pub(crate) const MADE: &[&str] = &["phase", "starts_at", "ends_by"];
 /// How long the database may stay silent beyond its own limits before the connection is given up.
 const SILENCE: Duration = Duration::from_secs(2);
 /// One statement of whoever makes memory from the store: a page of it, or a list that has a limit of its own.

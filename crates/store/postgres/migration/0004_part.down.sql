@@ -1,3 +1,8 @@
+DROP INDEX task_by_time;
+DROP INDEX task_by_deadline;
+ALTER TABLE task DROP COLUMN starts_at, DROP COLUMN ends_by;
+CREATE INDEX task_by_time ON task (run_at, id) WHERE phase = 1;
+CREATE INDEX task_by_deadline ON task (deadline, id) WHERE deadline IS NOT NULL AND phase < 5;
 CREATE TABLE task_count_whole AS SELECT queue, state, sum(tasks)::bigint AS tasks FROM task_count GROUP BY queue, state;
 DROP TABLE task_count;
 CREATE TABLE task_count (

@@ -1,1 +1,1 @@
-SELECT id FROM task WHERE phase = 1 AND run_at <= $1 ORDER BY run_at, id LIMIT $2
+SELECT id FROM task WHERE starts_at IS NOT NULL AND starts_at <= $1 ORDER BY starts_at, id LIMIT $2

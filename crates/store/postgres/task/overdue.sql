@@ -1,1 +1,1 @@
-SELECT id FROM task WHERE deadline IS NOT NULL AND phase < 5 AND deadline <= $1 ORDER BY deadline, id LIMIT $2
+SELECT id FROM task WHERE ends_by IS NOT NULL AND ends_by <= $1 ORDER BY ends_by, id LIMIT $2

@@ -239,9 +239,8 @@ fn page(rows: &Rows, table: &Table, after: &[Cell], limit: i64) -> Result<Page> 
         Base::Sqlite(connection) => page_of_sqlite(connection, table, &values),
         Base::Postgres(session) => {
             let (mut columns, found) = session.free(table.name, &table.page(Dialect::Postgres), &values)?;
-            let kept: Vec<usize> =
-                (0..columns.len()).filter(|place| columns[*place] != postgres::MADE).collect();
-            columns.retain(|column| column != postgres::MADE);
+            let kept: Vec<usize> = (0..columns.len()).filter(|place| !is_made(&columns[*place])).collect();
+            columns.retain(|column| !is_made(column));
             let rows = found.iter().map(|row| {
                 let cell = |place| match postgres::value::cell(row, place) {
                     Ok(value) => Cell::of(value, table.name),
@@ -252,6 +251,10 @@ fn page(rows: &Rows, table: &Table, after: &[Cell], limit: i64) -> Result<Page> 
             Ok(Page { rows: rows.collect::<Result<_>>()?, columns })
         }
     }
+}
+
+fn is_made(column: &str) -> bool {
+    postgres::MADE.contains(&column)
 }
 
 fn page_of_sqlite(connection: &Connection, table: &Table, values: &[Value<'_>]) -> Result<Page> {

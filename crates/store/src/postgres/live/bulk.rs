@@ -34,7 +34,7 @@ impl Live {
     ) -> Result<()> {
         let failed = |error| failure(name, &error);
         let like = self.client.prepare(like).await.map_err(failed)?;
-        let given = like.columns().iter().filter(|column| column.name() != MADE);
+        let given = like.columns().iter().filter(|column| !MADE.contains(&column.name()));
         let types: Vec<Type> = given.map(|column| column.type_().clone()).collect();
         let sink = self.client.copy_in(text).await.map_err(failed)?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
