@@ -17,6 +17,7 @@ pub mod queue;
 pub mod refusal;
 pub mod repository;
 pub mod role;
+pub mod run;
 pub mod schema;
 pub mod scope;
 pub mod search;
