@@ -1,8 +1,12 @@
-//! A gate: a stop that people decide. Who may decide and how many (`quorum`), what a vote does (`vote`), when
-//! a gate ends by itself (`due`).
+//! A gate: a stop that people decide. Who may decide and how many (`quorum`), what a vote does (`vote`), also one that
+//! changes what it is about (`amend`), when a gate ends by itself (`due`), when people are told of it (`calendar`), and
+//! when a decision need not be made again (`reuse`).
 
+pub mod amend;
+pub mod calendar;
 pub mod missing;
 pub mod quorum;
+pub mod reuse;
 pub mod vote;
 
 #[cfg(test)]

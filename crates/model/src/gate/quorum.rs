@@ -186,6 +186,21 @@ impl Quorum {
         self
     }
 
+    /// The same where these count for every demand too: whom a gate is escalated to. It is made when it is looked at
+    /// and never kept, so it may name more than [`MAX_ALTERNATIVES`].
+    #[must_use]
+    pub fn widened(&self, who: &[Who]) -> Self {
+        let mut wide = self.clone();
+        for demand in &mut wide.demands {
+            for one in who {
+                if !demand.any_of.contains(one) {
+                    demand.any_of.push(one.clone());
+                }
+            }
+        }
+        wide
+    }
+
     /// What is still asked for when these have approved: each demand with the count that is left.
     pub fn missing<'a>(&self, approvers: &(impl Iterator<Item = &'a Voter> + Clone)) -> Vec<Demand> {
         let left = |demand: &Demand| {

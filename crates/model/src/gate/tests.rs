@@ -9,13 +9,13 @@ use crate::repository::rules::Asks;
 use crate::role::Role;
 use proptest::prelude::*;
 
-const SEEN: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-const MANY: u32 = 5;
+pub(super) const SEEN: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+pub(super) const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+pub(super) const MANY: u32 = 5;
 /// Who submitted what these gates ask about.
 pub(super) const SAM: &str = "sam";
 
-fn gate(quorum: &str) -> Gate {
+pub(super) fn gate(quorum: &str) -> Gate {
     let id = Id::from_parts(Noun::Gate, Id::key_at(1_000, 0), 7);
     Gate {
         id,
@@ -56,11 +56,11 @@ pub(super) fn voted(name: &str) -> Vote {
     Vote { voter: operator(name), side: Side::Approve, at_ms: 1, comment: None, confirmed: false }
 }
 
-fn approve(name: &str) -> Ballot {
+pub(super) fn approve(name: &str) -> Ballot {
     ballot(operator(name), Side::Approve)
 }
 
-fn reject(name: &str) -> Ballot {
+pub(super) fn reject(name: &str) -> Ballot {
     ballot(operator(name), Side::Reject)
 }
 

@@ -62,7 +62,7 @@ pub enum Verdict {
 
 /// Whether there is anybody else to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
+pub(super) enum Company {
     /// One human identity in the scope, and the gate may be decided by it alone.
     Alone,
     /// Others, or a gate that waits for them.
@@ -125,11 +125,11 @@ pub fn still_approves(votes: &[Vote], asks: &Asks, submitter: Option<&str>) -> b
     asks.quorum.missing(&voters).is_empty()
 }
 
-fn company(gate: &Gate, humans: u32) -> Company {
+pub(super) fn company(gate: &Gate, humans: u32) -> Company {
     if gate.reduction == Reduction::WhenAlone && humans <= 1 { Company::Alone } else { Company::Others }
 }
 
-fn votes_of<'a>(gate: &'a Gate, voter: &'a Voter) -> impl Iterator<Item = &'a Vote> {
+pub(super) fn votes_of<'a>(gate: &'a Gate, voter: &'a Voter) -> impl Iterator<Item = &'a Vote> {
     gate.votes.iter().filter(|vote| vote.voter.identity == voter.identity)
 }
 
@@ -165,7 +165,7 @@ fn approvers(gate: &Gate) -> impl Iterator<Item = &Voter> + Clone {
         .filter(move |voter| Some(voter.identity.as_str()) != barred)
 }
 
-fn subject_of(ballot: &Ballot) -> Result<String, Refusal> {
+pub(super) fn subject_of(ballot: &Ballot) -> Result<String, Refusal> {
     let Some(subject) = &ballot.subject_sha256 else {
         let why = "say which subject you decide on: its SHA-256, as the gate shows it";
         return Err(Refusal::fault(Code::SubjectRequired, "/subject_sha256", why));
@@ -178,13 +178,13 @@ fn subject_of(ballot: &Ballot) -> Result<String, Refusal> {
     }
 }
 
-fn not_a_decider(gate: &Gate, voter: &Voter) -> Refusal {
+pub(super) fn not_a_decider(gate: &Gate, voter: &Voter) -> Refusal {
     let message = format!("{} is not among those who decide here: {}", voter.identity, gate.quorum);
     Refusal::new(Code::NotADecider, message).with("who", gate.quorum.to_string())
 }
 
 /// The gate is open at `now`, and `subject` is what it asks about.
-fn open_and_seen(gate: &Gate, subject: &str, now: TimeMs) -> Result<(), Refusal> {
+pub(super) fn open_and_seen(gate: &Gate, subject: &str, now: TimeMs) -> Result<(), Refusal> {
     if let Some(ended) = &gate.ended {
         return Err(already_decided(gate, gate.state, ended));
     }
@@ -235,7 +235,7 @@ fn confirmed(gate: &Gate, ballot: &Ballot) -> Result<(), Refusal> {
 }
 
 /// What forbids this vote although its gate is open.
-fn allowed(gate: &Gate, ballot: &Ballot, company: Company) -> Result<(), Refusal> {
+pub(super) fn allowed(gate: &Gate, ballot: &Ballot, company: Company) -> Result<(), Refusal> {
     let own_work = gate.submitter.as_ref() == Some(&ballot.voter.identity);
     if gate.self_approval == SelfApproval::Forbidden && own_work && company == Company::Others {
         let message = "who submitted this may not decide on it; ask somebody else";
@@ -277,7 +277,7 @@ pub(super) fn blocked(block: Block) -> Refusal {
     Refusal::new(code, message)
 }
 
-fn count(gate: &Gate, ballot: &Ballot, company: Company, now: TimeMs) -> Verdict {
+pub(super) fn count(gate: &Gate, ballot: &Ballot, company: Company, now: TimeMs) -> Verdict {
     let again = votes_of(gate, &ballot.voter).next().is_some();
     let vote = Vote {
         voter: ballot.voter.clone(),
