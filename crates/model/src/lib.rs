@@ -18,6 +18,7 @@ pub mod refusal;
 pub mod repository;
 pub mod role;
 pub mod run;
+pub mod schedule;
 pub mod schema;
 pub mod scope;
 pub mod search;
