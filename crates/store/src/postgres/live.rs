@@ -10,7 +10,6 @@ use super::value::Column;
 use super::{Role, Sessions, Shared};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
-use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -64,17 +63,14 @@ pub(crate) enum Place {
 
 /// How each statement ended, in order.
 pub(crate) type Ends = Vec<std::result::Result<Answer, tokio_postgres::Error>>;
-type Coming<'a> =
-    Pin<Box<dyn Future<Output = std::result::Result<Answer, tokio_postgres::Error>> + Send + 'a>>;
-/// Writes that are on their way: what they were, and how each ended.
-pub(crate) type Early = Pin<Box<dyn Future<Output = (Vec<Part>, Ends)> + Send>>;
+type Coming<'a> = Pin<Box<dyn Future<Output = std::result::Result<Answer, tokio_postgres::Error>> + 'a>>;
 
 /// A connection.
 pub(crate) struct Live {
     shared: Arc<Shared>,
     client: Client,
     driver: JoinHandle<()>,
-    prepared: RwLock<HashMap<&'static str, Arc<Prepared>>>,
+    prepared: HashMap<&'static str, Prepared>,
     begin: String,
     /// The line of time of its database; 0 where there is none.
     line: i64,
@@ -94,7 +90,7 @@ impl Live {
         let driver = tokio::spawn(async move { drop(connection.await) });
         let begin = shared.patience.begin(role, shared.durability);
         let shared = Arc::clone(shared);
-        Ok(Self { shared, client, driver, prepared: RwLock::default(), begin, line })
+        Ok(Self { shared, client, driver, prepared: HashMap::new(), begin, line })
     }
 
     /// Several statements in one text.
@@ -109,7 +105,7 @@ impl Live {
 
     /// Prepares what these need and is not prepared yet, all at once.
     pub(crate) async fn prepare(
-        &self,
+        &mut self,
         statements: impl Iterator<Item = &'static Statement>,
         place: Place,
     ) -> Result<()> {
@@ -135,15 +131,15 @@ impl Live {
     }
 
     /// Whether a statement is known here; where names are not kept, what one connection knows all know.
-    pub(crate) fn knows(&self, statement: &'static Statement) -> bool {
-        if self.prepared.read().contains_key(statement.name) {
+    fn knows(&mut self, statement: &'static Statement) -> bool {
+        if self.prepared.contains_key(statement.name) {
             return true;
         }
         let known = self.shared.known.lock().get(statement.name).cloned();
-        known.is_some_and(|known| self.prepared.write().insert(statement.name, known.into()).is_none())
+        known.is_some_and(|known| self.prepared.insert(statement.name, known).is_none())
     }
 
-    async fn ask_about(&self, lacking: Vec<&'static Statement>) -> Result<()> {
+    async fn ask_about(&mut self, lacking: Vec<&'static Statement>) -> Result<()> {
         let mut coming: Vec<_> =
             lacking.iter().map(|own| Box::pin(self.client.prepare(own.postgres))).collect();
         let ends = in_turn(&mut coming).await;
@@ -158,33 +154,13 @@ impl Live {
             if self.shared.sessions == Sessions::Mixed {
                 self.shared.known.lock().insert(own.name, prepared.clone());
             }
-            self.prepared.write().insert(own.name, prepared.into());
+            self.prepared.insert(own.name, prepared);
         }
         Ok(())
     }
 
-    fn prepared(&self, statement: &'static Statement) -> Arc<Prepared> {
-        let prepared = self.prepared.read().get(statement.name).cloned();
-        prepared.expect("everything is prepared before it is sent")
-    }
-
-    /// What goes out as one statement each; all of them are known.
-    pub(crate) fn parts(&self, queue: &Queue) -> Vec<Part> {
-        let prepared = self.prepared.read();
-        let shape = |statement: &'static Statement| {
-            let own = prepared.get(statement.name).expect("everything is prepared before it is sent");
-            &own.shape
-        };
-        queue.parts(shape)
-    }
-
-    /// Writes as something that can be under way while others are made.
-    pub(crate) fn early(self: &Arc<Self>, queue: Queue) -> Early {
-        let (live, parts) = (Arc::clone(self), self.parts(&queue));
-        Box::pin(async move {
-            let ends = live.send(&queue, &parts, &[]).await;
-            (parts, ends)
-        })
+    pub(crate) fn prepared(&self, statement: &'static Statement) -> &Prepared {
+        self.prepared.get(statement.name).expect("everything is prepared before it is sent")
     }
 
     /// Sends all parts and the questions without waiting in between, and waits for their ends. Nothing here goes by COPY: a
@@ -232,7 +208,7 @@ impl Live {
         let own = self.prepared(statement);
         match &own.named {
             Some(named) => self.client.execute(named, parameters).await,
-            None => self.client.execute_typed(statement.postgres, &typed(&own, parameters)).await,
+            None => self.client.execute_typed(statement.postgres, &typed(own, parameters)).await,
         }
     }
 
@@ -244,7 +220,7 @@ impl Live {
         let own = self.prepared(statement);
         match &own.named {
             Some(named) => self.client.query(named, parameters).await,
-            None => self.client.query_typed(statement.postgres, &typed(&own, parameters)).await,
+            None => self.client.query_typed(statement.postgres, &typed(own, parameters)).await,
         }
     }
 

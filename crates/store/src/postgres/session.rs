@@ -1,9 +1,9 @@
 //! A connection as [`crate::rows`] uses it: blocking, with a queue of writes before it, and made anew when it was lost.
 
 mod bulk;
-mod exchange;
 
-use super::live::{Answer, Ask, Early, Live, Parameters};
+use super::failure::{ends_session, failure};
+use super::live::{Answer, Ask, Ends, Live, Parameters, Place};
 use super::queue::{Control, Expect, Part, Queue, What};
 use super::value::Column;
 use super::{Role, STEP_TIME, Shared, pool};
@@ -28,11 +28,7 @@ pub(crate) struct Session {
 
 #[derive(Default)]
 struct State {
-    live: Option<Arc<Live>>,
-    /// Writes that went out while others were made; how they ended is not known yet.
-    early: Vec<Early>,
-    /// Some of them may turn out to have touched another number of rows than they must.
-    early_doubts: bool,
+    live: Option<Live>,
     /// Whether a transaction is under way, sent or waiting to be sent.
     open: bool,
     queue: Queue,
@@ -56,9 +52,7 @@ struct Mark {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let state = self.state.get_mut();
-        state.early.clear();
-        state.live = None;
+        self.state.get_mut().live = None;
         if let Some(runtime) = self.runtime.take() {
             // A session may be dropped on an asynchronous thread, which may not wait.
             runtime.shutdown_background();
@@ -86,10 +80,9 @@ impl Session {
     }
 
     fn connect(&self, state: &mut State) -> Result<()> {
-        state.early.clear();
         state.live = None;
         let live = self.wait(Live::connect(&self.shared, self.role))?;
-        state.live = Some(Arc::new(live));
+        state.live = Some(live);
         Ok(())
     }
 
@@ -212,13 +205,10 @@ impl Session {
         }
         state.queue.write(statement, parameters, expect);
         state.wrote = true;
-        if !state.open || state.queue.is_full() {
-            return self.exchange(state, &[]).map(drop);
+        if state.open && !state.queue.is_full() {
+            return Ok(());
         }
-        if state.queue.len() >= exchange::EARLY_WRITES && state.early.len() < exchange::MAX_EARLY {
-            self.send_early(state);
-        }
-        Ok(())
+        self.exchange(state, &[]).map(drop)
     }
 
     /// Sends what waits.
@@ -229,7 +219,7 @@ impl Session {
     /// Commits. [`Error::Unknown`] when nobody knows whether that happened.
     pub(crate) fn commit(&self) -> Result<()> {
         let state = &mut *self.state.borrow_mut();
-        if state.queue.has_doubts() || state.early_doubts {
+        if state.queue.has_doubts() {
             // Who finds out after the commit that memory and rows disagree cannot take it back.
             self.exchange(state, &[])?;
         }
@@ -297,10 +287,6 @@ impl Session {
     /// Takes back what came after the mark.
     pub(crate) fn undo(&self, name: &'static str) -> Result<()> {
         let state = &mut *self.state.borrow_mut();
-        if !state.early.is_empty() && state.failed.is_none() {
-            // How it ended belongs to what is taken back, or to all: the state says which.
-            drop(self.await_early(state));
-        }
         let Some((mark, depth)) = state.back_to(name) else { return Ok(()) };
         if let (true, Some(error)) = (state.hopeless, &state.failed) {
             return Err(error.clone());
@@ -325,6 +311,90 @@ impl Session {
     pub(crate) fn has_written(&self) -> bool {
         self.state.borrow().wrote
     }
+
+    /// Sends what waits and the questions, and waits for all of it.
+    fn exchange(&self, state: &mut State, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        if state.queue.is_empty() && asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        if state.live.is_none() {
+            if state.open {
+                return Err(Error::Lost("the transaction's connection is gone".to_owned()));
+            }
+            self.connect(state)?;
+        }
+        let asks_write = asks.iter().any(|ask| ask.statement.writes());
+        state.wrote |= asks_write;
+        state.send_marks(asks_write);
+        let queue = std::mem::take(&mut state.queue);
+        let mut told = self.once(state, &queue, asks);
+        // A connection that died while it was idle: nothing but the beginning was on its way. Where it was silence that killed it, who
+        // asked has waited long enough.
+        let silent = matches!(&told, Err(Error::Lost(reason)) if reason == SILENT);
+        let fresh =
+            !silent && queue.len() == 1 && matches!(queue.first(), Some(What::Control(Control::Begin)));
+        if told.is_err() && state.live.is_none() && fresh {
+            (state.failed, state.hopeless) = (None, false);
+            told = match self.connect(state) {
+                Ok(()) => self.once(state, &queue, asks),
+                Err(error) => Err(state.fail(error)),
+            };
+        }
+        state.queue = queue;
+        state.queue.clear();
+        told
+    }
+
+    fn once(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<Vec<Answer>> {
+        let (parts, ends) = self.converse(state, queue, asks).map_err(|error| {
+            // Nothing of what waited was sent, and some of it is of deeds that are over.
+            state.hopeless = true;
+            state.fail(error)
+        })?;
+        self.judge(state, &parts, asks, ends)
+    }
+
+    fn converse(&self, state: &mut State, queue: &Queue, asks: &[Ask<'_>]) -> Result<(Vec<Part>, Ends)> {
+        let live = state.live.as_mut().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
+        let begins = matches!(queue.first(), Some(What::Control(Control::Begin)));
+        let place = if state.open && !begins { Place::Inside } else { Place::Outside };
+        self.wait(async {
+            live.prepare(queue.statements().chain(asks.iter().map(|ask| ask.statement)), place).await?;
+            let parts = queue.parts(|statement| &live.prepared(statement).shape);
+            let ends = live.send(queue, &parts, asks).await;
+            Ok((parts, ends))
+        })
+    }
+
+    /// The first thing that went wrong is what went wrong; all behind it failed for that reason.
+    fn judge(&self, state: &mut State, parts: &[Part], asks: &[Ask<'_>], ends: Ends) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(asks.len());
+        for (place, end) in ends.into_iter().enumerate() {
+            let part = parts.get(place);
+            match end {
+                Ok(answer) if part.is_none() => answers.push(answer),
+                Ok(answer) => {
+                    if let Some(error) = part.and_then(|part| surprise(part, &answer)) {
+                        // It may be of a deed that is over, and the database has no fault to take back.
+                        state.hopeless = true;
+                        return Err(state.fail(error));
+                    }
+                }
+                Err(error) => {
+                    let name = part.map_or_else(|| asks[place - parts.len()].statement.name, name_of);
+                    if ends_session(&error) {
+                        state.live = None;
+                    }
+                    state.unmark(&parts[place.min(parts.len())..]);
+                    return Err(state.fail(failure(name, &error)));
+                }
+            }
+        }
+        Ok(answers)
+    }
 }
 
 /// PostgreSQL keeps no U+0000 in texts. Found out before it is sent, it costs the deed and not the transaction.
@@ -337,10 +407,24 @@ fn holds_nul(parameters: &[Value<'_>]) -> bool {
     parameters.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0')))
 }
 
+fn name_of(part: &Part) -> &'static str {
+    match part.what {
+        What::Write(statement, _) => statement.name,
+        What::Control(Control::Begin) => "begin",
+        What::Control(Control::Commit) => "commit",
+        What::Control(_) => "savepoint",
+    }
+}
+
+/// Rows that are not as the writer's memory says.
+fn surprise(part: &Part, answer: &Answer) -> Option<Error> {
+    let (must, Answer::Touched(count)) = (part.must_touch()?, answer) else { return None };
+    let reason = format!("{count} of {must} rows were there: memory and rows disagree");
+    (*count != must).then(|| Error::Unreadable { statement: name_of(part), reason })
+}
+
 impl State {
     fn reset(&mut self) {
-        self.early.clear();
-        self.early_doubts = false;
         self.open = false;
         self.hopeless = false;
         self.wrote = false;

@@ -5,7 +5,7 @@ use tiltyard_model::task::State;
 use tiltyard_store::leader;
 use tiltyard_store::postgres::{Options, Patience, Store};
 use tiltyard_store::task::{Move, shift};
-use tiltyard_store::{Error, Fate, Rows, Writer, meta};
+use tiltyard_store::{Error, Fate, Rows, meta};
 use tiltyard_testkit::Proxy;
 use tiltyard_testkit::postgres::{Cluster, Database, Sync};
 
@@ -231,87 +231,4 @@ fn o16_a_database_that_hangs_is_waited_for_once() {
     // Its own limit and two seconds; a second try would double it.
     assert!(took < Duration::from_secs(6), "{took:?}");
     write(&writer, "a", "again");
-}
-
-/// A row of `meta`, written some time before the commit.
-fn put(writer: &Writer, key: &str) {
-    meta::put(writer.tx(), key, "x").expect("waits or goes out");
-}
-
-/// More than what waits at most while others are made.
-const MANY: usize = 1_500;
-
-// E1: what went out while its deed was still at work is taken back with it, and nothing else is.
-#[test]
-fn e1_what_went_out_early_is_taken_back_with_its_deed() {
-    let database = database();
-    let writer = writer(&database.url);
-    for round in 0..2 {
-        // The second time every statement is known, so that it does go out.
-        let begun = writer.begin_after(round).expect("begins");
-        writer.save().expect("marks");
-        (0..MANY).for_each(|number| put(&writer, &format!("kept {round} {number}")));
-        writer.keep().expect("keeps");
-        writer.save().expect("marks");
-        (0..MANY).for_each(|number| put(&writer, &format!("gone {round} {number}")));
-        writer.undo().expect("takes back");
-        writer.save().expect("marks");
-        put(&writer, &format!("kept {round} last"));
-        writer.keep().expect("keeps");
-        writer.commit_with(&entry(&begun, "a")).expect("commits");
-    }
-    let count = |word: &str| psql(&database, &format!("SELECT count(*) FROM meta WHERE key LIKE '{word} %'"));
-    assert_eq!((count("kept"), count("gone")), ((2 * (MANY + 1)).to_string(), "0".to_owned()));
-}
-
-// E3: a row that is missed by what went out early costs the transaction, whichever deed is at work when it is found out.
-#[test]
-fn e3_what_went_out_early_is_looked_at_before_the_commit() {
-    let database = database();
-    let writer = writer(&database.url);
-    let (from, to) = (State::Running, State::Ready);
-    let gone = Move { key: 4_711, from, generation: 1, to, run_at: None, waits_for: 0, now: 1, reason: None };
-    for round in 0..2 {
-        let begun = writer.begin_after(0).expect("begins");
-        writer.save().expect("marks");
-        shift(writer.tx(), &gone).expect("is taken for granted");
-        (0..MANY).for_each(|number| put(&writer, &format!("with it {round} {number}")));
-        writer.keep().expect("keeps");
-        let refused = writer.commit_with(&entry(&begun, "a")).expect_err("is refused");
-        assert!(matches!(refused, Error::Unreadable { .. }), "{refused}");
-        writer.rollback().expect("is taken back");
-    }
-    assert_eq!(psql(&database, "SELECT count(*) FROM meta WHERE key LIKE 'with it %'"), "0");
-}
-
-// E1: an error of what went out early is its own deed's as long as that is at work, and all's afterwards.
-#[test]
-fn e1_an_error_of_what_went_out_early_is_its_deeds() {
-    let database = database();
-    let writer = writer(&database.url);
-    let refuse = "ALTER TABLE meta ADD CONSTRAINT no_bad CHECK (key <> 'bad')";
-    psql(&database, refuse);
-    for (round, over) in [(0, false), (1, false), (1, true)] {
-        let begun = writer.begin_after(round).expect("begins");
-        writer.save().expect("marks");
-        put(&writer, &format!("before {round}"));
-        writer.keep().expect("keeps");
-        writer.save().expect("marks");
-        // How a deed ends that meets its own error somewhere on the way.
-        let bad = || {
-            meta::put(writer.tx(), "bad", "x")?;
-            (0..MANY).try_for_each(|number| meta::put(writer.tx(), &format!("gone {number}"), "x"))
-        };
-        let met = bad();
-        if over && met.is_ok() && writer.keep().is_ok() {
-            writer.commit_with(&entry(&begun, "a")).expect_err("all of it is lost");
-            writer.rollback().expect("is taken back");
-            continue;
-        }
-        writer.undo().expect("takes back");
-        writer.commit_with(&entry(&begun, "a")).expect("commits");
-    }
-    let left =
-        psql(&database, "SELECT string_agg(key, ',' ORDER BY key) FROM meta WHERE key ~ 'before|gone|bad'");
-    assert_eq!(left, "before 0,before 1");
 }
