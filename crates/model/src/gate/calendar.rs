@@ -1,6 +1,7 @@
 //! When people are reminded of an open gate, and when others are asked too (D23).
 
 use super::quorum::{Quorum, Who};
+use crate::pipeline;
 use crate::time::{DurationMs, TimeMs};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,17 @@ pub enum Notice {
 }
 
 impl Calendar {
+    /// The times of a gate that opened so, as its definition has them.
+    pub fn of(gate: &pipeline::Gate, opened_ms: TimeMs) -> Self {
+        let escalate = gate.escalate.as_ref();
+        Self {
+            opened_ms,
+            expires_ms: gate.timeout_ms.map(|after| opened_ms.saturating_add(after)),
+            remind_after_ms: gate.remind_after_ms.clone(),
+            escalate: escalate.map(|escalation| (escalation.after_ms, escalation.who.clone())),
+        }
+    }
+
     /// What is due at `now`, and what was told after it. Of several reminders that fell due while nobody looked, the
     /// last one is given.
     pub fn due(&self, told: Told, now: TimeMs) -> (Vec<Notice>, Told) {

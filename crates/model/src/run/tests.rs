@@ -218,3 +218,45 @@ fn d20_runs_nest_eight_deep() {
     assert_eq!(child_depth(7).unwrap(), 8);
     assert!(child_depth(8).unwrap_err().message.contains("8 deep"));
 }
+
+const WRITTEN: &str = "
+stages:
+  - {id: report, uses: wait, needs: [ask, each], if: \"${{ stages.each.state == 'failed' }}\", with: {for_ms: 1}}
+  - {id: draft, uses: command, with: {argv: [x]}, retry: {max_attempts: 3}}
+  - id: ask
+    uses: gate
+    needs: draft
+    with:
+      subject: Is it good?
+      timeout_ms: 5000
+      remind_after_ms: [1000, 2000]
+      escalate: {after_ms: 3000, who: ['group:security']}
+      on_reject: {to_stage: draft, max_rounds: 2}
+  - id: each
+    uses: foreach
+    needs: draft
+    with:
+      in: [1, 2]
+      concurrency: 7
+      do: {uses: http, with: {url: 'https://x.example'}, retry: {max_attempts: 4}}
+";
+
+// D20: the graph of a definition has its needs, whose failure is judged, attempts of the engine, lists and ways back.
+#[test]
+fn d20_the_graph_of_a_definition() {
+    let definition = crate::pipeline::read(WRITTEN).unwrap();
+    let graph = Graph::of(&definition);
+    let report = Node { judges: vec![3], ..needs(&[2, 3]) };
+    assert_eq!(*graph.node(0), report);
+    assert_eq!(*graph.node(1), needs(&[]), "a task counts its attempts by itself");
+    assert_eq!(*graph.node(2), Node { back: Some(Back { stage: 1, rounds: 2 }), ..needs(&[1]) });
+    assert_eq!(*graph.node(3), Node { concurrency: Some(7), attempts: 4, ..needs(&[1]) });
+    let mut run = begun(&graph);
+    succeed(&graph, &mut run, 1);
+    assert_eq!(states(&run), [Stage::Pending, Stage::Succeeded, Stage::Ready, Stage::Ready]);
+    let crate::pipeline::Uses::Gate(gate) = &definition.stages[2].work.uses else { panic!() };
+    let calendar = crate::gate::calendar::Calendar::of(gate, 10_000);
+    assert_eq!(calendar.expires_ms, Some(15_000));
+    assert_eq!(calendar.next_ms(crate::gate::calendar::Told::default()), Some(11_000));
+    assert!(calendar.quorum(&gate.quorum, 13_000).to_string().ends_with("or group:security"));
+}
