@@ -157,52 +157,93 @@ pub fn find(act: &Act<'_>, key: &Key) -> Result<Option<Whole>, Refusal> {
     })
 }
 
-/// The same where servers share the store; when there is no answer the request is under way from now on, on this server.
+/// Who has a request under way, among all servers of a store: another word for each time that it is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder(u64);
+
+impl Holder {
+    /// A word that nobody else has.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn draw() -> Result<Self, Refusal> {
+        let mut word = [0; 8];
+        getrandom::fill(&mut word).map_err(|error| {
+            Refusal::new(Code::Internal, format!("the system gives no randomness: {error}"))
+        })?;
+        Ok(Self(u64::from_le_bytes(word)))
+    }
+
+    /// As the row of a request that is under way keeps it, with the time until which it counts.
+    fn word(self, until: TimeMs) -> String {
+        format!("{until} {:016x}", self.0)
+    }
+
+    fn has(self, answer: &str) -> bool {
+        answer.split_once(' ').is_some_and(|(_, word)| word == format!("{:016x}", self.0))
+    }
+}
+
+/// The same where servers share the store; when there is no answer the request is under way from now on, and `holder` has it.
 ///
 /// # Errors
 /// As [`once`]; 409 `idempotency_running` while it is under way elsewhere.
-pub fn reserve(act: &mut Act<'_>, key: &Key) -> Result<Option<Whole>, Refusal> {
-    let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
-    if let Some(kept) = kept.filter(|kept| kept.status == UNDER_WAY)
-        && kept.answer.parse::<TimeMs>().is_ok_and(|until| until > act.now.wall)
-    {
-        return Err(if kept.body == key.body { running() } else { mismatch() });
-    }
-    let found = find(act, key)?;
+pub fn reserve(act: &mut Act<'_>, key: &Key, holder: Holder) -> Result<Option<Whole>, Refusal> {
+    go_on(act, key, holder)
+}
+
+/// The request is still under way. When it was done elsewhere meanwhile, since this server could not say so for too long, gives the
+/// answer: what is left of the work is not to be done.
+///
+/// # Errors
+/// 409 `idempotency_running` when it is under way elsewhere meanwhile; when the store cannot write it.
+pub fn go_on(act: &mut Act<'_>, key: &Key, holder: Holder) -> Result<Option<Whole>, Refusal> {
+    let found = others(act, key, holder)?;
     if found.is_none() {
-        go_on(act, key)?;
+        let answer = holder.word(act.now.wall + UNDER_WAY_MS);
+        let kept = Kept { body: key.body.to_vec(), status: UNDER_WAY, answer };
+        idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)?;
     }
     Ok(found)
 }
 
-/// The request is still under way.
+/// The request was refused: it may be sent again. What somebody else has made of it stays.
 ///
 /// # Errors
 /// When the store cannot write it.
-pub fn go_on(act: &mut Act<'_>, key: &Key) -> Result<(), Refusal> {
-    under_way(act, key, act.now.wall + UNDER_WAY_MS)
+pub fn release(act: &mut Act<'_>, key: &Key, holder: Holder) -> Result<(), Refusal> {
+    let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
+    match kept {
+        Some(kept) if kept.status == UNDER_WAY && holder.has(&kept.answer) => {
+            idempotency::delete(act.tx, &key.key, act.now.wall).map_err(refusal_of)
+        }
+        _ => Ok(()),
+    }
 }
 
-/// The request was refused: it may be sent again.
+/// Keeps the answer of a request whose work was many deeds. When it was done elsewhere meanwhile, gives the answer that was
+/// kept there: a key has one.
 ///
 /// # Errors
-/// When the store cannot write it.
-pub fn release(act: &mut Act<'_>, key: &Key) -> Result<(), Refusal> {
-    under_way(act, key, 0)
+/// 409 `idempotency_running` when it is under way elsewhere meanwhile; when the store cannot write it.
+pub fn keep(act: &mut Act<'_>, key: &Key, holder: Holder, whole: &Whole) -> Result<Option<Whole>, Refusal> {
+    let found = others(act, key, holder)?;
+    if found.is_none() {
+        let kept = Kept { body: key.body.to_vec(), status: whole.status, answer: whole.to_text() };
+        idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)?;
+    }
+    Ok(found)
 }
 
-fn under_way(act: &mut Act<'_>, key: &Key, until: TimeMs) -> Result<(), Refusal> {
-    let kept = Kept { body: key.body.to_vec(), status: UNDER_WAY, answer: until.to_string() };
-    idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)
-}
-
-/// Keeps the answer of a request whose work was many deeds.
-///
-/// # Errors
-/// When the store cannot write it.
-pub fn keep(act: &mut Act<'_>, key: &Key, whole: &Whole) -> Result<(), Refusal> {
-    let kept = Kept { body: key.body.to_vec(), status: whole.status, answer: whole.to_text() };
-    idempotency::put(act.tx, &key.key, &kept, act.now.wall).map_err(refusal_of)
+/// What others have made of a request: their answer; `None` when it is nobody's, or has been `holder`'s all the time.
+fn others(act: &Act<'_>, key: &Key, holder: Holder) -> Result<Option<Whole>, Refusal> {
+    let kept = idempotency::get(act.tx, &key.key, act.now.wall).map_err(refusal_of)?;
+    let Some(kept) = kept.filter(|kept| kept.status == UNDER_WAY) else { return find(act, key) };
+    let until = kept.answer.split(' ').next().and_then(|until| until.parse::<TimeMs>().ok());
+    if holder.has(&kept.answer) || until.is_none_or(|until| until <= act.now.wall) {
+        return Ok(None);
+    }
+    Err(if kept.body == key.body { running() } else { mismatch() })
 }
 
 fn replay<T>(key: &Key, kept: Kept) -> Result<Once<T>, Refusal> {

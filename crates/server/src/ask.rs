@@ -15,6 +15,7 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tiltyard_engine::act::Act;
+use tiltyard_engine::once::Once::{Done, Replayed};
 use tiltyard_engine::once::{self, Guard, Key};
 use tiltyard_engine::readers::Rows;
 use tiltyard_engine::{Pass, Urgency};
@@ -243,8 +244,8 @@ impl Ask {
         let shown = |act: &mut Act<'_>| deed(act).map(show);
         let deed = move |act: &mut Act<'_>| once::once(act, Some(&key), Reply::kept, shown);
         Ok(match self.app.engine.enter(self.pass(), urgency, deed).await? {
-            once::Once::Done(reply) => reply.into_response(),
-            once::Once::Replayed(kept) => Reply::again(kept),
+            Done(reply) => reply.into_response(),
+            Replayed(kept) => Reply::again(kept),
         })
     }
 
@@ -254,45 +255,68 @@ impl Ask {
     /// What the work says.
     pub(crate) async fn act_many(&self, work: impl Future<Output = Result<Reply, Refusal>>) -> Answer {
         let Some(Once { key, .. }) = &self.once else { return Ok(work.await?.into_response()) };
-        let key = *key;
+        let (key, holder) = (*key, once::Holder::draw()?);
         // Of one server alone, the key is held in memory.
         let shares = self.app.engine.store().is_shared();
-        let find =
-            move |act: &mut Act<'_>| if shares { once::reserve(act, &key) } else { once::find(act, &key) };
+        let find = move |act: &mut Act<'_>| {
+            if shares { once::reserve(act, &key, holder) } else { once::find(act, &key) }
+        };
         if let Some(kept) = self.app.engine.enter(self.pass(), Urgency::Normal, find).await? {
             return Ok(Reply::again(kept));
         }
-        let reply = if shares { self.under_way(key, work).await? } else { work.await? };
+        let done = if shares { self.under_way(key, holder, work).await? } else { Done(work.await?) };
+        let reply = match done {
+            Done(reply) => reply,
+            Replayed(kept) => return Ok(Reply::again(kept)),
+        };
         let whole = reply.whole();
-        let keep = move |act: &mut Act<'_>| once::keep(act, &key, &whole);
-        self.app.engine.enter(self.pass(), Urgency::Normal, keep).await?;
-        Ok(reply.into_response())
+        let keep = move |act: &mut Act<'_>| once::keep(act, &key, holder, &whole);
+        let kept = self.app.engine.enter(self.pass(), Urgency::Normal, keep).await?;
+        Ok(kept.map_or_else(|| reply.into_response(), Reply::again))
     }
 
-    /// Does the work, and says meanwhile that it is under way, for the other servers.
+    /// Does the work, and says meanwhile that it is under way, for the other servers. When one of them took it over, because nothing was
+    /// heard of this one for too long, the rest of it is left to that one.
     async fn under_way(
         &self,
         key: Key,
+        holder: once::Holder,
         work: impl Future<Output = Result<Reply, Refusal>>,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<once::Once<Reply>, Refusal> {
         let mut work = std::pin::pin!(work);
         let every = Duration::from_millis(once::UNDER_WAY_MS.unsigned_abs() / 3);
         let done = loop {
             match timeout(every, &mut work).await {
                 Ok(done) => break done,
-                Err(_) => self.note(move |act| once::go_on(act, &key)).await,
+                Err(_) => {
+                    let told = self.note(move |act| once::go_on(act, &key, holder)).await?;
+                    if let Some(kept) = told.flatten() {
+                        return Ok(Replayed(kept));
+                    }
+                }
             }
         };
         if done.is_err() {
-            self.note(move |act| once::release(act, &key)).await;
+            self.note(move |act| once::release(act, &key, holder)).await?;
         }
-        done
+        done.map(Done)
     }
 
-    /// Says something that only spares others a wait.
-    async fn note(&self, deed: impl FnOnce(&mut Act<'_>) -> Result<(), Refusal> + Send + 'static) {
-        if let Err(refusal) = self.app.engine.enter(self.pass(), Urgency::Normal, deed).await {
-            tracing::warn!(target: "api", "other servers do not hear how far a request is: {refusal}");
+    /// Says something that only spares others a wait: `None` where it could not be said.
+    ///
+    /// # Errors
+    /// 409 `idempotency_running` when somebody else has the request under way.
+    async fn note<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<Option<T>, Refusal> {
+        match self.app.engine.enter(self.pass(), Urgency::Normal, deed).await {
+            Ok(told) => Ok(Some(told)),
+            Err(refusal) if refusal.code == Code::IdempotencyRunning => Err(refusal),
+            Err(refusal) => {
+                tracing::warn!(target: "api", "other servers do not hear how far a request is: {refusal}");
+                Ok(None)
+            }
         }
     }
 

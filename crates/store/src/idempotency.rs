@@ -48,6 +48,14 @@ pub fn put(tx: &Tx, key: &[u8], kept: &Kept, now: TimeMs) -> Result<()> {
     tx.put(sql!("idempotency/put"), &parameters)
 }
 
+/// Forgets the answer kept for `key`.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn delete(tx: &Tx, key: &[u8], now: TimeMs) -> Result<()> {
+    tx.put(sql!("idempotency/delete"), &[(now / DAY_MS).into(), key.into()])
+}
+
 /// Forgets answers of windows that are past, at most `limit`; says how many.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use crate::desk::{admin, caller};
 use crate::rig::{Rig, spec};
 use tiltyard_engine::once::{
-    Answer, Key, Once, UNDER_WAY_MS, Whole, find, go_on, keep, once, release, reserve,
+    Answer, Holder, Key, Once, UNDER_WAY_MS, Whole, find, go_on, keep, once, release, reserve,
 };
 use tiltyard_engine::task::submit::submit;
 use tiltyard_model::id::Id;
@@ -140,22 +140,64 @@ async fn a_key_is_printable_and_short() {
 async fn api5_many_deeds_are_under_way_once() {
     let rig = Rig::new().await;
     let first = key(&admin(), "k1", "one");
-    let ask = |key: Key| rig.act(move |act| reserve(act, &key));
+    let (holder, other) = (Holder::draw().expect("a word"), Holder::draw().expect("a word"));
+    let ask = |key: Key| rig.act(move |act| reserve(act, &key, other));
+    let begun = rig.act(move |act| reserve(act, &first, holder)).await;
     let code = |asked: Result<Option<Whole>, Refusal>| asked.err().map(|refusal| refusal.code);
-    assert_eq!(ask(first).await, Ok(None));
+    assert_eq!(begun, Ok(None));
     assert_eq!(code(ask(first).await), Some(Code::IdempotencyRunning));
     assert_eq!(code(ask(key(&admin(), "k1", "two")).await), Some(Code::IdempotencyMismatch));
     rig.pass_ms(UNDER_WAY_MS - 1).await;
-    rig.act(move |act| go_on(act, &first)).await.expect("is written");
+    rig.act(move |act| go_on(act, &first, holder)).await.expect("is written");
     rig.pass_ms(UNDER_WAY_MS - 1).await;
     assert_eq!(code(ask(first).await), Some(Code::IdempotencyRunning), "it goes on");
     rig.pass_ms(1).await;
     assert_eq!(ask(first).await, Ok(None), "its server was killed");
-    rig.act(move |act| release(act, &first)).await.expect("is written");
+    rig.act(move |act| release(act, &first, other)).await.expect("is written");
     assert_eq!(rig.act(move |act| find(act, &first)).await, Ok(None));
     assert_eq!(ask(first).await, Ok(None), "it was refused");
     let whole = Whole { status: 200, body: "{}".to_owned(), ..Whole::default() };
     let kept = whole.clone();
-    rig.act(move |act| keep(act, &first, &kept)).await.expect("is written");
+    rig.act(move |act| keep(act, &first, other, &kept)).await.expect("is written");
     assert_eq!(ask(first).await, Ok(Some(whole)));
+}
+
+// API5: a server that comes back late has no say in a request that another one has taken over, nor in what was answered.
+#[tokio::test]
+async fn api5_a_late_server_leaves_the_answer_of_another() {
+    let rig = Rig::new().await;
+    let first = key(&admin(), "k1", "one");
+    let (late, other) = (Holder::draw().expect("a word"), Holder::draw().expect("a word"));
+    let code = |asked: Result<Option<Whole>, Refusal>| asked.err().map(|refusal| refusal.code);
+    let answer = |body: &str| Whole { status: 200, body: body.to_owned(), ..Whole::default() };
+    let (whole, second) = (answer("{}"), answer("late"));
+    assert_eq!(rig.act(move |act| reserve(act, &first, late)).await, Ok(None));
+    rig.pass_ms(UNDER_WAY_MS).await;
+    assert_eq!(rig.act(move |act| reserve(act, &first, other)).await, Ok(None), "nothing was heard of it");
+    let kept = second.clone();
+    let running = Some(Code::IdempotencyRunning);
+    assert_eq!(code(rig.act(move |act| go_on(act, &first, late)).await), running);
+    assert_eq!(code(rig.act(move |act| keep(act, &first, late, &kept)).await), running);
+    rig.act(move |act| release(act, &first, late)).await.expect("does nothing");
+    assert_eq!(code(rig.act(move |act| reserve(act, &first, late)).await), running, "it is the other one's");
+    let kept = whole.clone();
+    assert_eq!(rig.act(move |act| keep(act, &first, other, &kept)).await, Ok(None));
+    let found = Ok(Some(whole));
+    assert_eq!(rig.act(move |act| go_on(act, &first, late)).await, found);
+    assert_eq!(rig.act(move |act| keep(act, &first, late, &second)).await, found, "a key has one answer");
+    rig.act(move |act| release(act, &first, late)).await.expect("does nothing");
+    assert_eq!(rig.act(move |act| find(act, &first)).await, found);
+}
+
+// API5: what another one began and gave back is no reason to stop.
+#[tokio::test]
+async fn api5_a_request_that_nobody_has_may_go_on() {
+    let rig = Rig::new().await;
+    let first = key(&admin(), "k1", "one");
+    let (late, other) = (Holder::draw().expect("a word"), Holder::draw().expect("a word"));
+    assert_eq!(rig.act(move |act| reserve(act, &first, late)).await, Ok(None));
+    rig.pass_ms(UNDER_WAY_MS).await;
+    assert_eq!(rig.act(move |act| reserve(act, &first, other)).await, Ok(None));
+    rig.act(move |act| release(act, &first, other)).await.expect("is written");
+    assert_eq!(rig.act(move |act| go_on(act, &first, late)).await, Ok(None));
 }

@@ -1,6 +1,6 @@
 use crate::body::{NOW, each};
 use tiltyard_model::time::DAY_MS;
-use tiltyard_store::idempotency::{Kept, get, prune, put};
+use tiltyard_store::idempotency::{Kept, delete, get, prune, put};
 
 fn kept(answer: &str) -> Kept {
     Kept { body: vec![0, 255, 7], status: 201, answer: answer.into() }
@@ -17,6 +17,19 @@ fn api5_an_answer_is_kept_for_a_day() {
         assert_eq!(get(body.rows(), b"other", NOW).unwrap(), None);
         body.write(|tx| put(tx, b"key", &kept("two"), NOW + DAY_MS));
         assert_eq!(get(body.rows(), b"key", NOW + DAY_MS).unwrap(), Some(kept("two")), "the newer one");
+    });
+}
+
+// API5: a request that was refused leaves no row behind, in whichever window its work began.
+#[test]
+fn api5_an_answer_can_be_forgotten() {
+    each(|body| {
+        body.write(|tx| put(tx, b"key", &kept("one"), NOW));
+        body.write(|tx| put(tx, b"other", &kept("other"), NOW));
+        body.write(|tx| put(tx, b"key", &kept("two"), NOW + DAY_MS - 1));
+        body.write(|tx| delete(tx, b"key", NOW + DAY_MS - 1));
+        assert_eq!(get(body.rows(), b"key", NOW + DAY_MS - 1).unwrap(), None);
+        assert_eq!(get(body.rows(), b"other", NOW).unwrap(), Some(kept("other")));
     });
 }
 
