@@ -6,16 +6,16 @@ mod name;
 use crate::act::{Act, refusal_of};
 use crate::door::Door;
 use crate::{Engine, OpenError, Pass, Urgency};
-pub(crate) use name::name_is_taken;
-use name::{Hold, is_rival};
+use name::Hold;
+pub(crate) use name::{is_rival, name_is_taken};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::time::{DurationMs, MINUTE_MS, TimeMs};
+use tiltyard_store::journal;
 use tiltyard_store::leader::{self, Duty};
 use tiltyard_store::postgres::{Sessions, Wakes};
 use tiltyard_store::server::{self, Server};
-use tiltyard_store::{Tx, journal};
 use tokio::task::JoinHandle;
 
 /// The duty of whoever sweeps for all: ends what has run out, removes what is old.
@@ -96,9 +96,10 @@ impl Post {
         format!("{}/{}", self.name, self.instance)
     }
 
-    /// Says for the first time that this server is there; from now on the journal is kept for it.
-    pub(crate) fn announce(&self, tx: &Tx, now: TimeMs, applied: i64) -> tiltyard_store::Result<()> {
-        server::put(tx, &Server { seen_at: now, applied, ..row_of(self) })
+    /// Its row, before it was seen anywhere.
+    pub(crate) fn own(&self) -> Server {
+        let (name, instance, address) = (self.name.clone(), self.instance.clone(), self.address.clone());
+        Server { name, instance, address, seen_at: 0, applied: 0 }
     }
 
     fn leads(&self, now: TimeMs) -> bool {
@@ -118,7 +119,7 @@ impl Engine {
     /// When the store cannot write it.
     pub async fn report(&self) -> Result<(), Refusal> {
         let (Some(post), Some(progress)) = (self.post(), self.door().progress()) else { return Ok(()) };
-        let (own, applied) = (row_of(post), progress.seen());
+        let (own, applied) = (post.own(), progress.seen());
         let (leads, others) =
             self.enter(Pass::system(), Urgency::Urgent, move |act| report(act, own, applied)).await?;
         post.others.store(others, Ordering::Relaxed);
@@ -138,18 +139,13 @@ impl Engine {
     pub(crate) async fn leave(&self) -> Result<(), Refusal> {
         let Some(post) = self.post() else { return Ok(()) };
         post.leads_until.store(0, Ordering::Relaxed);
-        let (word, own) = (post.word(), row_of(post));
+        let (word, own) = (post.word(), post.own());
         let leave = move |act: &mut Act<'_>| {
             leader::give_up(act.tx, SWEEPS, &word).map_err(refusal_of)?;
             server::delete(act.tx, &own.name, &own.instance).map_err(refusal_of)
         };
         self.enter(Pass::system(), Urgency::Urgent, leave).await
     }
-}
-
-fn row_of(post: &Post) -> Server {
-    let (name, instance, address) = (post.name.clone(), post.instance.clone(), post.address.clone());
-    Server { name, instance, address, seen_at: 0, applied: 0 }
 }
 
 /// Until when this server leads, when it does, and how many others there are.

@@ -39,14 +39,6 @@ pub fn put(tx: &Tx, server: &Server) -> Result<()> {
     tx.put(sql!("server/put"), &parameters)
 }
 
-/// This process of a server is still there, though it may have nothing to say for a while: the journal is kept for it.
-///
-/// # Errors
-/// When the store is broken.
-pub fn seen(tx: &Tx, name: &str, instance: &str, now: TimeMs) -> Result<()> {
-    tx.put(sql!("server/seen"), &[name.into(), instance.into(), now.into()])
-}
-
 /// Every server, by name.
 ///
 /// # Errors

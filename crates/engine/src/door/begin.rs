@@ -1,6 +1,6 @@
 //! What a door knows when it begins: memory made from the store, and where it stands among the servers of a shared one.
 
-use super::anew::Presence;
+use super::anew::{Making, Presence};
 use super::line::Start;
 use crate::OpenError;
 use crate::audit::verify::{self, Broken};
@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tiltyard_model::refusal::Refusal;
+use tiltyard_store::task::boot::Between;
 use tiltyard_store::{Error, Rows, Writer, journal, server};
 
 /// How often a name that another server has is looked at.
@@ -46,12 +47,6 @@ pub(crate) fn begin(
     let post = Post::new(sharing)?;
     let beside = writer.beside()?.ok_or_else(|| OpenError::System("the store is not shared".to_owned()))?;
     let begun = under_name(&post, writer, folder)?;
-    let seen = beside.begin()?;
-    if seen != begun.head {
-        let text =
-            format!("two connections see different journals, with {} and with {seen} rows", begun.head);
-        return Err(Error::Lost(text).into());
-    }
     let (clock, shared) = match clock {
         Clock::Virtual(_) => (clock.clone(), None),
         _ => {
@@ -59,15 +54,21 @@ pub(crate) fn begin(
             (Clock::Shared(Arc::clone(&shared)), Some(shared))
         }
     };
+    let seen = begun.head;
+    let time = clock.clone();
+    let work = move |rows: &Rows, between: Between<'_>| -> Result<_, OpenError> {
+        let memory = rebuild_in_pages(rows, &|| time.now(), between)?;
+        Ok((memory, ends_of_chains(rows)?))
+    };
+    let making = Making::start(beside, work)?;
+    making.moment(seen)?;
     // From here on the journal is kept for this server, and the others write on.
-    post.announce(writer.tx(), clock.now().wall, seen)?;
+    let mut presence = Presence::of(post.own(), seen);
+    presence.put(writer.tx(), clock.now().wall)?;
     writer.commit()?;
-    let mut presence = Presence::of(post.word());
-    let memory =
-        rebuild_in_pages(beside.rows(), &|| clock.now(), &mut || presence.tell(writer, clock.now().wall))?;
-    let broken_chains = ends_of_chains(beside.rows())?;
+    let (memory, broken_chains) = making.wait(&mut || presence.tell(writer, clock.now().wall))??;
     let line = Start {
-        server: post.word(),
+        own: post.own(),
         clock: shared,
         seen,
         incarnation: begun.incarnation,

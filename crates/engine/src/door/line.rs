@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tiltyard_model::time::{DurationMs, TimeMs};
 use tiltyard_store::journal::{Begun, Entry, MAX_ENTRIES_OF_BEGIN, after};
+use tiltyard_store::server::Server;
 use tiltyard_store::{Error, Fate, Result};
 use tokio::sync::watch;
 
@@ -33,8 +34,8 @@ const KEPT_ROWS: i64 = 1_000;
 
 /// What a door of a shared store begins with.
 pub struct Start {
-    /// This process of this server; no other has the name.
-    pub server: String,
+    /// This process of this server, as its row tells; no other has the name.
+    pub own: Server,
     /// The time that all servers go by; `None` where a test has its own.
     pub clock: Option<Arc<SharedClock>>,
     /// The last row of the journal that memory knows of.
@@ -91,6 +92,7 @@ impl Progress {
 
 /// Where this server stands.
 pub(super) struct Line {
+    own: Server,
     server: String,
     clock: Option<Arc<SharedClock>>,
     seen: i64,
@@ -110,15 +112,28 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(start: Start) -> Self {
-        let Start { server, clock, seen, incarnation, look_every } = start;
-        let progress = Progress::new(seen);
+        let Start { own, clock, seen, incarnation, look_every } = start;
+        let (server, progress) = (format!("{}/{}", own.name, own.instance), Progress::new(seen));
         let (lost, anew, deaf, now) = (false, false, None, 0);
-        Self { server, clock, seen, last: None, incarnation, look_every, progress, lost, anew, deaf, now }
+        Self {
+            own,
+            server,
+            clock,
+            seen,
+            last: None,
+            incarnation,
+            look_every,
+            progress,
+            lost,
+            anew,
+            deaf,
+            now,
+        }
     }
 
-    /// The word for this server and its process.
-    pub(super) fn server(&self) -> &str {
-        &self.server
+    /// This server, as its row tells.
+    pub(super) fn own(&self) -> &Server {
+        &self.own
     }
 
     /// The last row of the journal that memory knows of.
@@ -235,7 +250,7 @@ impl Room {
                 self.mend();
                 return Ok(());
             }
-            let made = beside.map(|beside| self.make_anew(&beside));
+            let made = beside.map(|beside| self.make_anew(beside));
             self.writer.rollback()?;
             let Some(effects) = made.transpose()? else { continue };
             if let Some(line) = &mut self.line {

@@ -19,7 +19,7 @@ pub(super) type Hold = Mutex<Option<File>>;
 impl Post {
     /// Who has this server's name and may live, by the time of the database; `before` is the process that is known to be no more.
     pub(crate) fn rival(&self, servers: Vec<Server>, before: Option<&str>, now: TimeMs) -> Option<Server> {
-        let own = super::row_of(self);
+        let own = self.own();
         servers.into_iter().find(|other| is_rival(other, &own, now) && before != Some(&*other.instance))
     }
 
@@ -47,7 +47,7 @@ impl Post {
 }
 
 /// Whether another process has the name, and was seen a moment ago.
-pub(super) fn is_rival(other: &Server, own: &Server, now: TimeMs) -> bool {
+pub(crate) fn is_rival(other: &Server, own: &Server, now: TimeMs) -> bool {
     other.name == own.name && other.instance != own.instance && (now - other.seen_at).abs() < LEAD_MS
 }
 

@@ -1,1 +1,0 @@
--- No twin: the embedded store has one server.
