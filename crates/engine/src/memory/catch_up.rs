@@ -40,7 +40,10 @@ impl Memory {
                 self.asked();
             }
             self.parts.follow(&step);
-            self.parts.apply(step);
+            // Told by a server that has made its memory anew, and does not know better yet.
+            if !self.parts.is_stale(&step) {
+                self.parts.apply(step);
+            }
         }
         // The rows of the scopes' sequences and of counts are written by whoever changed them.
         self.parts.grown.clear();

@@ -4,6 +4,7 @@
 use super::presence::Step;
 use super::{Memory, Parts};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use tiltyard_model::agent::Resources;
 use tiltyard_model::time::{DurationMs, TimeMs};
 
@@ -39,11 +40,30 @@ impl Parts {
         Step::Connection { agent, link: before }
     }
 
-    /// Keeps what every server knows of an agent.
+    /// Keeps what every server knows of an agent. The same word, told again by a server that knows less, takes nothing away.
     pub(super) fn tell(&mut self, agent: i64, heard: Heard) {
-        if self.told.get(&agent).is_none_or(|before| before.steady <= heard.steady) {
-            self.told.insert(agent, heard);
+        match self.told.get(&agent) {
+            Some(before) if before.steady > heard.steady => {}
+            Some(before) if before.steady == heard.steady => {
+                let resources = heard.resources.or(before.resources);
+                self.told.insert(agent, Heard { resources, ..heard });
+            }
+            _ => drop(self.told.insert(agent, heard)),
         }
+    }
+
+    /// Every agent of which something is known that no row tells, by key.
+    pub(super) fn known_of(&self) -> BTreeSet<i64> {
+        let (links, served, told) = (self.connections.keys(), self.served.keys(), self.told.keys());
+        links.chain(served).chain(told).chain(&self.online).copied().collect()
+    }
+
+    /// Whether a connection that another server tells of is older than the one that is known here.
+    pub(super) fn is_stale(&self, step: &super::step::Step) -> bool {
+        let super::step::Step::Presence(Step::Connection { agent, link: Some(link) }) = step else {
+            return false;
+        };
+        self.connections.get(agent).is_some_and(|known| known.number > link.number)
     }
 
     /// What this server has heard of an agent itself.

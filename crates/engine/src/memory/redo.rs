@@ -27,7 +27,7 @@ pub(super) struct Redo {
     /// When others were told of an agent last, on the steady clock.
     heard_told: HashMap<i64, DurationMs>,
     /// Agents that the page in the making tells of.
-    telling: Vec<i64>,
+    telling: HashSet<i64>,
     /// Others are to tell of the agents that they have heard: this server knows only what stands in rows.
     asking: bool,
     /// Another server asks.
@@ -60,14 +60,28 @@ impl Redo {
         };
         let heard: Vec<_> = self.spoke.iter().filter_map(|agent| Some((*agent, due(agent)?))).collect();
         for (agent, step) in heard {
-            self.telling.push(agent);
+            self.telling.insert(agent);
             self.write(&step.into());
-            if self.asked {
-                presence::steps_of(parts, agent).for_each(|step| self.write(&step.into()));
-            }
+        }
+        if self.asked {
+            self.answer(parts);
         }
         if parts.last_key > self.key_told {
             self.write(&Step::Key(parts.last_key));
+        }
+    }
+
+    /// Tells all that is known of agents, also of those that another server has heard, which may be no more; when they were heard, as
+    /// that one told it.
+    fn answer(&mut self, parts: &Parts) {
+        for agent in parts.known_of() {
+            if !self.telling.contains(&agent)
+                && let Some(Heard { wall, steady, resources }) = parts.told.get(&agent).copied()
+            {
+                let resources = resources.map(Box::new);
+                self.write(&presence::Step::Heard { agent, wall, steady, resources }.into());
+            }
+            presence::steps_of(parts, agent).for_each(|step| self.write(&step.into()));
         }
     }
 
@@ -134,7 +148,7 @@ impl Memory {
         }
     }
 
-    /// Another server asks what no row tells: whatever this one has told is told again.
+    /// Another server asks what no row tells: all that this one knows is told again.
     pub(super) fn asked(&mut self) {
         if let Some(redo) = &mut self.redo {
             redo.spoke.extend(redo.heard_told.drain().map(|(agent, _)| agent));

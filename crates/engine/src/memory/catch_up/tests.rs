@@ -3,11 +3,13 @@
 use super::*;
 use crate::clock::Now;
 use crate::journal;
+use crate::memory::connection::Heard;
 use crate::memory::lease::{Lease, Sort};
 use crate::memory::name::Queue;
 use crate::memory::ready::Want;
 use crate::memory::redo::HEARD_EVERY_MS;
 use std::sync::Arc;
+use tiltyard_model::agent::Resources;
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Settings;
 use tiltyard_model::role::Reach;
@@ -219,6 +221,54 @@ fn d31_memory_made_anew_brings_nobody_back() {
     assert_eq!((one.presence.get(&1), one.presence.get(&3)), (Some(&(50, 50)), None));
     let links = [1, 2, 3].map(|key| one.connections.get(&key).map(|link| (link.number, link.is_open)));
     assert_eq!(links, [Some((9, true)), Some((7, false)), None]);
+}
+
+// E11: a server that comes after the one that an agent was connected to was killed knows of the agent what those know that heard of it.
+#[test]
+fn e11_who_has_only_heard_of_an_agent_tells_of_it_too() {
+    let (mut one, mut other) = both();
+    one.know_connection(9, 7);
+    one.online(9);
+    one.serve(9, Some(&Reach::All));
+    one.hear(9, Now { wall: 10, steady: 10 });
+    commit(&mut one, &mut other);
+    drop(one);
+    let mut late = Memory::default();
+    late.write_down();
+    late.hints().presence.insert(9, (50, 50));
+    late.ask_others();
+    commit(&mut late, &mut other).expect("it asks");
+    commit(&mut other, &mut late).expect("it is answered");
+    assert!(late.is_connected(9) && late.online.contains(&9));
+    let served = |memory: &Memory| memory.served.get(&9).map(Reach::to_list);
+    assert_eq!(served(&late), served(&other));
+    assert_eq!(late.shown(9), other.shown(9));
+    assert_eq!(late.shown(9).map(|heard| heard.wall), Some(10), "not when the late one started");
+    late.end_connection(9);
+    commit(&mut late, &mut other).expect("a page");
+    assert!(!other.is_connected(9), "who leads ends it everywhere");
+}
+
+// E11: the same word, told again by who knows less of it, takes nothing away.
+#[test]
+fn e11_an_answer_takes_nothing_away() {
+    let (mut one, mut other) = both();
+    let resources = Resources { slots_used: 4, ..Resources::default() };
+    one.know_connection(9, 7);
+    one.hints().machines.insert(9, resources);
+    one.hear(9, Now { wall: 10, steady: 10 });
+    commit(&mut one, &mut other);
+    let heard = other.shown(9).expect("is known");
+    assert_eq!(heard.resources, Some(resources));
+    other.hints().tell(9, Heard { resources: None, ..heard });
+    assert_eq!(other.shown(9), Some(heard));
+    other.hints().tell(9, Heard { resources: None, steady: 11, ..heard });
+    assert_eq!(other.shown(9).and_then(|heard| heard.resources), None, "a later word is another");
+    // One that has missed its next connection tells of the one before.
+    other.know_connection(9, 8);
+    one.know_connection(9, 7);
+    commit(&mut one, &mut other);
+    assert_eq!(other.connections.get(&9).map(|link| link.number), Some(8));
 }
 
 // Keys: no two servers give one key to two things.
