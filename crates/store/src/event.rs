@@ -110,6 +110,14 @@ pub fn advance_scope(tx: &Tx, scope: i64, last_seq: i64) -> Result<()> {
     tx.put(sql!("scope/advance"), &[scope.into(), part_of(last_seq).into(), last_seq.into()])
 }
 
+/// Forgets where scopes' sequences were before, at most `limit` rows; says how many.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn forget_parts(tx: &Tx, limit: u32) -> Result<usize> {
+    tx.run(sql!("scope/forget_parts"), &[limit.into()])
+}
+
 /// Where a number that every transaction raises is kept when the log, or a scope's part of it, has come to `seq`: in another row
 /// every so often, since a database keeps each version of a row while somebody's transaction is left open.
 pub(crate) const fn part_of(seq: i64) -> i64 {

@@ -148,6 +148,20 @@ pub fn tally(tx: &Tx, queue: i64, state: State, by: i64, last_seq: i64) -> Resul
     tx.put(sql!("queue/tally"), &[queue.into(), state.code().into(), part.into(), by.into()])
 }
 
+/// Puts what the oldest part of these counts says into the first one, when it is written no more; says whether there was one. A part has
+/// at most a row a queue and final state.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn fold_counts(tx: &Tx, last_seq: i64) -> Result<bool> {
+    let present = crate::event::part_of(last_seq);
+    let oldest = tx.one(sql!("queue/oldest_part"), &[present.into()], |row| row.opt_int(0))?.flatten();
+    let Some(part) = oldest else { return Ok(false) };
+    tx.put(sql!("queue/fold"), &[part.into()])?;
+    tx.put(sql!("queue/forget_part"), &[part.into()])?;
+    Ok(true)
+}
+
 /// Every lane.
 ///
 /// # Errors

@@ -1,8 +1,11 @@
 use crate::body::{Body, NOW, each};
 use tiltyard_model::event::{Subject, Type};
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_store::event::{Append, Event, Filter, advance_scope, after, append, between, bounds, epoch_of};
-use tiltyard_store::name::{last_seq_of_scope, put_actor, scopes};
+use tiltyard_model::task::State;
+use tiltyard_store::event::{
+    Append, Event, Filter, advance_scope, after, append, between, bounds, epoch_of, forget_parts,
+};
+use tiltyard_store::name::{counts, fold_counts, last_seq_of_scope, put_actor, scopes, tally};
 use tiltyard_store::{Error, Tx};
 
 /// What a test tells of an event; the rest follows.
@@ -135,6 +138,37 @@ fn e37_the_sequence_of_a_scope_moves_on_to_other_rows() {
             body.write(|tx| advance_scope(tx, key, last_seq));
             assert_eq!(last_seq_of_scope(body.rows(), key).unwrap(), last_seq);
         }
+        let other = body.scope("b");
+        body.write(|tx| advance_scope(tx, other, 5));
+        let forgotten = [1, 9, 9].map(|limit| body.write(|tx| forget_parts(tx, limit)));
+        assert_eq!(forgotten, [1, 1, 0], "of three parts the newest is kept");
+        let last = [key, other].map(|key| last_seq_of_scope(body.rows(), key).unwrap());
+        assert_eq!(last, [1_000_000, 5]);
+    });
+}
+
+// E37: what is counted in parts is put together, but for the part that is still written.
+#[test]
+fn e37_parts_of_counts_are_put_together() {
+    each(|body| {
+        let count = |queue, state, by, last_seq| body.write(|tx| tally(tx, queue, state, by, last_seq));
+        let counts = || {
+            let mut found = counts(body.rows()).unwrap();
+            found.sort_unstable();
+            found
+        };
+        for (at, last_seq) in (1..).zip([1, 40_000, 70_000, 100_000]) {
+            count(1, State::Succeeded, at, last_seq);
+            count(1, State::Dead, 10 * at, last_seq);
+            count(2, State::Succeeded, 100 * at, last_seq);
+        }
+        let before = counts();
+        let folded = [(); 3].map(|()| body.write(|tx| fold_counts(tx, 100_001)));
+        assert_eq!(folded, [true, true, false], "the first one holds them, the last one is still written");
+        assert_eq!(counts(), before);
+        count(2, State::Succeeded, -100, 100_002);
+        assert!(body.write(|tx| fold_counts(tx, 200_000)));
+        assert_eq!(counts().last(), Some(&(2, State::Succeeded.code(), 900)));
     });
 }
 

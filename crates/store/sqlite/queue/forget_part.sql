@@ -1,0 +1,1 @@
+DELETE FROM task_count WHERE part = ?1
