@@ -49,6 +49,12 @@ pub fn rebuild_in_pages(rows: &Rows, clock: &dyn Fn() -> Now, between: Between<'
     boot::held(rows, between, |held| running.push(held))?;
     let now = clock();
     for held in running {
+        // One that is stopped runs no more.
+        if held.stop.is_none()
+            && let Some((queue, _)) = parts.names.lane(held.lane)
+        {
+            parts.counts.add(queue, State::Running, 1);
+        }
         parts.put_lease(Box::new(lease(held, now)));
     }
     // Who was connected has had no chance to say anything: its silence begins now, and is told when it lasts (D30).
@@ -71,7 +77,8 @@ fn work(rows: &Rows, parts: &mut Parts, between: Between<'_>) -> Result<()> {
         parts.counts.add(queue, State::Ready, 1);
         parts.ready.insert(task.lane, (sort_key(task.ready_at, task.priority), task.key));
     })?;
-    for state in [State::Pending, State::Scheduled, State::Running, State::Waiting] {
+    // Running ones are counted with their leases.
+    for state in [State::Pending, State::Scheduled, State::Waiting] {
         boot::moving(rows, state, between, |queue| parts.counts.add(queue, state, 1))?;
     }
     boot::awaited(rows, between, |task| *parts.awaited.entry(task).or_default() += 1)
