@@ -66,6 +66,7 @@ pub(crate) fn begin(
     let mut presence = Presence::of(post.own(), seen);
     presence.put(writer.tx(), clock.now().wall)?;
     writer.commit()?;
+    post.sign()?;
     let (memory, broken_chains) = making.wait(&mut || presence.tell(writer, clock.now().wall))??;
     let line = Start {
         own: post.own(),

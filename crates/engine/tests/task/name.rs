@@ -36,6 +36,26 @@ async fn o16_a_second_server_of_a_name_does_not_start() {
     first.close().await.expect("ends");
 }
 
+// O16: a copy of a data folder says nothing of the process that held it, which may live.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o16_a_copied_data_folder_takes_nobodys_name() {
+    let database = Cluster::shared().database().expect("a database");
+    let (near, far) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let first = open(&database, &near, "a").await;
+    std::fs::copy(near.path().join("instance"), far.path().join("instance")).expect("is copied");
+    let reports = async {
+        loop {
+            first.report().await.expect("is there");
+        }
+    };
+    let refused = tokio::select! {
+        second = second(&database, &far) => second.map(drop).expect_err("the name is taken"),
+        () = reports => unreachable!("it goes on"),
+    };
+    assert!(refused.to_string().contains("has the name `a`"), "{refused}");
+    first.close().await.expect("ends");
+}
+
 // O16: a server that was killed comes back under its name: at once from its data folder, from another one within seconds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn o16_a_killed_servers_name_is_taken_again() {
