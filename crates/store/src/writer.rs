@@ -77,6 +77,14 @@ impl Writer {
         Ok(Some(Beside { rows: Rows::of(base, self.tx.rows.forge.clone()) }))
     }
 
+    /// What the present transaction, or the part of it that is to be undone, has failed of; an embedded store does not keep it.
+    pub fn failure(&self) -> Option<Error> {
+        match &self.tx.rows.base {
+            Base::Sqlite(_) => None,
+            Base::Postgres(session) => session.failure(),
+        }
+    }
+
     /// Whether the transaction has changed a row, or may have. An embedded store does not say, and need not: nobody else
     /// has to know.
     pub fn has_written(&self) -> bool {

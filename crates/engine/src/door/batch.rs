@@ -211,6 +211,9 @@ impl Room {
             }
             Err(refusal) => {
                 self.metrics.refused.add(1);
+                if let Some(error) = self.writer.failure() {
+                    self.doubt_memory(&error);
+                }
                 self.memory.rollback_to(mark);
                 batch.effects.truncate(effects);
                 deed.refuse(refusal.clone());
@@ -366,21 +369,31 @@ impl Room {
     /// Whether the store can no longer be trusted. Of a shared store it is the database that keeps what was written; where
     /// rows are not as memory says, it is memory that is made anew.
     fn is_fatal(&mut self, error: &Error) -> bool {
-        match (error, &mut self.line) {
-            // A number or a key that memory took for free is taken.
-            (
-                Error::Unreadable { .. }
-                | Error::Constraint { statement: "journal/append" | "event/append" | "task/insert", .. },
-                Some(line),
-            ) => {
-                line.distrust_memory();
-                tracing::error!(target: "store", "memory is made anew from the store: {error}");
-                false
-            }
+        if self.doubt_memory(error) {
+            return false;
+        }
+        match (error, &self.line) {
             (Error::Broken { statement, .. }, Some(_)) => matches!(*statement, "journal" | "commit"),
             (Error::Broken { .. } | Error::Unreadable { .. }, _) => true,
             _ => false,
         }
+    }
+
+    /// Has memory made anew where the store is shared and rows are not as memory says: a number or a key that it took for free is taken,
+    /// or a row that it knows is not there.
+    fn doubt_memory(&mut self, error: &Error) -> bool {
+        let Some(line) = &mut self.line else { return false };
+        let doubts = match error {
+            Error::Constraint { statement, .. } => {
+                matches!(*statement, "journal/append" | "event/append" | "task/insert")
+            }
+            error => matches!(error, Error::Unreadable { .. }),
+        };
+        if doubts {
+            line.distrust_memory();
+            tracing::error!(target: "store", "memory is made anew from the store: {error}");
+        }
+        doubts
     }
 
     /// A deed failed and its savepoint is gone too: the database has taken the transaction back by itself, as it does

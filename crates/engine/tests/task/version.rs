@@ -116,3 +116,24 @@ async fn e5_a_number_that_is_taken_is_looked_up() {
     assert_eq!(refused.code, Code::Internal);
     submit_to(&engine, "third").await.expect("memory knows better now");
 }
+
+// E5, E9: the same where only the deed fails, since it asked something itself: what was refused alone is told of as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn e5_a_number_that_is_taken_is_looked_up_also_for_a_deed_alone() {
+    let database = Cluster::shared().database().expect("a database");
+    let folder = TempDir::new().expect("a folder");
+    let engine = open(&database, &folder, "one").await;
+    submit_to(&engine, "first").await.expect("is taken in");
+    psql(
+        &database,
+        "CREATE TEMP TABLE t AS SELECT * FROM event ORDER BY seq DESC LIMIT 1; UPDATE t SET seq = seq + 1; INSERT INTO event SELECT * FROM t",
+    );
+    let asks = |act: &mut tiltyard_engine::Act<'_>| {
+        let id = submit(act, &spec("second"))?.id;
+        tiltyard_engine::task::list::get(act.tx, &act.pass.caller, id)
+    };
+    let refused =
+        engine.enter(Pass::system(), Urgency::Normal, asks).await.expect_err("its event has no place");
+    assert_eq!(refused.code, Code::Internal);
+    engine.enter(Pass::system(), Urgency::Normal, asks).await.expect("memory knows better now");
+}

@@ -70,6 +70,11 @@ impl Session {
         Ok(session)
     }
 
+    /// Why the transaction, or the part behind the last mark, can only be taken back.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.state.borrow().failed.clone()
+    }
+
     /// Looks whether what a session keeps is found again, and refuses a database where it is not.
     pub(crate) fn refuse_pool(&self) -> Result<()> {
         self.wait(pool::refuse(&self.shared))
