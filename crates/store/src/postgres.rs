@@ -45,7 +45,8 @@ pub(crate) const LOCK: i64 = 0x7469_6c74_7961_7264;
 pub(crate) const MADE: &[&str] = &["phase", "starts_at", "ends_by"];
 /// How long the database may stay silent beyond its own limits before the connection is given up.
 const SILENCE: Duration = Duration::from_secs(2);
-/// One statement of whoever makes memory from the store: a page of it, or a list that has a limit of its own.
+/// One statement of whoever makes memory from the store: a page of it, or a list that has a limit of its own. Nobody waits for it in a
+/// database that hangs: the door, which goes on writing beside it, notices that and gives it up.
 const PAGE_MS: DurationMs = 60_000;
 /// How long a step of the schema may take, which may read and write every row.
 const STEP_TIME: Duration = Duration::from_secs(3_600);
