@@ -75,10 +75,11 @@ fn o10_o16_the_schema_of_a_shared_store_goes_up_and_down() {
     let ((home, data), database) = (home(), database());
     let store = ["--store", database.url.as_str()];
     let with = |words: &[&str]| run(&home, &[&["migrate"], words, &store[..]].concat());
-    assert_eq!(made(&home, &store), [false]);
     let steps = with(&["--dry-run", "--json"]).json();
-    assert_eq!(steps["steps"], json!([{"version": 1, "name": "start"}]));
-    assert_eq!(made(&home, &store), [false], "a dry run writes nothing");
+    let steps = steps["steps"].as_array().expect("a list");
+    assert_eq!(steps[0], json!({"version": 1, "name": "start"}));
+    let so_far = |count: usize| (0..steps.len()).map(|place| place < count).collect::<Vec<_>>();
+    assert_eq!(made(&home, &store), so_far(0), "a dry run writes nothing");
 
     let told: Vec<Value> = std::thread::scope(|scope| {
         let up = || scope.spawn(|| with(&["up", "--json"]).json());
@@ -86,12 +87,15 @@ fn o10_o16_the_schema_of_a_shared_store_goes_up_and_down() {
         all.into_iter().map(|one| one.join().expect("ends")).collect()
     });
     assert!(told.iter().all(|own| own["direction"] == "up"), "{told:?}");
-    assert_eq!(made(&home, &store), [true]);
+    assert_eq!(made(&home, &store), so_far(steps.len()));
     assert_eq!(with(&["up"]).done(), "nothing to do\n");
-    assert_eq!(with(&["down", "--dry-run"]).done(), "1  start  would be taken back\n");
-    assert_eq!(made(&home, &store), [true]);
-    assert_eq!(with(&["down"]).done(), "1  start  taken back\n");
-    assert_eq!(made(&home, &store), [false]);
+    for (place, step) in steps.iter().enumerate().rev() {
+        let (version, name) = (&step["version"], step["name"].as_str().expect("a name"));
+        assert_eq!(with(&["down", "--dry-run"]).done(), format!("{version}  {name}  would be taken back\n"));
+        assert_eq!(made(&home, &store), so_far(place + 1));
+        assert_eq!(with(&["down"]).done(), format!("{version}  {name}  taken back\n"));
+        assert_eq!(made(&home, &store), so_far(place));
+    }
     assert!(!data.exists(), "nothing of it is in the data folder");
     let nobody = run(&home, &["migrate", "--store", "postgres://nobody@127.0.0.1:1/none"]);
     assert_eq!(nobody.code, 1, "{nobody:?}");
