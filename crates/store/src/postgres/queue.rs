@@ -288,4 +288,15 @@ mod tests {
         let apart = [("task/settle", 2), ("attempt/keep", 2), ("task/settle", 1), ("attempt/keep", 1)];
         assert_eq!(told, apart);
     }
+
+    #[test]
+    fn a_write_does_not_pass_one_of_its_own_task() {
+        let (settle, keep) = (sql!("task/settle"), sql!("attempt/keep"));
+        let mut queue = Queue::default();
+        queue.write(settle, &[2_i64.into()], Expect::One);
+        queue.write(keep, &[1_i64.into()], Expect::Any);
+        queue.write(settle, &[1_i64.into()], Expect::One);
+        let told = names(&queue.parts(shape));
+        assert_eq!(told, [("task/settle", 1), ("attempt/keep", 1), ("task/settle", 1)]);
+    }
 }
