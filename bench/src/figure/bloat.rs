@@ -19,21 +19,40 @@ const PORTION: usize = 100;
 /// Workers meanwhile.
 const WORKERS: usize = 4;
 
-/// The share of the throughput that is left after `plan.counts.idle_seconds` (1.0: all of it).
+/// The share of the throughput that is left after `plan.counts.idle_seconds` beside the open transaction, of what is left after
+/// the same time and the same tasks without one (1.0: it costs nothing).
 pub(crate) async fn idle(plan: &Plan) -> Result<Report> {
     let mut report = Report::of("BLOAT", "share left");
+    let without = span(plan, false).await?;
+    let with = span(plan, true).await?;
+    report.runs.push(with.after / without.after);
+    for (name, span) in [("without", without), ("with", with)] {
+        report.extra.insert(format!("tasks_per_s_before_{name}"), span.before.round().into());
+        report.extra.insert(format!("tasks_per_s_after_{name}"), span.after.round().into());
+        report.extra.insert(
+            format!("steady_tasks_per_s_{name}"),
+            (span.done as u64 / plan.counts.idle_seconds).into(),
+        );
+    }
+    report.extra.insert("seconds".to_owned(), plan.counts.idle_seconds.into());
+    Ok(report)
+}
+
+/// What a store of its own did: tasks a second before and after, and how many between.
+struct Span {
+    before: f64,
+    after: f64,
+    done: usize,
+}
+
+async fn span(plan: &Plan, open: bool) -> Result<Span> {
     let server = Server::start(plan).await?;
     let before = throughput(&server, plan).await?;
-    let left_open = LeftOpen::begin(&server)?;
+    let left_open = open.then(|| LeftOpen::begin(&server)).transpose()?;
     let done = steady(&server, Duration::from_secs(plan.counts.idle_seconds)).await?;
     let after = throughput(&server, plan).await?;
     drop(left_open);
-    report.runs.push(after / before);
-    report.extra.insert("tasks_per_s_before".to_owned(), before.round().into());
-    report.extra.insert("tasks_per_s_after".to_owned(), after.round().into());
-    report.extra.insert("seconds".to_owned(), plan.counts.idle_seconds.into());
-    report.extra.insert("steady_tasks_per_s".to_owned(), (done as u64 / plan.counts.idle_seconds).into());
-    Ok(report)
+    Ok(Span { before, after, done })
 }
 
 /// Tasks a second, in and out again.

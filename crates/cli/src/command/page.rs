@@ -10,6 +10,8 @@ const PLACEHOLDERS: &[&str] = &["…", "...", "[", "<"];
 fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("is there").flatten() {
         match entry.path() {
+            // What is only planned cannot be typed yet.
+            path if path.ends_with("plan") => {}
             path if path.is_dir() => pages(&path, found),
             path if path.extension().is_some_and(|end| end == "md") => found.push(path),
             _ => {}
