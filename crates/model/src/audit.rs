@@ -155,6 +155,22 @@ actions! {
     DeadLetterReopened = "dead_letter.reopened", Info;
     /// A dead letter was deleted with its payload.
     DeadLetterDeleted = "dead_letter.deleted", Warn;
+    /// A gate has waited long enough for more people to decide.
+    GateEscalated = "gate.escalated", Warn;
+    /// A pipeline was published.
+    PipelinePublished = "pipeline.published", Warn;
+    /// A pipeline's name was removed.
+    PipelineDeleted = "pipeline.deleted", Warn;
+    /// A run was started.
+    RunStarted = "run.started", Info;
+    /// A person cancelled a run.
+    RunCancelled = "run.cancelled", Info;
+    /// A person let a run go on from a stage again.
+    RunRerun = "run.rerun", Info;
+    /// A schedule was made or changed.
+    ScheduleSaved = "schedule.saved", Warn;
+    /// A schedule was removed.
+    ScheduleDeleted = "schedule.deleted", Warn;
     /// A socket named a scope without right.
     ScopeViolation = "scope_violation", Critical;
     /// The store's schema was moved: intent and outcome.

@@ -82,6 +82,8 @@ macro_rules! present {
 }
 present!(String, i64, u64, u32, u8, bool, Vec<String>);
 
+#[macro_use]
+mod run;
 mod lists;
 pub use lists::*;
 

@@ -161,6 +161,12 @@ codes! {
     UnknownScope = "unknown_scope", Invalid;
     /// There is no such repository
     UnknownRepository = "unknown_repository", Invalid;
+    /// There is no such pipeline
+    UnknownPipeline = "unknown_pipeline", Invalid;
+    /// The definition of the pipeline has mistakes
+    PipelineInvalid = "pipeline_invalid", Invalid;
+    /// The run is a stage of another run
+    RunIsPart = "run_is_part", Conflict;
     /// There is no such dependency
     UnknownDependency = "unknown_dependency", Invalid;
     /// There is no such agent

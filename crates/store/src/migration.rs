@@ -52,6 +52,7 @@ pub const ALL: &[Migration] = &[
     migration!(2, "task_count", "0002_task_count"),
     migration!(3, "task_phase", "0003_task_phase"),
     migration!(4, "part", "0004_part"),
+    migration!(5, "run", "0005_run"),
 ];
 
 /// A step and when it was made in this store.

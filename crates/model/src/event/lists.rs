@@ -4,7 +4,7 @@ use super::{Absent, Assignment, Deserialize, Flow, JsonSchema, Payload, Serializ
 
 present!(State, Flow, Assignment);
 
-events! {
+with_runs! {
     /// A task came into being, or back to the start of its life, without being ready at once.
     TaskSubmitted = 1, "task.submitted" {
         /// Where it stands now.
@@ -211,6 +211,25 @@ events! {
     GateSuperseded = 47, "gate.superseded" {
         /// What it was about.
         about: String,
+    }
+    /// A vote patched what a gate shows: earlier votes are void.
+    GateAmended = 38, "gate.amended" {
+        /// Who.
+        by: String,
+        /// The digest that a decision must name from now on.
+        subject_sha256: String,
+        /// The digest before.
+        before_sha256: String,
+    }
+    /// A gate still waits, and its people are told again.
+    GateReminded = 48, "gate.reminded" {
+        /// Which reminder, from 1.
+        number: u32,
+    }
+    /// A gate has waited long enough for more people to decide.
+    GateEscalated = 49, "gate.escalated" {
+        /// Who decides from now on.
+        who: String,
     }
     /// An agent's name is known.
     AgentRegistered = 50, "agent.registered" {

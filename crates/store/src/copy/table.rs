@@ -72,6 +72,21 @@ pub(super) const TABLES: &[Table] = tables! {
     "change_check": Number "change", Number "task";
     "gate": Number "id";
     "gate_vote": Number "gate", Number "seq";
+    "pipeline_version": Number "id";
+    "pipeline": Number "scope", Text "name";
+    "pipeline_history": Number "scope", Text "name", Number "number";
+    "run": Number "id";
+    "run_input": Number "run";
+    "stage": Number "run", Number "stage";
+    "run_item": Number "run", Number "stage", Number "attempt", Number "item";
+    "stage_attempt": Number "run", Number "stage", Number "attempt";
+    "run_output": Number "run", Number "stage", Number "attempt", Number "item", Text "name";
+    "run_timer": Number "run", Number "stage", Number "attempt", Number "item", Number "item_attempt", Number "what";
+    "run_wait": Number "run", Number "stage", Number "attempt", Number "item", Number "item_attempt";
+    "run_call": Number "run", Number "stage", Number "attempt", Number "item", Number "item_attempt";
+    "schedule": Number "scope", Text "name";
+    "schedule_start": Number "scope", Text "name", Number "revision", Number "at";
+    "artifact_ref": Number "artifact", Number "run";
 };
 
 /// What the store knows of itself: written last, and then it is one.

@@ -36,7 +36,7 @@ INSERT INTO dependency VALUES (5, 1000), (5, 2000);
 INSERT INTO unique_key VALUES (5, -9223372036854775808, NULL), (1000, 1, 2);
 INSERT INTO rate_start VALUES (1, '', 1, 1), (1, 'a', 1, 2), (1, 'a', 2, 3);
 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 900)
-INSERT INTO event SELECT n, 1, 1, n, 1, n, 1, NULL, 0, n, NULL, NULL, '{"x":' || n || '}' FROM n;
+INSERT INTO event SELECT n, 1, 1, n, 1, n, 1, NULL, 0, n, NULL, NULL, '{"x":' || n || '}', n % 2 FROM n;
 INSERT INTO audit VALUES ('', 1, 1, 'a', 'b', 'c', 'ok', 'info', NULL, NULL, '{}', '', 'wrong'),
        ('z', 1, 1, 'a', 'b', 'c', 'ok', 'info', 'x', 'y', '{}', '', 'wrong');
 INSERT INTO audit_count VALUES ('', 'a', 1, 1, 1), ('z', 'b', 1, 1, 1);
@@ -46,14 +46,32 @@ INSERT INTO idempotency VALUES (1, x'', x'00', 1, 200, '{}'), (1, x'ff', x'00', 
 INSERT INTO template VALUES (1, 't', '', '{}', 1);
 INSERT INTO dead_letter (id, scope, task, status, fingerprint, kind, error, failed_at, attempts, moved_at)
 VALUES (1, 1, 5, 0, 'f', 'k', 'e', 1, 1, 1);
-INSERT INTO artifact VALUES (1, 1, 'd', 5, 'm', NULL, NULL, NULL);
+INSERT INTO artifact VALUES (1, 1, 'd', 5, 'm', NULL, NULL, NULL, 1, 'notes');
 INSERT INTO repository (scope, name, path, branch, agent, settings, state, created_at)
 VALUES (1, 'r', '/x', 'main', 'm', '{}', 'ready', 1);
 INSERT INTO change VALUES (1, 1, 5, 'r', 0, NULL, NULL, 1, '{}', 1);
 INSERT INTO change_proposal VALUES (1, 1, '{}');
 INSERT INTO change_check VALUES (1, 5, '{}');
-INSERT INTO gate VALUES (1, 1, 'open', 's', 1, '{}', 1, 2, NULL);
+INSERT INTO gate VALUES (1, 1, 'open', 's', 1, '{}', 1, 2, NULL, 1, 0, 1, NULL, NULL, 1, '{}', 7, 8);
 INSERT INTO gate_vote VALUES (1, 1, 'i', '{}');
+INSERT INTO pipeline_version VALUES (1, 1, 'd', 'stages: []', '{}', '{}', 1, 5);
+INSERT INTO pipeline VALUES (1, 'p', 1, 1, 5, 1, NULL);
+INSERT INTO pipeline_history VALUES (1, 'p', 1, 1, 5, 1);
+INSERT INTO run (id, scope, state, version, pipeline, number, schedule, slot_at, slot_revision, root, depth, reruns, stops_asked, stops_stopped,
+                 stops_unconfirmed, began_seq, started_by, created_at)
+VALUES (1, 1, 1, 1, 'p', 1, 's', 5, 1, 1, 0, 0, 0, 0, 0, 9, 1, 5);
+INSERT INTO run_input VALUES (1, '{"ä":"🚢"}');
+INSERT INTO stage VALUES (1, 0, 2, 1, 0, NULL, NULL, NULL, NULL, 0, NULL, 5, 5, NULL), (1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, '{}');
+WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
+INSERT INTO run_item SELECT 1, 1, 1, n, n, 0, 0, NULL, NULL, NULL, NULL, NULL FROM n;
+INSERT INTO stage_attempt VALUES (1, 0, 1, 0, 5, 2, NULL, NULL, NULL, 5, NULL);
+INSERT INTO run_output VALUES (1, 0, 1, -1, 'notes', 2, 1, NULL), (1, 0, 1, -1, 'result', 0, NULL, 'null');
+INSERT INTO run_timer VALUES (1, 1, 1, -1, 0, 0, 9223372036854775807);
+INSERT INTO run_wait VALUES (1, 1, 1, -1, 0, 1, 8, NULL, 9);
+INSERT INTO run_call VALUES (1, 1, 1, 3, 1, '{}', 1, 2, 'a', 5);
+INSERT INTO schedule VALUES (1, 's', 1, '{}', '{}', 'skip', 'skip', 0, 5, NULL, 1, 5);
+INSERT INTO schedule_start VALUES (1, 's', 1, 5, 1, NULL, 0, NULL);
+INSERT INTO artifact_ref VALUES (1, 1);
 UPDATE meta SET value = '3' WHERE key = 'epoch';
 INSERT INTO meta VALUES ('written_over', '8');
 "#;
