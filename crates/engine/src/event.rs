@@ -83,7 +83,9 @@ pub(crate) fn page_after(
     if seq < first - 1 {
         return Err(compacted(epoch, first));
     }
-    let upto = last.min(seq.saturating_add(MAX_LOOKED_EVENTS)).max(seq);
+    // The events of a run have an index of their own.
+    let looked = if filter.run.is_some() { i64::MAX } else { MAX_LOOKED_EVENTS };
+    let upto = last.min(seq.saturating_add(looked)).max(seq);
     let items = event::between(rows, (seq, upto), filter, limit).map_err(refusal_of)?;
     let full = items.len() >= limit;
     let seq = items.last().map(|event| event.seq).filter(|_| full).unwrap_or(upto);

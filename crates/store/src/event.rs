@@ -1,6 +1,6 @@
 //! Events: appended in the transaction of their change, read by cursor (D50, D51, E5).
 
-use crate::backend::{Row, sql};
+use crate::backend::{Row, Value, sql};
 use crate::error::Result;
 use crate::rows::{Rows, Tx};
 use tiltyard_model::event::{Subject, Type};
@@ -33,6 +33,8 @@ pub struct Event {
     pub subject: Subject,
     /// The task it belongs to.
     pub task: Option<Id>,
+    /// The run it belongs to.
+    pub run: Option<Id>,
     /// JSON text, as the type's schema says.
     pub data: String,
 }
@@ -60,6 +62,8 @@ pub struct Append<'a> {
     pub subject: &'a Subject,
     /// The key of the task it belongs to, where the thing is no task.
     pub task: Option<i64>,
+    /// The key of the run it belongs to; that of the thing, where the thing is a run.
+    pub run: Option<i64>,
     /// JSON text.
     pub data: &'a str,
 }
@@ -73,6 +77,10 @@ pub struct Filter {
     pub types: Option<Vec<Type>>,
     /// The thing, or the task it belongs to.
     pub subject: Option<Subject>,
+    /// What belongs to this run.
+    pub run: Option<Id>,
+    /// Only what belongs to a run, whichever.
+    pub runs_only: bool,
 }
 
 /// Appends one event.
@@ -98,6 +106,7 @@ pub fn append(tx: &Tx, event: &Append<'_>) -> Result<()> {
         name.into(),
         event.task.into(),
         event.data.into(),
+        event.run.into(),
     ];
     tx.put(sql!("event/append"), &parameters)
 }
@@ -164,6 +173,12 @@ pub fn between(rows: &Rows, (seq, upto): (i64, i64), filter: &Filter, limit: usi
         Some(Subject::Name(name)) => (None, None, Some(name.as_str())),
         None => (None, None, None),
     };
+    // A run that this store did not make has no events here.
+    let run = match filter.run.map(|run| rows.key(run)) {
+        Some(None) => return Ok(Vec::new()),
+        run => run.flatten(),
+    };
+    let last = run.map_or_else(|| filter.runs_only.into(), Value::from);
     let parameters = [
         seq.into(),
         (limit as i64).into(),
@@ -173,8 +188,10 @@ pub fn between(rows: &Rows, (seq, upto): (i64, i64), filter: &Filter, limit: usi
         thing.into(),
         name.into(),
         upto.into(),
+        last,
     ];
-    rows.all(sql!("event/after"), &parameters, |row| event_of(rows, row))
+    let statement = if run.is_some() { sql!("event/of_run") } else { sql!("event/after") };
+    rows.all(statement, &parameters, |row| event_of(rows, row))
 }
 
 fn event_of(rows: &Rows, row: &Row<'_>) -> Result<Event> {
@@ -201,6 +218,7 @@ fn event_of(rows: &Rows, row: &Row<'_>) -> Result<Event> {
         request: row.opt_text(7)?,
         subject,
         task,
+        run: row.opt_int(13)?.map(|key| rows.id(Noun::Run, key)),
         data: row.text(12)?,
     })
 }

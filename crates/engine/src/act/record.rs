@@ -48,6 +48,30 @@ impl Told {
     }
 }
 
+/// What an event belongs to, by key, beside its subject.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Within {
+    /// The task, where the subject is none.
+    pub task: Option<i64>,
+    /// The run, where the subject is none.
+    pub run: Option<i64>,
+}
+
+/// What is about a run belongs to it.
+fn run_of(subject: &Subject) -> Option<i64> {
+    match subject {
+        Subject::Id(id) if id.noun() == Noun::Run => Some(id.key()),
+        _ => None,
+    }
+}
+
+impl Within {
+    /// What belongs to a run.
+    pub const fn run(run: i64) -> Self {
+        Self { task: None, run: Some(run) }
+    }
+}
+
 impl Act<'_> {
     /// Writes an event of a task.
     ///
@@ -69,6 +93,20 @@ impl Act<'_> {
         task: Option<i64>,
         payload: &P,
     ) -> Result<(), Refusal> {
+        self.event_within(scope, subject, Within { task, run: None }, payload)
+    }
+
+    /// The same of something that belongs to more than itself.
+    ///
+    /// # Errors
+    /// When the store cannot write it.
+    pub fn event_within<P: Payload>(
+        &mut self,
+        scope: i64,
+        subject: &Subject,
+        within: Within,
+        payload: &P,
+    ) -> Result<(), Refusal> {
         let data = serde_json::to_string(payload)
             .map_err(|error| Refusal::new(Code::Internal, format!("an event cannot be written: {error}")))?;
         let owner = self.pass.caller.owner.clone();
@@ -84,7 +122,8 @@ impl Act<'_> {
             actor,
             request: self.pass.request_id.as_deref(),
             subject,
-            task,
+            task: within.task,
+            run: within.run.or_else(|| run_of(subject)),
             data: &data,
         };
         append(self.tx, &event).map_err(refusal_of)?;

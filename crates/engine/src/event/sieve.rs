@@ -75,6 +75,8 @@ impl Sieve {
         let filter = &self.filter;
         self.types.has(event.kind)
             && filter.scopes.as_ref().is_none_or(|own| own.contains(&event.scope))
+            && (!filter.runs_only || event.run.is_some())
+            && filter.run.is_none_or(|run| event.run == Some(run))
             && filter.subject.as_ref().is_none_or(|subject| is_about(event, subject))
     }
 }

@@ -49,16 +49,13 @@ fn text(page: &Page, source: &str) -> Vec<u8> {
 pub(crate) fn filter(caller: &Caller, asked: &wire::Query) -> Result<Filter, Refusal> {
     let types = asked.types.as_deref().map(types).transpose()?;
     let subject = asked.subject.as_deref().map(subject).transpose()?;
-    let filter = Filter { types, subject, ..filter_for(caller, asked.scope.as_deref())? };
-    match &asked.run {
-        None => Ok(filter),
-        Some(run) => {
-            let said = "`run`: must be the id of a run";
-            Id::parse_as(Noun::Run, run).map_err(|_| Refusal::new(Code::BadParameter, said))?;
-            // No event of today belongs to a run.
-            Ok(Filter { types: Some(Vec::new()), ..filter })
-        }
-    }
+    let run = asked.run.as_deref().map(run).transpose()?;
+    Ok(Filter { types, subject, run, ..filter_for(caller, asked.scope.as_deref())? })
+}
+
+fn run(text: &str) -> Result<Id, Refusal> {
+    let said = "`run`: must be the id of a run";
+    Id::parse_as(Noun::Run, text).map_err(|_| Refusal::new(Code::BadParameter, said))
 }
 
 fn types(text: &str) -> Result<Vec<Type>, Refusal> {

@@ -42,6 +42,9 @@ fn extensions(pen: &mut Pen<'_>, event: &Event) {
     if let Some(task) = event.task {
         pen.id("taskid", task);
     }
+    if let Some(run) = event.run {
+        pen.id("runid", run);
+    }
     pen.any("sequence", &event.seq.to_string());
     pen.any("seq", &event.seq);
     pen.any("scope_seq", &event.scope_seq);
@@ -70,6 +73,7 @@ mod tests {
             request: request.map(str::to_owned),
             subject: Subject::Name("x\n".into()),
             task: None,
+            run: None,
             data: r#"{"cause": 1.0}"#.into(),
         }
     }
@@ -93,6 +97,6 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &event(None), "/s");
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.contains("requestid") && !text.contains("taskid"), "{text}");
+        assert!(!text.contains("requestid") && !text.contains("taskid") && !text.contains("runid"), "{text}");
     }
 }

@@ -1,4 +1,5 @@
-SELECT e.seq, e.epoch, s.name, e.scope_seq, e.type, e.time, a.name, e.request, e.noun, e.thing, e.name, e.task, e.data
+SELECT e.seq, e.epoch, s.name, e.scope_seq, e.type, e.time, a.name, e.request, e.noun, e.thing, e.name, e.task, e.data,
+       e.run
 FROM event e
 JOIN scope s ON s.id = e.scope
 JOIN actor a ON a.id = e.actor
@@ -7,5 +8,6 @@ WHERE e.seq > $1 AND e.seq <= $8
   AND ($4::text IS NULL OR e.type = ANY (ARRAY(SELECT jsonb_array_elements_text($4::text::jsonb)::smallint)))
   AND ($5::smallint IS NULL OR (e.noun = $5 AND e.thing = $6) OR ($5 = 0 AND e.task = $6))
   AND ($7::text IS NULL OR e.name = $7)
+  AND ($9::bigint = 0 OR e.run IS NOT NULL)
 ORDER BY e.seq
 LIMIT $2

@@ -14,6 +14,7 @@ struct Told {
     kind: Type,
     subject: Subject,
     task: Option<Id>,
+    run: Option<Id>,
 }
 
 fn write(body: &Body, first: i64, told: &[Told]) {
@@ -30,6 +31,7 @@ fn write(body: &Body, first: i64, told: &[Told]) {
             request: Some("r1"),
             subject: &one.subject,
             task: one.task.map(Id::key),
+            run: one.run.map(Id::key),
             data: r#"{"ü":1}"#,
         };
         body.write(|tx| append(tx, &event));
@@ -40,11 +42,17 @@ fn log(body: &Body) -> (Id, Id) {
     let (a, b) = (body.scope("a"), body.scope("b"));
     let (task, letter) = (body.id(Noun::Task, 1), body.id(Noun::DeadLetter, 1));
     let told = [
-        Told { scope: a, kind: Type::TaskSubmitted, subject: task.into(), task: None },
-        Told { scope: b, kind: Type::QueueUpdated, subject: "q".into(), task: None },
-        Told { scope: a, kind: Type::TaskDead, subject: task.into(), task: None },
-        Told { scope: a, kind: Type::DeadLetterAdded, subject: letter.into(), task: Some(task) },
-        Told { scope: b, kind: Type::TaskSubmitted, subject: body.id(Noun::Task, 2).into(), task: None },
+        Told { scope: a, kind: Type::TaskSubmitted, subject: task.into(), task: None, run: None },
+        Told { scope: b, kind: Type::QueueUpdated, subject: "q".into(), task: None, run: None },
+        Told { scope: a, kind: Type::TaskDead, subject: task.into(), task: None, run: None },
+        Told { scope: a, kind: Type::DeadLetterAdded, subject: letter.into(), task: Some(task), run: None },
+        Told {
+            scope: b,
+            kind: Type::TaskSubmitted,
+            subject: body.id(Noun::Task, 2).into(),
+            task: None,
+            run: None,
+        },
     ];
     write(body, 1, &told);
     (task, letter)
@@ -71,6 +79,7 @@ fn d50_an_event_reads_back_whole() {
             request: Some("r1".into()),
             subject: Subject::Id(letter),
             task: Some(task),
+            run: None,
             data: r#"{"ü":1}"#.into(),
         };
         assert_eq!(found, expected);
@@ -111,6 +120,38 @@ fn api20_events_are_found_by_scope_type_and_subject() {
             (about(task.into()), about(letter.into()), about("q".into())),
             (vec![1, 3, 4], vec![4], vec![2])
         );
+    });
+}
+
+// API20, D25: what belongs to a run, whatever it is about.
+#[test]
+fn d25_events_are_found_by_their_run() {
+    each(|body| {
+        let scope = body.scope("a");
+        let (run, other) = (body.id(Noun::Run, 1), body.id(Noun::Run, 2));
+        let task = body.id(Noun::Task, 1);
+        let told = |subject: Subject, run| Told { scope, kind: Type::TaskReady, subject, task: None, run };
+        let all = [
+            told(run.into(), Some(run)),
+            told(task.into(), Some(run)),
+            told(other.into(), Some(other)),
+            told("q".into(), None),
+            told("q".into(), Some(run)),
+        ];
+        write(body, 1, &all);
+        let of = |run| Filter { run: Some(run), ..Filter::default() };
+        let found = after(body.rows(), 0, &of(run), 100).unwrap();
+        assert_eq!(seqs(&found), [1, 2, 5]);
+        assert!(found.iter().all(|event| event.run == Some(run)));
+        assert_eq!(seqs(&between(body.rows(), (1, 4), &of(run), 100).unwrap()), [2]);
+        assert_eq!(seqs(&after(body.rows(), 0, &of(other), 100).unwrap()), [3]);
+        let any = Filter { runs_only: true, ..Filter::default() };
+        assert_eq!(seqs(&after(body.rows(), 1, &any, 100).unwrap()), [2, 3, 5]);
+        let elsewhere = Filter { scopes: Some(vec!["b".into()]), ..of(run) };
+        assert_eq!(seqs(&after(body.rows(), 0, &elsewhere, 100).unwrap()), [0; 0]);
+        let foreign = Id::from_parts(Noun::Run, run.key(), 5);
+        assert_eq!(seqs(&after(body.rows(), 0, &of(foreign), 100).unwrap()), [0; 0]);
+        assert_eq!(after(body.rows(), 3, &Filter::default(), 1).unwrap()[0].run, None);
     });
 }
 
@@ -191,6 +232,7 @@ fn e37_many_at_once_are_the_same() {
             request: (seq % 2 == 0).then_some("r"),
             subject: &subject,
             task: (seq % 3 == 0).then_some(seq),
+            run: (seq % 5 == 0).then_some(seq),
             data: r#"{"ü":"\\ \t"}"#,
         };
         let all = |tx: &Tx, range: std::ops::Range<i64>| {
