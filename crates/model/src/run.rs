@@ -8,8 +8,10 @@
 mod draft;
 pub mod graph;
 mod reset;
+pub mod rows;
 pub mod stage;
 pub mod step;
+mod stop;
 pub mod wait;
 pub mod window;
 
@@ -23,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use stage::{Stage, Why};
 use std::collections::BTreeMap;
 use window::{Window, WindowChange};
+
+pub use stop::{Stop, Stopping, Stops};
 
 /// Where a run stands.
 #[derive(
@@ -126,8 +130,9 @@ pub enum Outcome {
     Listed(Part, u32),
     /// The whole run is called off.
     Cancel,
-    /// Something that was told to stop has stopped, or nobody knows.
-    Stopped(Stop),
+    /// This was told to stop and has stopped, or nobody knows. Once for each part: the same again is
+    /// [`step::Unfit::Stale`], but for a part that stopped after nobody had confirmed it.
+    Stopped(Part, Stop),
     /// Once more, from this stage on; without one whatever was not done.
     Rerun(Option<u32>),
 }
@@ -166,53 +171,29 @@ pub enum Again {
 pub enum Rejection {
     /// Somebody rejected, or its time-out did: what the definition says follows.
     AsDefined,
-    /// Somebody rejected and named the stage that the run goes back to.
+    /// Somebody rejected and named the stage that the run goes back to. Not for an item of a list.
     Back(u32),
 }
 
-/// How a stop went (D4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Stop {
-    /// It stopped.
-    Stopped,
-    /// Nobody confirmed it in time.
-    Unconfirmed,
-}
-
-/// How the stops of a run went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Stops {
-    /// Parts that were told to stop.
-    pub asked: u32,
-    /// Those that did.
-    pub stopped: u32,
-    /// Those that nobody confirmed.
-    pub unconfirmed: u32,
-}
-
-impl Stops {
-    /// How many have not answered yet: the run is still stopping.
-    pub const fn left(self) -> u32 {
-        self.asked.saturating_sub(self.stopped).saturating_sub(self.unconfirmed)
-    }
-}
-
-/// What is to be done after the commit.
+/// What follows. All of it is written in the transaction of the outcome: what is to begin is kept as that, stops, delays
+/// and states are rows and events. Nothing of it leaves the house before the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// A stage has ended in this state, for this reason.
     Ended(Part, stage::State, Option<Why>),
-    /// This must stop: a task, a call, a gate, a timer, a child run with all below it. Answered by a
-    /// [`Outcome::Stopped`] each.
+    /// This must stop: a task, a call, a gate, a timer, a child run with all below it. Answered by an
+    /// [`Outcome::Stopped`] each, also where it stops at once or had ended already: until then its stage does not begin
+    /// again.
     Stop(Part),
-    /// This may begin: look at its condition, fill in its fields, then submit the task, open the gate, set the timer,
-    /// start the child run, or list the items.
+    /// This may begin, and no earlier attempt of it is under way: look at its condition, fill in its fields, then submit
+    /// the task, open the gate, set the timer, start the child run, or list the items.
     Start(Part),
     /// This failed and is tried again after the delay for so many failures; then [`Outcome::RetryDue`].
     Retry(Part, u32),
     /// The run is in this state now.
     Run(State),
-    /// Whatever was told to stop has answered.
+    /// Of a cancelled run: whatever was told to stop has answered. Once more where an answer that nobody waited for any
+    /// longer puts the numbers right.
     Stopped(Stops),
 }
 
@@ -227,6 +208,8 @@ pub struct Head {
     pub stops: Stops,
     /// How many stages are in each state, by [`stage::State::code`].
     pub counts: [u32; stage::State::ALL.len()],
+    /// How many items of all its lists are under way, at most [`window::MAX_OPEN_ITEMS`].
+    pub items: u32,
 }
 
 impl Head {
@@ -244,6 +227,8 @@ pub struct Run {
     pub head: Head,
     stages: Vec<Stage>,
     windows: BTreeMap<u32, Window>,
+    #[serde(with = "stop::pairs")]
+    stopping: BTreeMap<Part, Stopping>,
 }
 
 /// What a step changes: as small as what it touches. Applied, it gives its inverse.
@@ -255,6 +240,8 @@ pub struct Changes {
     pub stages: Vec<(u32, Stage)>,
     /// The lists that are further afterwards.
     pub windows: Vec<(u32, WindowChange)>,
+    /// What is stopping afterwards, and what (`None`) no longer is.
+    pub stopping: Vec<(Part, Option<Stopping>)>,
 }
 
 /// How far a run is.
@@ -276,30 +263,11 @@ impl Run {
     /// A run that waits for its turn.
     pub fn new(graph: &Graph) -> Self {
         let stages = (0..graph.len()).map(|stage| Stage::new(graph.node(stage).needs.len())).collect();
-        let head = Head { state: State::Queued, reruns: 0, stops: Stops::default(), counts: [0; 8] };
-        let mut run = Self { head, stages, windows: BTreeMap::new() };
+        let head =
+            Head { state: State::Queued, reruns: 0, stops: Stops::default(), counts: [0; 8], items: 0 };
+        let mut run = Self { head, stages, windows: BTreeMap::new(), stopping: BTreeMap::new() };
         run.count(graph);
         run
-    }
-
-    /// A run as rows tell of it; whatever can be counted is counted anew.
-    pub fn of_rows(graph: &Graph, head: Head, stages: Vec<Stage>, windows: BTreeMap<u32, Window>) -> Self {
-        let mut run = Self { head, stages, windows };
-        run.stages.resize(graph.len() as usize, Stage::new(0));
-        run.count(graph);
-        run
-    }
-
-    fn count(&mut self, graph: &Graph) {
-        self.head.counts = [0; 8];
-        for index in 0..graph.len() {
-            let node = graph.node(index);
-            let unmet = node.needs.iter().filter(|need| !self.stage(**need).state.is_final()).count();
-            if let Some(stage) = self.stages.get_mut(index as usize) {
-                stage.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
-                self.head.counts[stage.state as usize] += 1;
-            }
-        }
     }
 
     /// A stage by its index.
@@ -318,6 +286,16 @@ impl Run {
     /// How far the list of a `foreach` is; `None` before it is known.
     pub fn window(&self, stage: u32) -> Option<&Window> {
         self.windows.get(&stage)
+    }
+
+    /// What was told to stop and has not answered, or not in time.
+    pub fn stopping(&self) -> &BTreeMap<Part, Stopping> {
+        &self.stopping
+    }
+
+    /// How many parts of it have been told to stop and have not answered: it is not run again before that.
+    pub const fn still_stopping(&self) -> u32 {
+        self.head.stops.left()
     }
 
     /// How far it is.
@@ -350,7 +328,15 @@ impl Run {
             .iter()
             .map(|(index, change)| (*index, window::apply(&mut self.windows, *index, change)));
         let windows = windows.collect();
-        Changes { head, stages, windows }
+        let stopping = changes.stopping.iter().map(|(part, stopping)| {
+            let before = match stopping {
+                Some(stopping) => self.stopping.insert(*part, *stopping),
+                None => self.stopping.remove(part),
+            };
+            (*part, before)
+        });
+        let stopping = stopping.collect();
+        Changes { head, stages, windows, stopping }
     }
 }
 

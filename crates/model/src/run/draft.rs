@@ -4,9 +4,9 @@ use super::graph::Graph;
 use super::stage::{Stage, State, Why};
 use super::step::{Sight, Step, Unfit};
 use super::window::{Open, Tally, WindowChange};
-use super::{Changes, Effect, Head, Part, Run, State as RunState};
+use super::{Changes, Effect, Head, Part, Run, State as RunState, Stopping};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// What changes of a window: `None` for its numbers when it is gone.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     pub run: &'a Run,
     pub head: Head,
     pub effects: Vec<Effect>,
+    /// What is stopping from now on, and what no longer is.
+    pub stopping: BTreeMap<Part, Option<Stopping>>,
     stages: BTreeMap<u32, Stage>,
     windows: BTreeMap<u32, Slide>,
     /// Stages that need nothing more, by their place in the order: whether they begin is still to be decided.
@@ -34,6 +36,7 @@ impl<'a> Draft<'a> {
             run,
             head: run.head.clone(),
             effects: Vec::new(),
+            stopping: BTreeMap::new(),
             stages: BTreeMap::new(),
             windows: BTreeMap::new(),
             free: BinaryHeap::new(),
@@ -93,16 +96,37 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn set_tally(&mut self, index: u32, tally: Option<Tally>) {
+        let open = |tally: Option<Tally>| tally.map_or(0, |tally| tally.open);
+        self.head.items -= open(self.tally(index));
+        self.head.items += open(tally);
         self.slide(index).tally = tally;
+    }
+
+    /// How many items of a list may be under way: so many at once as it says, as long as the run has room for them.
+    pub(super) fn most_open(&self, index: u32, tally: Tally) -> u32 {
+        let concurrency = self.graph.node(index).concurrency.unwrap_or(1).max(1);
+        concurrency.min(tally.open + self.graph.room().saturating_sub(self.head.items))
+    }
+
+    /// Lists that had no room while the run was full go on.
+    fn fill(&mut self, sight: Sight) {
+        let room = self.graph.room();
+        if sight == Sight::Near && self.run.head.items < room {
+            return;
+        }
+        let known = self.run.windows.keys().chain(self.windows.keys());
+        for index in known.copied().collect::<BTreeSet<u32>>() {
+            let Some(tally) = self.tally(index).filter(|_| self.stage(index).state.is_active()) else {
+                continue;
+            };
+            if tally.has_more() && tally.open < self.most_open(index, tally) {
+                self.slide_on(index, tally);
+            }
+        }
     }
 
     pub(super) fn set_open(&mut self, index: u32, item: u32, open: Option<Open>) {
         self.slide(index).items.insert(item, open);
-    }
-
-    pub(super) fn stop(&mut self, part: Part) {
-        self.head.stops.asked += 1;
-        self.effects.push(Effect::Stop(part));
     }
 
     /// A stage is over; whoever waited for nothing else is free.
@@ -146,11 +170,13 @@ impl<'a> Draft<'a> {
             // Called off in the same step.
         } else if let Some(why) = self.blocker(index) {
             self.end(index, State::Skipped, Some(why));
+        } else if self.is_stage_stopping(index) {
+            // Two attempts would work on one thing at once (D4); the last one that stops frees it.
+            self.edit(index).why = Some(Why::Stopping);
         } else {
             self.turn(index, State::Ready);
             let stage = self.edit(index);
             stage.attempt = stage.attempt.saturating_add(1);
-            stage.failures = 0;
             stage.why = None;
             let part = self.part(index);
             self.effects.push(Effect::Start(part));
@@ -159,6 +185,10 @@ impl<'a> Draft<'a> {
 
     /// What follows, and the whole of it as data.
     pub(super) fn finish(mut self, sight: Sight) -> Result<Step, Unfit> {
+        if sight == Sight::Whole {
+            self.count_items();
+        }
+        self.fill(sight);
         match sight {
             Sight::Near => {
                 while let Some(Reverse((_, stage))) = self.free.pop() {
@@ -177,7 +207,10 @@ impl<'a> Draft<'a> {
             let items = slide.items.into_iter();
             (index, slide.tally.map_or(WindowChange::Gone, |tally| WindowChange::Is(tally, items.collect())))
         });
-        let changes = Changes { head: self.head, stages, windows: windows.collect() };
+        let stopping = self.stopping.into_iter();
+        let stopping = stopping.filter(|(part, stopping)| run.stopping.get(part) != stopping.as_ref());
+        let changes =
+            Changes { head: self.head, stages, windows: windows.collect(), stopping: stopping.collect() };
         Ok(Step { changes, effects: self.effects })
     }
 
@@ -201,12 +234,22 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Items under way, from the items themselves.
+    fn count_items(&mut self) {
+        let known = self.run.windows.keys().chain(self.windows.keys());
+        let known: BTreeSet<u32> = known.copied().collect();
+        let open = known.into_iter().map(|index| self.all_open(index).len()).sum::<usize>();
+        self.head.items = u32::try_from(open).unwrap_or(u32::MAX);
+    }
+
     fn state(&self) -> RunState {
         let count = |state: State| self.head.count(state);
         match self.head.state {
             kept @ (RunState::Queued | RunState::Cancelled) => kept,
             _ if count(State::Ready) + count(State::Running) > 0 => RunState::Running,
             _ if count(State::Waiting) > 0 => RunState::Waiting,
+            // Nothing is under way but what stops, and something waits for that.
+            _ if count(State::Pending) > 0 => RunState::Running,
             _ if count(State::Failed) + count(State::Cancelled) > 0 => RunState::Failed,
             _ => RunState::Succeeded,
         }

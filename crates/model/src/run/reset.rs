@@ -22,6 +22,7 @@ impl Draft<'_> {
             }
         }
         self.head.state = RunState::Cancelled;
+        self.count_stops_anew();
         Ok(())
     }
 
@@ -60,7 +61,7 @@ impl Draft<'_> {
             return Err(Unfit::Early(self.head.state));
         }
         match self.head.stops.left() {
-            0 => {}
+            0 => self.forget_unconfirmed(),
             left => return Err(Unfit::Stopping(left)),
         }
         let kept = match from {

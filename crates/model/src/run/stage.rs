@@ -94,6 +94,8 @@ pub enum Why {
     },
     /// Waits for its next attempt.
     Backoff,
+    /// Pending: all that it needs has ended, and an earlier attempt of it is still stopping.
+    Stopping,
     /// Failed: so did its last attempt.
     Failed,
     /// Failed: it took longer than it may.
@@ -162,6 +164,13 @@ impl Stage {
             sent_back: 0,
             past: Past::Counts,
         }
+    }
+
+    /// Whether its row is the same: all but what is counted anew when rows are read.
+    pub fn is_kept_alike(&self, other: &Self) -> bool {
+        let Self { state, attempt, failures, unmet: _, why, feedback, sent_back, past } = other;
+        (self.state, self.attempt, self.failures, self.why) == (*state, *attempt, *failures, *why)
+            && (self.feedback, self.sent_back, self.past) == (*feedback, *sent_back, *past)
     }
 
     /// Whether it needs no rerun: done, or left out by its own condition.

@@ -4,9 +4,7 @@ use super::draft::Draft;
 use super::graph::Graph;
 use super::stage::{State, Why};
 use super::window::{Open, Rest, Tally};
-use super::{
-    Again, Changes, Effect, Failure, Going, Item, Outcome, Part, Rejection, Run, State as RunState, Stop,
-};
+use super::{Again, Changes, Effect, Failure, Going, Item, Outcome, Part, Rejection, Run, State as RunState};
 use crate::pipeline::MAX_FOREACH_ITEMS;
 use crate::refusal::{Code, Refusal};
 
@@ -48,6 +46,12 @@ pub enum Unfit {
     /// A gate sends its run back only to what it needs.
     #[error("the gate does not run after that stage, so it cannot send the run back there")]
     NotBehind,
+    /// The gate is one of a list's items: sending back would take the others along.
+    #[error(
+        "the gate is for one item of a list, and cannot send the run back; reject it without a stage: the item has failed \
+         then, and the others go on"
+    )]
+    OneOfMany,
     /// The list is longer than a `foreach` may have.
     #[error("the list has more than {MAX_FOREACH_ITEMS} items")]
     TooMany,
@@ -58,7 +62,7 @@ impl From<Unfit> for Refusal {
         let code = match unfit {
             Unfit::Stale => Code::StaleGeneration,
             Unfit::Final(_) => Code::AlreadyFinal,
-            Unfit::NotBehind | Unfit::TooMany => Code::Invalid,
+            Unfit::NotBehind | Unfit::OneOfMany | Unfit::TooMany => Code::Invalid,
             _ => Code::WrongState,
         };
         Self::new(code, unfit.to_string())
@@ -109,7 +113,7 @@ impl Draft<'_> {
             Outcome::Rejected(part, rejection) => self.rejected(part, rejection),
             Outcome::Listed(part, total) => self.listed(part, total),
             Outcome::Cancel => self.cancel(),
-            Outcome::Stopped(stop) => self.stopped(stop),
+            Outcome::Stopped(part, stop) => self.stopped(part, stop),
             Outcome::Rerun(from) => self.rerun(from),
         }
     }
@@ -143,14 +147,20 @@ impl Draft<'_> {
     fn under_way(&self, part: Part) -> Result<Option<(Item, Open)>, Unfit> {
         let found = self.known(part)?;
         let resting = match &found {
-            Some((_, open)) => open.rest == Rest::Backoff,
+            Some((_, open)) => open.rest != Rest::No,
             None => self.stage(part.stage).why == Some(Why::Backoff),
         };
         if resting { Err(Unfit::Stale) } else { Ok(found) }
     }
 
+    /// The same, for something that ends by itself: a list whose items are known ends with the last of them.
+    fn by_itself(&self, part: Part) -> Result<Option<(Item, Open)>, Unfit> {
+        let found = self.under_way(part)?;
+        if found.is_none() && self.tally(part.stage).is_some() { Err(Unfit::Stale) } else { Ok(found) }
+    }
+
     fn moved(&mut self, part: Part, going: Going) -> Result<(), Unfit> {
-        if let Some((item, open)) = self.under_way(part)? {
+        if let Some((item, open)) = self.by_itself(part)? {
             let mut tally = self.tally(part.stage).ok_or(Unfit::Stale)?;
             tally.waiting -= u32::from(open.going == Going::Waiting);
             tally.waiting += u32::from(going == Going::Waiting);
@@ -164,7 +174,7 @@ impl Draft<'_> {
     }
 
     fn succeeded(&mut self, part: Part) -> Result<(), Unfit> {
-        match self.under_way(part)? {
+        match self.by_itself(part)? {
             Some((item, open)) => self.close(part.stage, (item, open), Closed::Succeeded),
             None => {
                 self.end(part.stage, State::Succeeded, None);
@@ -174,7 +184,7 @@ impl Draft<'_> {
     }
 
     fn skipped(&mut self, part: Part) -> Result<(), Unfit> {
-        if self.under_way(part)?.is_some() {
+        if self.by_itself(part)?.is_some() {
             return Err(Unfit::Stale);
         }
         self.end(part.stage, State::Skipped, Some(Why::Condition));
@@ -197,7 +207,7 @@ impl Draft<'_> {
         let found = self.under_way(part)?;
         let most = self.graph.node(part.stage).attempts;
         let Some((item, open)) = found else {
-            if failure == Failure::TimedOut {
+            if failure == Failure::TimedOut || self.tally(part.stage).is_some() {
                 self.stop_all(part.stage);
             }
             let failures = self.stage(part.stage).failures + 1;
@@ -234,31 +244,25 @@ impl Draft<'_> {
             if open.rest != Rest::Backoff {
                 return Err(Unfit::Stale);
             }
-            let mut tally = self.tally(part.stage).ok_or(Unfit::Stale)?;
-            tally.waiting -= 1;
-            let next = Item { attempt: item.attempt + 1, ..item };
-            let open = Open { attempt: next.attempt, going: Going::Ready, rest: Rest::No };
-            self.set_open(part.stage, item.index, Some(open));
-            self.set_tally(part.stage, Some(tally));
-            self.effects.push(Effect::Start(Part { item: Some(next), ..part }));
-            self.slide_on(part.stage, tally);
+            self.item_again(part, item);
             return Ok(());
         }
         if self.stage(part.stage).why != Some(Why::Backoff) {
             return Err(Unfit::Stale);
         }
-        self.turn(part.stage, State::Ready);
-        let stage = self.edit(part.stage);
-        stage.why = None;
-        stage.attempt = stage.attempt.saturating_add(1);
-        let part = self.part(part.stage);
-        self.effects.push(Effect::Start(part));
+        // As one that needs nothing more: it begins, or waits for its last attempt to stop.
+        self.turn(part.stage, State::Pending);
+        self.edit(part.stage).why = None;
+        self.free(part.stage);
         Ok(())
     }
 
     fn rejected(&mut self, part: Part, rejection: Rejection) -> Result<(), Unfit> {
-        if let Some(found) = self.under_way(part)? {
-            return self.close(part.stage, found, Closed::Failed);
+        if let Some(found) = self.by_itself(part)? {
+            return match rejection {
+                Rejection::AsDefined => self.close(part.stage, found, Closed::Failed),
+                Rejection::Back(_) => Err(Unfit::OneOfMany),
+            };
         }
         let node = self.graph.node(part.stage);
         let sent_back = self.stage(part.stage).sent_back;
@@ -307,11 +311,14 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Begins as many items as there is room for, and ends the stage with its last one.
-    fn slide_on(&mut self, stage: u32, mut tally: Tally) {
+    /// Begins as many items as there is room for, and ends the stage with its last one. Whatever room of the run it
+    /// leaves is for other lists ([`Draft::fill`]).
+    pub(super) fn slide_on(&mut self, stage: u32, mut tally: Tally) {
         let part = self.part(stage);
-        let concurrency = self.graph.node(stage).concurrency.unwrap_or(1).max(1);
-        while tally.has_more() && tally.open < concurrency {
+        // So that the room counts what of this list is under way now.
+        self.set_tally(stage, Some(tally));
+        let most = self.most_open(stage, tally);
+        while tally.has_more() && tally.open < most {
             let item = Item { index: tally.next, attempt: 1 };
             tally.next += 1;
             tally.open += 1;
@@ -329,20 +336,6 @@ impl Draft<'_> {
             let all_wait = tally.waiting == tally.open;
             self.turn(stage, if all_wait { State::Waiting } else { State::Running });
         }
-    }
-
-    fn stopped(&mut self, stop: Stop) -> Result<(), Unfit> {
-        if self.head.stops.left() == 0 {
-            return Err(Unfit::Stale);
-        }
-        match stop {
-            Stop::Stopped => self.head.stops.stopped += 1,
-            Stop::Unconfirmed => self.head.stops.unconfirmed += 1,
-        }
-        if self.head.stops.left() == 0 {
-            self.effects.push(Effect::Stopped(self.head.stops));
-        }
-        Ok(())
     }
 }
 

@@ -3,8 +3,10 @@
 mod again;
 mod exhaustive;
 mod large;
+mod rows;
+mod stop;
 
-use super::graph::{Back, Graph, Node};
+use super::graph::{Back, Graph, Node, Sort};
 use super::stage::{State as Stage, Why};
 use super::step::{Step, Unfit, step, whole};
 use super::window::MAX_FAILED_ITEMS;
@@ -39,6 +41,7 @@ fn take(graph: &Graph, run: &mut Run, outcome: Outcome) -> Result<Step, Unfit> {
     let near = step(graph, run, outcome);
     assert_eq!(near, whole(graph, run, outcome), "{outcome:?} in {run:?}");
     let taken = near?;
+    alone(&taken.effects, run, &taken.changes);
     let before = run.clone();
     let back = run.apply(&taken.changes);
     let after = run.clone();
@@ -50,6 +53,24 @@ fn take(graph: &Graph, run: &mut Run, outcome: Outcome) -> Result<Step, Unfit> {
     Ok(taken)
 }
 
+/// D4: nothing begins beside an earlier attempt of it that has not stopped.
+fn alone(effects: &[Effect], run: &Run, changes: &Changes) {
+    if run.stopping().is_empty() && changes.stopping.is_empty() {
+        return;
+    }
+    let mut after = run.clone();
+    after.apply(changes);
+    for effect in effects {
+        let Effect::Start(begun) = effect else { continue };
+        let asked = after.stopping().iter().filter(|(_, stopping)| **stopping == Stopping::Asked);
+        let beside = |part: &&Part| {
+            let item = |part: &Part| part.item.map(|item| item.index);
+            part.stage == begun.stage && (part.attempt != begun.attempt || item(part) == item(begun))
+        };
+        assert_eq!(asked.map(|(part, _)| part).find(beside), None, "{begun:?} in {after:?}");
+    }
+}
+
 /// What holds for every run between two steps.
 fn sound(graph: &Graph, run: &Run) {
     let mut counts = [0; 8];
@@ -57,24 +78,51 @@ fn sound(graph: &Graph, run: &Run) {
     assert_eq!(counts, run.head.counts);
     let active = run.stages().iter().any(|stage| stage.state.is_active());
     let pending = run.stages().iter().any(|stage| stage.state == Stage::Pending);
+    let held = |index: u32| {
+        run.stage(index).why == Some(Why::Stopping) && run.stopping().keys().any(|part| part.stage == index)
+    };
     if run.head.state.is_final() {
         assert!(!active && !pending, "{run:?}");
     } else if run.head.state != State::Queued {
-        assert!(active, "a run that has begun has something under way, or has ended: {run:?}");
+        let held = (0..graph.len()).any(held);
+        assert!(active || held, "a run that has begun has something under way, or has ended: {run:?}");
     }
     for (index, stage) in run.stages().iter().enumerate() {
         let node = graph.node(u32::try_from(index).unwrap());
         let unmet = node.needs.iter().filter(|need| !run.stage(**need).state.is_final()).count();
         if stage.state == Stage::Pending {
             assert_eq!(stage.unmet as usize, unmet);
-            assert!(unmet > 0 || run.head.state == State::Queued);
+            let index = u32::try_from(index).unwrap();
+            assert!(unmet > 0 || run.head.state == State::Queued || held(index));
         }
         if stage.state.is_active() || stage.state == Stage::Succeeded {
             assert_eq!(unmet, 0, "nothing begins before what it needs has ended");
         }
     }
-    let rows = Run::of_rows(graph, run.head.clone(), run.stages.clone(), run.windows.clone());
-    assert_eq!(rows.head, run.head);
+    lists(graph, run);
+    let asked = run.stopping().values().filter(|stopping| **stopping == Stopping::Asked).count();
+    assert_eq!(asked, run.head.stops.left() as usize);
+    assert!(asked > 0 || run.head.state == State::Cancelled || run.head.stops == Stops::default());
+    // Each of its numbers can be counted anew.
+    let mut rows = run.to_rows();
+    (rows.head.counts, rows.head.items) = ([7; 8], 7);
+    rows.stages.iter_mut().for_each(|(_, stage)| stage.unmet = 0);
+    let again = Run::of_rows(graph, rows).unwrap();
+    assert_eq!((&again.head, &again.windows), (&run.head, &run.windows));
+    assert!(again.stages().iter().zip(run.stages()).all(|(again, stage)| again.is_kept_alike(stage)));
+}
+
+/// What holds for every list.
+fn lists(graph: &Graph, run: &Run) {
+    let open: usize = run.windows.values().map(|window| window.open.len()).sum();
+    assert_eq!(open, run.head.items as usize);
+    assert!(run.head.items <= graph.room());
+    for (index, window) in &run.windows {
+        let more = window.tally.has_more() && run.stage(*index).state.is_active();
+        if more && window.tally.open < graph.node(*index).concurrency.unwrap_or(1) {
+            assert_eq!(run.head.items, graph.room(), "a list goes on while there is room: {run:?}");
+        }
+    }
 }
 
 fn begun(graph: &Graph) -> Run {
@@ -202,9 +250,9 @@ fn d22_cancel_goes_down_and_collects_the_stops() {
     assert_eq!(states(&run), [Stage::Cancelled, Stage::Cancelled, Stage::Cancelled, Stage::Succeeded]);
     assert_eq!(take(&graph, &mut run, Outcome::Succeeded(item(0))), Err(Unfit::Stale));
     assert_eq!(take(&graph, &mut run, Outcome::Rerun(None)), Err(Unfit::Stopping(3)));
-    take(&graph, &mut run, Outcome::Stopped(Stop::Stopped)).unwrap();
-    take(&graph, &mut run, Outcome::Stopped(Stop::Unconfirmed)).unwrap();
-    let last = take(&graph, &mut run, Outcome::Stopped(Stop::Stopped)).unwrap();
+    take(&graph, &mut run, Outcome::Stopped(item(1), Stop::Stopped)).unwrap();
+    take(&graph, &mut run, Outcome::Stopped(child, Stop::Unconfirmed)).unwrap();
+    let last = take(&graph, &mut run, Outcome::Stopped(item(0), Stop::Stopped)).unwrap();
     assert_eq!(last.effects, [Effect::Stopped(Stops { asked: 3, stopped: 2, unconfirmed: 1 })]);
     assert!(take(&graph, &mut run, Outcome::Cancel).unwrap().effects.is_empty(), "the same again is fine");
     let mut queued = Run::new(&graph);
@@ -222,7 +270,7 @@ fn d20_runs_nest_eight_deep() {
 const WRITTEN: &str = "
 stages:
   - {id: report, uses: wait, needs: [ask, each], if: \"${{ stages.each.state == 'failed' }}\", with: {for_ms: 1}}
-  - {id: draft, uses: command, with: {argv: [x]}, retry: {max_attempts: 3}}
+  - {id: draft, uses: command, with: {argv: [x]}, retry: {max_attempts: 3}, outputs: {notes: {stdout: text}}}
   - id: ask
     uses: gate
     needs: draft
@@ -246,11 +294,19 @@ stages:
 fn d20_the_graph_of_a_definition() {
     let definition = crate::pipeline::read(WRITTEN).unwrap();
     let graph = Graph::of(&definition);
+    let named = |id: &str, uses, node| Node { id: id.to_owned(), uses, ..node };
     let report = Node { judges: vec![3], ..needs(&[2, 3]) };
-    assert_eq!(*graph.node(0), report);
-    assert_eq!(*graph.node(1), needs(&[]), "a task counts its attempts by itself");
-    assert_eq!(*graph.node(2), Node { back: Some(Back { stage: 1, rounds: 2 }), ..needs(&[1]) });
-    assert_eq!(*graph.node(3), Node { concurrency: Some(7), attempts: 4, ..needs(&[1]) });
+    assert_eq!(*graph.node(0), named("report", Sort::Wait, report));
+    let draft = Node { judged: true, outputs: vec!["notes".to_owned()], ..needs(&[]) };
+    assert_eq!(*graph.node(1), named("draft", Sort::Command, draft), "a task counts its attempts by itself");
+    let ask =
+        Node { back: Some(Back { stage: 1, rounds: 2 }), outputs: vec!["subject".to_owned()], ..needs(&[1]) };
+    assert_eq!(*graph.node(2), named("ask", Sort::Gate, ask));
+    let each = Node { concurrency: Some(7), attempts: 4, each: Some(Sort::Http), ..needs(&[1]) };
+    assert_eq!(*graph.node(3), named("each", Sort::Foreach, each));
+    let kept: Graph = serde_json::from_str(&serde_json::to_string(&graph).unwrap()).unwrap();
+    assert_eq!(kept, graph);
+    assert_eq!([0, 1, 2, 3].map(|stage| graph.behind(stage)), [0, 3, 1, 1]);
     let mut run = begun(&graph);
     succeed(&graph, &mut run, 1);
     assert_eq!(states(&run), [Stage::Pending, Stage::Succeeded, Stage::Ready, Stage::Ready]);

@@ -8,6 +8,15 @@ use std::collections::BTreeMap;
 /// way end by themselves.
 pub const MAX_FAILED_ITEMS: u32 = 100;
 
+/// Items of all lists of a run that are under way at once; a list that finds no room goes on as others end. So one
+/// cancel is [`MAX_OPEN_PARTS`] stops at most, in one transaction.
+pub const MAX_OPEN_ITEMS: u32 = 1_000;
+
+/// Parts of a run that are under way at once: its stages, and the items of its lists.
+pub const MAX_OPEN_PARTS: u32 = 2_000;
+
+const _: () = assert!(MAX_OPEN_PARTS as usize == crate::pipeline::MAX_STAGES + MAX_OPEN_ITEMS as usize);
+
 /// The numbers of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tally {
@@ -57,6 +66,8 @@ pub enum Rest {
     No,
     /// It waits for its next attempt.
     Backoff,
+    /// It would be tried again, and its last attempt is still stopping.
+    Stopping,
 }
 
 /// The part of a list that is under way.
@@ -64,8 +75,17 @@ pub enum Rest {
 pub struct Window {
     /// Its numbers.
     pub tally: Tally,
-    /// What is under way, by its place in the list; at most [`crate::pipeline::MAX_CONCURRENCY`].
+    /// What is under way, by its place in the list; at most [`MAX_OPEN_ITEMS`] in all lists of a run.
     pub open: BTreeMap<u32, Open>,
+}
+
+impl Window {
+    /// Counts what is under way anew.
+    pub(super) fn count(&mut self) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.tally.open = number(self.open.len());
+        self.tally.waiting = number(self.open.values().filter(|open| open.going == Going::Waiting).count());
+    }
 }
 
 /// What a step changes of a window.

@@ -23,6 +23,7 @@ fn d23_a_reject_goes_back_so_often_and_no_further() {
     let (gate, side) = (part(&run, 1), part(&run, 3));
     let effects = reject(&graph, &mut run);
     assert_eq!(effects, [Effect::Stop(side), Effect::Start(Part { stage: 0, attempt: 2, item: None })]);
+    take(&graph, &mut run, Outcome::Stopped(side, Stop::Stopped)).unwrap();
     assert_eq!(run.stage(0).feedback, Some(Feedback { gate: 1, attempt: 1, round: 1 }));
     assert_eq!(run.stage(4).state, Stage::Ready, "what does not need it goes on");
     assert_eq!(take(&graph, &mut run, Outcome::Succeeded(gate)), Err(Unfit::Stale));
@@ -50,6 +51,25 @@ fn d23_a_reject_names_its_stage() {
     assert_eq!(take(&graph, &mut run, outcome(9)), Err(Unfit::NotBehind));
     take(&graph, &mut run, outcome(0)).unwrap();
     assert_eq!(states(&run), [Stage::Ready, Stage::Pending, Stage::Pending, Stage::Ready]);
+}
+
+// D23: who rejects one item of a list and names a stage hears why that cannot be; nothing changes.
+#[test]
+fn d23_an_item_does_not_send_its_run_back() {
+    let list = Node { concurrency: Some(2), ..needs(&[0]) };
+    let graph = graph(vec![needs(&[]), list]);
+    let mut run = begun(&graph);
+    succeed(&graph, &mut run, 0);
+    let listed = Outcome::Listed(part(&run, 1), 2);
+    take(&graph, &mut run, listed).unwrap();
+    let item = Part { item: Some(Item { index: 0, attempt: 1 }), ..part(&run, 1) };
+    let refused = take(&graph, &mut run, Outcome::Rejected(item, Rejection::Back(0))).unwrap_err();
+    assert_eq!(refused, Unfit::OneOfMany);
+    let refusal = crate::refusal::Refusal::from(refused);
+    assert_eq!(refusal.code, crate::refusal::Code::Invalid);
+    assert!(refusal.message.contains("reject it without a stage"), "{}", refusal.message);
+    take(&graph, &mut run, Outcome::Rejected(item, Rejection::AsDefined)).unwrap();
+    assert_eq!(run.window(1).unwrap().tally.failed, 1);
 }
 
 // D22: a rerun keeps what was made before, runs what comes behind, and whatever was not done.
@@ -87,8 +107,8 @@ fn d22_a_rerun_of_a_cancelled_run() {
     let mut run = begun(&graph);
     succeed(&graph, &mut run, 0);
     take(&graph, &mut run, Outcome::Cancel).unwrap();
-    while run.head.stops.left() > 0 {
-        take(&graph, &mut run, Outcome::Stopped(Stop::Stopped)).unwrap();
+    for part in run.stopping().clone().into_keys() {
+        take(&graph, &mut run, Outcome::Stopped(part, Stop::Stopped)).unwrap();
     }
     take(&graph, &mut run, Outcome::Rerun(None)).unwrap();
     assert_eq!(states(&run), [Stage::Succeeded, Stage::Ready, Stage::Pending, Stage::Ready, Stage::Ready]);

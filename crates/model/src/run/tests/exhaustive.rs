@@ -34,7 +34,10 @@ fn outcomes(graph: &Graph, run: &Run, most: u32, ends: &[fn(Part) -> Outcome]) -
         }
     }
     if most > 1 {
-        next.extend([Outcome::Cancel, Outcome::Stopped(Stop::Stopped)]);
+        next.push(Outcome::Cancel);
+        for part in run.stopping().keys() {
+            next.extend([Stop::Stopped, Stop::Unconfirmed].map(|stop| Outcome::Stopped(*part, stop)));
+        }
     }
     next
 }
@@ -59,6 +62,7 @@ fn walk(graph: &Graph, most: u32, ends: &[fn(Part) -> Outcome]) -> usize {
 
 const SUCCEED: fn(Part) -> Outcome = Outcome::Succeeded;
 const FAIL: fn(Part) -> Outcome = |part| Outcome::Failed(part, Failure::Failed, Again::May);
+const TOO_LONG: fn(Part) -> Outcome = |part| Outcome::Failed(part, Failure::TimedOut, Again::May);
 const SKIP: fn(Part) -> Outcome = Outcome::Skipped;
 const CALL_OFF: fn(Part) -> Outcome = Outcome::Cancelled;
 
@@ -96,7 +100,7 @@ fn d22_near_is_whole_when_a_run_goes_back() {
     let mut seen = 0;
     for count in 1..=3 {
         for graph in graphs(count, both) {
-            seen += walk(&graph, 2, &[SUCCEED, FAIL]);
+            seen += walk(&graph, 2, &[SUCCEED, FAIL, TOO_LONG]);
         }
     }
     assert!(seen > 2_000, "{seen}");

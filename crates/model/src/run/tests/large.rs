@@ -24,7 +24,7 @@ fn drive(graph: &Graph, run: &mut Run, items: u32, fails: impl Fn(Part) -> bool)
     (steps, most)
 }
 
-fn step_into(graph: &Graph, run: &mut Run, outcome: Outcome) -> Vec<Effect> {
+pub(super) fn step_into(graph: &Graph, run: &mut Run, outcome: Outcome) -> Vec<Effect> {
     let taken = step(graph, run, outcome).unwrap();
     run.apply(&taken.changes);
     taken.effects
@@ -108,6 +108,7 @@ fn d20_items_are_tried_again_and_wait() {
     assert_eq!(run.stage(0).state, Stage::Waiting);
     let resting = Open { attempt: 1, going: Going::Waiting, rest: Rest::Backoff };
     assert_eq!(run.window(0).unwrap().open[&0], resting);
+    take(&graph, &mut run, Outcome::Stopped(item(0, 1), Stop::Stopped)).unwrap();
     take(&graph, &mut run, Outcome::RetryDue(item(0, 1))).unwrap();
     assert_eq!(take(&graph, &mut run, Outcome::Succeeded(item(0, 1))), Err(Unfit::Stale));
     take(&graph, &mut run, Outcome::Failed(item(0, 2), Failure::Failed, Again::May)).unwrap();
@@ -144,10 +145,18 @@ fn any_graph() -> impl Strategy<Value = Graph> {
             let back = list.first().filter(|_| sort % 4 == 1).map(|to| Back { stage: *to, rounds: 2 });
             let concurrency = sort.is_multiple_of(4).then_some(3);
             let judges = if judges { list.clone() } else { Vec::new() };
-            Node { needs: list, judges, attempts, back, concurrency }
+            Node { needs: list, judges, attempts, back, concurrency, ..Node::default() }
         });
-        if turn { turned(nodes.collect()) } else { graph(nodes.collect()) }
+        // Little room, so that lists wait for each other.
+        (if turn { turned(nodes.collect()) } else { graph(nodes.collect()) }).with_room(4)
     })
+}
+
+/// An answer of something that is stopping, or of nothing.
+fn answer(run: &Run, which: u32, stop: Stop) -> Outcome {
+    let stopping: Vec<Part> = run.stopping().keys().copied().collect();
+    let nobody = Part { stage: 0, attempt: 0, item: None };
+    Outcome::Stopped(stopping.get(which as usize % stopping.len().max(1)).copied().unwrap_or(nobody), stop)
 }
 
 /// One of the outcomes that fit, by a number.
@@ -157,7 +166,7 @@ fn any_outcome(graph: &Graph, run: &Run, (which, how): (u32, u8)) -> Outcome {
         return match how % 3 {
             0 => Outcome::Rerun(None),
             1 => Outcome::Rerun(Some(which % graph.len())),
-            _ => Outcome::Stopped(Stop::Stopped),
+            _ => answer(run, which, Stop::Stopped),
         };
     };
     let at = part(run, *stage);
@@ -169,14 +178,15 @@ fn any_outcome(graph: &Graph, run: &Run, (which, how): (u32, u8)) -> Outcome {
         _ if list && how % 8 != 7 => Outcome::Listed(at, u32::from(how % 9)),
         0..100 => Outcome::Succeeded(at),
         100..140 => Outcome::Failed(at, Failure::Failed, Again::May),
-        140..150 => Outcome::Failed(at, Failure::TimedOut, Again::Never),
+        140..145 => Outcome::Failed(at, Failure::TimedOut, Again::Never),
+        145..150 => Outcome::Failed(at, Failure::TimedOut, Again::May),
         150..170 => Outcome::RetryDue(at),
         170..190 => Outcome::Moved(at, Going::Waiting),
         190..200 => Outcome::Moved(at, Going::Running),
         200..220 => Outcome::Rejected(at, Rejection::AsDefined),
         220..230 => Outcome::Skipped(at),
-        230..240 => Outcome::Cancelled(at),
-        240..250 => Outcome::Stopped(Stop::Unconfirmed),
+        230..236 => Outcome::Cancelled(at),
+        236..250 => answer(run, which, if how % 2 == 0 { Stop::Stopped } else { Stop::Unconfirmed }),
         _ => Outcome::Cancel,
     }
 }
@@ -193,5 +203,7 @@ proptest! {
             let outcome = any_outcome(&graph, &run, number);
             let _ = take(&graph, &mut run, outcome);
         }
+        let kept: Run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
+        prop_assert_eq!(kept, run);
     }
 }
