@@ -75,6 +75,8 @@ pub(crate) struct Post {
     leads_until: AtomicI64,
     /// How many other servers were there when this one last looked.
     others: AtomicUsize,
+    /// Where the journal began when this one last forgot some of it.
+    kept_from: AtomicI64,
     /// The lock on the data folder.
     hold: Hold,
 }
@@ -88,7 +90,8 @@ impl Post {
         getrandom::fill(&mut word).map_err(|error| OpenError::System(error.to_string()))?;
         let instance = format!("{:016x}", u64::from_le_bytes(word));
         let (leads_until, others, hold) = (AtomicI64::new(0), AtomicUsize::new(0), Hold::default());
-        Ok(Self { name, instance, address, leads_until, others, hold })
+        let kept_from = AtomicI64::new(0);
+        Ok(Self { name, instance, address, leads_until, others, kept_from, hold })
     }
 
     /// The word for it in the journal.
@@ -125,7 +128,9 @@ impl Engine {
         post.others.store(others, Ordering::Relaxed);
         post.leads_until.store(leads.unwrap_or_default(), Ordering::Relaxed);
         if leads.is_some() {
-            self.enter(Pass::system(), Urgency::Normal, tidy).await?;
+            let kept_from = post.kept_from.load(Ordering::Relaxed);
+            let tidied = self.enter(Pass::system(), Urgency::Normal, move |act| tidy(act, kept_from)).await?;
+            post.kept_from.store(tidied, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -166,8 +171,8 @@ fn report(act: &mut Act<'_>, own: Server, applied: i64) -> Result<(Option<TimeMs
 }
 
 /// Forgets servers that are no more, and what every other one has followed. Who was seen in the future was seen before the database's
-/// clock was set back.
-fn tidy(act: &mut Act<'_>) -> Result<(), Refusal> {
+/// clock was set back. Gives the oldest row of the journal that was there; `kept_from` is what it gave before.
+fn tidy(act: &mut Act<'_>, kept_from: i64) -> Result<i64, Refusal> {
     let mut followed = journal::head(act.tx).map_err(refusal_of)? - KEPT_ROWS;
     for server in server::all(act.tx).map_err(refusal_of)? {
         if (server.seen_at - act.now.wall).abs() > GONE_AFTER_MS {
@@ -176,7 +181,10 @@ fn tidy(act: &mut Act<'_>) -> Result<(), Refusal> {
             followed = followed.min(server.applied);
         }
     }
-    if followed > 0 { journal::prune(act.tx, followed).map_err(refusal_of) } else { Ok(()) }
+    if followed <= 0 {
+        return Ok(kept_from);
+    }
+    journal::prune(act.tx, kept_from, followed).map_err(refusal_of)
 }
 
 /// Wakes others when this server has written, and looks when others have, until it is dropped.

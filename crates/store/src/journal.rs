@@ -100,20 +100,23 @@ pub fn head(rows: &Rows) -> Result<i64> {
     rows.number(sql!("journal/head"), &[])
 }
 
-/// Forgets the rows up to `seq`, which every server has followed: at most [`MAX_PRUNED_ROWS`] of them, the oldest.
+/// Forgets the rows up to `seq`, which every server has followed: at most [`MAX_PRUNED_ROWS`] of them, the oldest. None is before
+/// `from`, which is 0 or what this gave the last time: the oldest row that was kept before.
 ///
 /// # Errors
 /// When the store is broken.
-pub fn prune(tx: &Tx, seq: i64) -> Result<()> {
-    tx.put(sql!("journal/prune"), &[seq.into(), MAX_PRUNED_ROWS.into()])
+pub fn prune(tx: &Tx, from: i64, seq: i64) -> Result<i64> {
+    let first = first(tx, from)?;
+    tx.put(sql!("journal/prune"), &[first.into(), seq.into(), MAX_PRUNED_ROWS.into()])?;
+    Ok(first)
 }
 
-/// The number of the oldest row that is kept; 0 when there is none.
+/// The number of the oldest row that is kept, of those that are not before `from`; 0 when there is none.
 ///
 /// # Errors
 /// When the store is broken.
-pub(crate) fn first(rows: &Rows) -> Result<i64> {
-    rows.number(sql!("journal/first"), &[])
+pub(crate) fn first(rows: &Rows, from: i64) -> Result<i64> {
+    rows.number(sql!("journal/first"), &[from.into()])
 }
 
 /// The database's time.

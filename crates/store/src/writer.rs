@@ -163,7 +163,7 @@ impl Writer {
         if let Ok(Some(())) = found {
             return self.write_something().map(|()| Fate::Committed);
         }
-        let first = found.and_then(|_| crate::journal::first(&self.tx));
+        let first = found.and_then(|_| crate::journal::first(&self.tx, 0));
         session.rollback()?;
         Ok(if first? > entry.seq { Fate::Forgotten } else { Fate::Lost })
     }

@@ -1,2 +1,2 @@
 -- Not all at once: whoever was away for long leaves much behind, and this happens under the store's lock.
-DELETE FROM journal WHERE seq <= $1 AND seq < (SELECT coalesce(min(seq), 0) + $2 FROM journal)
+DELETE FROM journal WHERE seq >= $1 AND seq < $1 + $3 AND seq <= $2
