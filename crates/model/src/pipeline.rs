@@ -3,11 +3,14 @@
 //! A definition is YAML or JSON with `input` (a JSON Schema) and `stages`. [`read`] takes it and tells every mistake at
 //! once, each with line and column: names that nobody has, needs in a circle, values that cannot be, expressions that
 //! look up what is not there when they are evaluated. What is read and kept is the same wherever it came from:
-//! [`Definition::to_value`] is its canonical form, and [`of_kept`] reads that again.
+//! [`Definition::to_value`] is its canonical form, and [`read_kept`] reads that again.
 
+mod canonical;
 pub mod expression;
+pub mod file;
 mod form;
 mod graph;
+pub mod lookup;
 mod member;
 mod names;
 mod node;
@@ -15,6 +18,7 @@ mod place;
 mod published;
 mod read;
 pub mod template;
+pub mod timeout;
 mod yaml;
 
 use crate::event::Type;
@@ -23,9 +27,12 @@ use crate::gate::{OnTimeout, SelfApproval};
 use crate::task::retry::Backoff;
 use crate::time::{DurationMs, HOUR_MS};
 use expression::Expression;
-use serde_json::{Map, Value, json};
+use file::HandedOn;
+use lookup::{Lookup, Needed};
+use serde_json::{Map, Value};
 use template::{Template, Unrendered};
 
+use place::Trust;
 pub use place::{MAX_MISTAKES, Mistake, Place};
 pub use published::schema;
 pub use yaml::{MAX_DEFINITION_BYTES, MAX_DEPTH, MAX_NODES};
@@ -42,6 +49,22 @@ pub const MAX_PATH_BYTES: usize = 1_024;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 128;
 /// Largest JSON or text that expressions can look up, in bytes; larger outputs are files.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+/// Largest input of a run, in bytes of its JSON.
+pub const MAX_INPUT_BYTES: usize = 256 * 1024;
+/// Most that the fields of a stage become that go with its task, in bytes of their JSON: its payload, of which a task takes
+/// [`MAX_PAYLOAD_BYTES`](crate::task::admission::MAX_PAYLOAD_BYTES), and what describes it. Standard input beyond
+/// [`MAX_INLINE_STDIN_BYTES`] and files are handed over beside it, and not counted.
+pub const MAX_FIELDS_BYTES: usize = 200 * 1024;
+/// Largest standard input that goes with the task itself, in bytes; a larger one is an artifact.
+pub const MAX_INLINE_STDIN_BYTES: usize = 64 * 1024;
+/// Longest argument of a program, and longest variable with its name and `=`, in bytes: what Linux takes.
+pub const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 1;
+/// Most files that a command gets.
+pub const MAX_FILES: usize = 32;
+/// Largest body of an `http` stage's answer that stands in its result, in bytes; a larger one is a file.
+pub const MAX_INLINE_BODY_BYTES: usize = 32 * 1024;
+/// Largest body of an `http` stage's answer, in bytes.
+pub const MAX_BODY_BYTES: u64 = 8 * 1024 * 1024;
 /// Attempts of a stage that says nothing of them: what a stage does in the world is not done twice unasked.
 pub const DEFAULT_ATTEMPTS: u32 = 1;
 /// Longest wait and longest time of a gate.
@@ -103,7 +126,7 @@ pub struct Work {
     pub with: Template,
     /// How often it is tried.
     pub retry: Retry,
-    /// Wall time of one attempt, or of all of it for what runs in the engine.
+    /// Wall time of one attempt, or of all of a wait, pipeline or foreach, where it says one ([`Work::time_out_ms`]).
     pub timeout_ms: Option<DurationMs>,
     /// What it puts out beside its `result`.
     pub outputs: Vec<Output>,
@@ -318,12 +341,21 @@ pub fn read(text: &str) -> Result<Definition, Vec<Mistake>> {
     read::of_text(text)
 }
 
-/// Reads a definition that was read before, from its canonical form, or one that came as JSON inside of something else.
+/// Reads a definition that came as JSON inside of something else.
 ///
 /// # Errors
 /// Every mistake in it, without lines and columns.
-pub fn of_kept(kept: &Value) -> Result<Definition, Vec<Mistake>> {
-    read::of_value(kept)
+pub fn read_value(value: &Value) -> Result<Definition, Vec<Mistake>> {
+    read::of_value(value, Trust::Judged)
+}
+
+/// Reads a definition that was judged before, from the canonical form that it was kept in. It is not judged again: a run
+/// goes on though rules have become stricter, and what a later program has added to the language is left unread.
+///
+/// # Errors
+/// What cannot be understood, without lines and columns.
+pub fn read_kept(kept: &Value) -> Result<Definition, Vec<Mistake>> {
+    read::of_value(kept, Trust::Kept)
 }
 
 impl Definition {
@@ -379,101 +411,38 @@ impl Definition {
 }
 
 impl Stage {
-    fn to_value(&self, stages: &[Self]) -> Value {
-        let mut stage = Map::new();
-        stage.insert("id".to_owned(), json!(self.id));
-        if !self.needs.is_empty() {
-            let needs: Vec<&str> =
-                self.needs.iter().filter_map(|need| stages.get(*need)).map(|need| need.id.as_str()).collect();
-            stage.insert("needs".to_owned(), json!(needs));
-        }
-        if let Some(condition) = &self.condition {
-            stage.insert("if".to_owned(), json!(format!("${{{{ {} }}}}", condition.source())));
-        }
-        stage.append(&mut self.work.to_object());
-        Value::Object(stage)
-    }
-
     /// An output that it names (of a `foreach`: that of each item); its `result` only where that has a schema.
     pub fn output(&self, name: &str) -> Option<&Output> {
         let work = if let Uses::Foreach(foreach) = &self.work.uses { &foreach.each } else { &self.work };
         work.outputs.iter().find(|output| output.name == name)
     }
 
-    /// Every output of other stages that it looks up, as `(stage, output)`, without doubles: what must be read before
-    /// it can begin.
-    pub fn looks_up(&self) -> Vec<(&str, &str)> {
-        let mut found: Vec<(&str, &str)> = self
-            .expressions()
-            .into_iter()
-            .flat_map(Expression::paths)
-            .filter(|path| path.name(0) == Some("stages") && path.name(2) == Some("outputs"))
-            .filter_map(|path| Some((path.name(1)?, path.name(3)?)))
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
-    fn expressions(&self) -> Vec<&Expression> {
-        let mut all: Vec<&Expression> = self.condition.iter().chain(self.work.with.expressions()).collect();
-        if let Uses::Foreach(foreach) = &self.work.uses {
-            all.extend(foreach.each.with.expressions());
-        }
-        all
+    /// What it looks up: what must be read before it can begin, for its condition, its fields and those of its items.
+    pub fn looks_up(&self) -> Needed<'_> {
+        let each = if let Uses::Foreach(foreach) = &self.work.uses { Some(&foreach.each) } else { None };
+        let works = || std::iter::once(&self.work).chain(each);
+        let expressions = self.condition.iter().chain(works().flat_map(|work| member::looked_up(&work.with)));
+        let files = works().flat_map(Work::handed_on).map(|file| (file.stage, file.output));
+        Needed::of(expressions.flat_map(Expression::paths), files.collect())
     }
 }
 
 impl Work {
-    /// Its fields with values in place of expressions, in the kinds that they are wanted in; for a task of the kind
-    /// `command` or `change` that is its payload, and for `agent` the fields of the task.
-    ///
-    /// `names` is an object: `input`, `run` (`{id, scope}`), `stages` (`{ID: {state, outputs: {NAME: value}}}`),
-    /// `feedback` (null, or `{gate, reason, patch, subject, by, round}`), and for an item of a `foreach` its name and `index`.
+    /// Its fields with values in place of expressions, in the kinds that they are wanted in. For `command` and `change` that
+    /// is what the payload of the task is made of (`capabilities` is the task's own), for `agent` the fields of the task.
+    /// `files` has what is to be written only: outputs that are handed on as they are stand in [`Self::handed_on`], and
+    /// what is null is left out.
     ///
     /// # Errors
-    /// The first field that cannot be, with a sentence for a person.
-    pub fn render(&self, names: &Value) -> Result<Map<String, Value>, Unrendered> {
+    /// The first field that cannot be, with a sentence for a person; also what is more than a task takes.
+    pub fn render(&self, names: &dyn Lookup) -> Result<Map<String, Value>, Unrendered> {
         member::rendered(&self.uses, &self.with, names)
     }
 
-    fn to_object(&self) -> Map<String, Value> {
-        let mut work = Map::new();
-        work.insert("uses".to_owned(), json!(self.uses.as_str()));
-        let mut with = self.with.source();
-        if let (Uses::Foreach(foreach), Value::Object(members)) = (&self.uses, &mut with) {
-            members.insert("do".to_owned(), Value::Object(foreach.each.to_object()));
-        }
-        work.insert("with".to_owned(), with);
-        if self.retry != Retry::default() {
-            let Retry { max_attempts, backoff } = self.retry;
-            work.insert("retry".to_owned(), json!({"max_attempts": max_attempts, "backoff": backoff}));
-        }
-        if let Some(timeout_ms) = self.timeout_ms {
-            work.insert("timeout_ms".to_owned(), json!(timeout_ms));
-        }
-        if !self.outputs.is_empty() {
-            let outputs = self.outputs.iter().map(|output| (output.name.clone(), output.to_value()));
-            work.insert("outputs".to_owned(), Value::Object(outputs.collect()));
-        }
-        work
-    }
-}
-
-impl Output {
-    fn to_value(&self) -> Value {
-        let mut output = match &self.from {
-            From::File { path, media_type: None } => json!({"file": path}),
-            From::File { path, media_type } => json!({"file": path, "media_type": media_type}),
-            From::Json { path } => json!({"json": path}),
-            From::StdoutJson => json!({"stdout": "json"}),
-            From::StdoutText => json!({"stdout": "text"}),
-            From::Result => json!({}),
-        };
-        if let (Some(schema), Value::Object(members)) = (&self.schema, &mut output) {
-            members.insert("schema".to_owned(), schema.clone());
-        }
-        output
+    /// The outputs of other stages that a command gets as files, whatever their size and kind. One that is null (its
+    /// stage was skipped) is left out.
+    pub fn handed_on(&self) -> Vec<HandedOn<'_>> {
+        member::handed_on(&self.with)
     }
 }
 

@@ -81,7 +81,7 @@ fn sec22_definitions() {
     holds("definition", |text| match pipeline::read(text) {
         Ok(read) => {
             let kept = read.to_value();
-            assert_eq!(pipeline::of_kept(&kept).as_ref(), Ok(&read), "{text}");
+            assert_eq!(pipeline::read_kept(&kept).as_ref(), Ok(&read), "{text}");
             for stage in &read.stages {
                 // Whatever comes of it, it comes back.
                 let _rendered = stage.work.render(&json!({"input": {}, "stages": {}, "run": {"id": "x"}}));

@@ -19,11 +19,12 @@ mod judge;
 mod lex;
 mod parse;
 
+use super::lookup::Lookup;
 use serde_json::Value;
 use std::fmt;
 
-pub(super) use evaluate::as_text;
 pub use evaluate::{Absence, Failure};
+pub(super) use evaluate::{Budget, as_text, kind};
 pub(super) use judge::hint;
 pub use judge::{Names, Shape};
 
@@ -33,6 +34,10 @@ pub const MAX_EXPRESSION_BYTES: usize = 4 * 1024;
 pub const MAX_EXPRESSION_DEPTH: u32 = 32;
 /// Most that `json` and `join` of one expression may make, in bytes.
 pub const MAX_MADE_BYTES: usize = 1024 * 1024;
+
+/// Most that the expressions of a stage's fields, of those of one item, or of one condition compare, search and count,
+/// in bytes of what they look at.
+pub const MAX_LOOKED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Something wrong inside an expression: where, counted in bytes from its beginning, and one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,12 +216,17 @@ impl Expression {
         &self.source
     }
 
-    /// Its value, given the names it may look up: an object with `input`, `stages` and what else there is.
+    /// Its value, given the names it may look up.
     ///
     /// # Errors
     /// The first thing that has no value, or not one of the right kind.
-    pub fn value(&self, names: &Value) -> Result<Value, Failure> {
-        evaluate::evaluate(&self.tree, names)
+    pub fn value(&self, names: &dyn Lookup) -> Result<Value, Failure> {
+        self.value_within(names, &mut Budget::default())
+    }
+
+    /// The same, together with others.
+    pub(super) fn value_within(&self, names: &dyn Lookup, budget: &mut Budget) -> Result<Value, Failure> {
+        evaluate::evaluate(&self.tree, names, budget)
     }
 
     /// What sort of value it will have, as far as that is known, and everything that is wrong with its names and kinds.

@@ -1,7 +1,9 @@
 //! Forms: what a member of a stage's `with` may be. One table for what is written in a definition and for what becomes of
 //! it once its expressions have values.
 
+use super::file::{folder, is_inside};
 use super::template::Template;
+use super::{MAX_FILES, MAX_PATH_BYTES};
 use crate::slug::is_slug;
 use crate::task::admission::{MAX_TAGS, MAX_TITLE_CHARS, is_tag};
 use serde_json::Value;
@@ -40,6 +42,8 @@ pub(super) enum Form {
     TextOrTexts,
     /// An object of texts; null takes one away.
     TextMap,
+    /// An object of files by their paths.
+    Files,
     /// A list.
     List,
     /// Judged by whoever reads it.
@@ -110,6 +114,8 @@ impl Form {
     /// Everything that is wrong with what is known already; expressions are judged once they have values.
     pub(super) fn check(self, template: &Template, at: &str, unfit: &mut Unfit) {
         match (self, template) {
+            (Self::Files, Template::Object(members)) => files(members, at, unfit),
+            (Self::Files, Template::Expression(_)) => unfit.push((at.to_owned(), self.rule())),
             (Self::Any | Self::Own, _) | (_, Template::Expression(_)) => {}
             (_, Template::Text(_)) if self.is_text() => {}
             (Self::Texts(_) | Self::Tags | Self::TextOrTexts | Self::List, Template::List(items)) => {
@@ -188,8 +194,27 @@ impl Form {
             Self::Texts(_) | Self::Tags => "must be a list of texts".to_owned(),
             Self::TextOrTexts => "must be a text, or a list of texts".to_owned(),
             Self::TextMap => "must be an object of texts".to_owned(),
+            Self::Files => "must be an object of files by their paths, none of them an expression".to_owned(),
             Self::List => "must be a list".to_owned(),
         }
+    }
+}
+
+/// Paths are judged; what the files become is judged by whoever writes them.
+fn files(members: &[(String, Template)], at: &str, unfit: &mut Unfit) {
+    if members.len() > MAX_FILES {
+        unfit.push((at.to_owned(), format!("a command gets at most {MAX_FILES} files")));
+    }
+    for (path, _) in members.iter().filter(|(path, _)| !is_inside(path)) {
+        let rule = format!(
+            "must be a path inside of the stage's own folder, of at most {MAX_PATH_BYTES} bytes: notes/draft.md"
+        );
+        unfit.push((format!("{at}/{}", super::node::escaped(path)), rule));
+    }
+    let paths: Vec<&str> = members.iter().map(|(path, _)| path.as_str()).collect();
+    if let Some(folder) = folder(&paths) {
+        let error = "is a file here, and the folder of another one".to_owned();
+        unfit.push((format!("{at}/{}", super::node::escaped(folder)), error));
     }
 }
 
@@ -210,6 +235,9 @@ fn is_url(text: &str) -> bool {
 /// # Errors
 /// What is wrong with it, with its JSON Pointer.
 pub(super) fn settled(field: &Field, value: Value) -> Result<Value, Unfit> {
+    if matches!(field.form, Form::Any | Form::Own) {
+        return Ok(value);
+    }
     let value = field.form.as_wanted(value);
     let mut unfit = Vec::new();
     field.form.check(&parts(&value), &format!("/{}", field.name), &mut unfit);

@@ -41,9 +41,36 @@ impl From<Mistake> for Fault {
 pub(super) struct Mistakes {
     found: Vec<Mistake>,
     more: usize,
+    trust: Trust,
+}
+
+/// Whether what is read was judged before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It was not.
+    #[default]
+    Judged,
+    /// It was, perhaps by another program with other rules: only what cannot be understood is a mistake.
+    Kept,
 }
 
 impl Mistakes {
+    pub(super) fn with(trust: Trust) -> Self {
+        Self { trust, ..Self::default() }
+    }
+
+    pub(super) fn trusts(&self) -> bool {
+        self.trust == Trust::Kept
+    }
+
+    /// Something that is understood and may not be.
+    pub(super) fn judge(&mut self, place: Place, field: impl Into<String>, error: impl Into<String>) {
+        if !self.trusts() {
+            self.add(place, field, error);
+        }
+    }
+
+    /// Something that is not understood.
     pub(super) fn add(&mut self, place: Place, field: impl Into<String>, error: impl Into<String>) {
         let mistake =
             Mistake { line: place.line, column: place.column, field: field.into(), error: error.into() };

@@ -2,18 +2,19 @@
 //! takes is a little more than [`super::read`] does, for a schema knows nothing of names, circles and expressions.
 
 use super::form::{Field, Filled, Form, MAX_TEXT_BYTES, MAX_TEXTS, Needed};
+use super::timeout::most_ms;
 use super::{
-    MAX_OUTPUTS, MAX_PATH_BYTES, MAX_REMINDERS, MAX_ROUNDS, MAX_STAGES, MAX_STATUSES, MAX_WAIT_MS, Uses,
-    member,
+    MAX_FILES, MAX_OUTPUTS, MAX_PATH_BYTES, MAX_REMINDERS, MAX_ROUNDS, MAX_STAGES, MAX_STATUSES, MAX_WAIT_MS,
+    Uses, member,
 };
 use crate::gate::quorum::{MAX_ALTERNATIVES, MAX_APPROVALS, MAX_QUORUM_BYTES};
-use crate::task::admission::{
-    MAX_ATTEMPTS, MAX_DELAY_MS, MAX_TAG_CHARS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_TITLE_CHARS,
-};
+use crate::task::admission::{MAX_ATTEMPTS, MAX_DELAY_MS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS};
 use serde_json::{Map, Value, json};
 
 /// A text that is, or has in it, an expression.
 const EXPRESSION: &str = "\\$\\{\\{";
+/// A path that stays in its folder, as far as a pattern says it without looking ahead.
+const INSIDE: &str = "^[^/\\\\:][^\\\\:]*$";
 const SLUG: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
 /// The JSON Schema (draft 2020-12) of a definition.
@@ -53,7 +54,7 @@ fn work(word: &str, stage: bool) -> Value {
     if word != "gate" {
         properties.insert(
             "timeout_ms".to_owned(),
-            json!({"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT_MS}),
+            json!({"type": "integer", "minimum": 1, "maximum": most_ms(word)}),
         );
     }
     if matches!(word, "command" | "agent" | "change" | "http") {
@@ -73,7 +74,7 @@ fn with(word: &str) -> Value {
 
 fn value(field: &Field) -> Value {
     let plain = if field.form == Form::Own { own(field.name) } else { form(field.form) };
-    if field.filled == Filled::Fixed || matches!(field.form, Form::Any | Form::Own) {
+    if field.filled == Filled::Fixed || matches!(field.form, Form::Any | Form::Own | Form::Files) {
         return plain;
     }
     json!({"anyOf": [plain, {"type": "string", "pattern": EXPRESSION}]})
@@ -109,6 +110,11 @@ fn form(form: Form) -> Value {
                 json!({"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT_BYTES});
             json!({"type": "object", "maxProperties": MAX_TEXTS, "additionalProperties": member})
         }
+        Form::Files => json!({
+            "type": "object",
+            "maxProperties": MAX_FILES,
+            "propertyNames": {"pattern": INSIDE, "maxLength": MAX_PATH_BYTES},
+        }),
         Form::List => json!({"type": "array"}),
     }
 }

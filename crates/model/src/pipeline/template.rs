@@ -3,7 +3,8 @@
 //! A text that is one expression and nothing else becomes what the expression is, of whatever kind. Inside of a longer
 //! text an expression becomes text: a text as it is, everything else as JSON; null is a failure there.
 
-use super::expression::{Expression, Failure, as_text};
+use super::expression::{Budget, Expression, Failure, as_text};
+use super::lookup::Lookup;
 use serde_json::{Map, Value};
 
 /// Largest value that a template may become, in bytes of its texts and names.
@@ -53,9 +54,8 @@ impl Template {
     ///
     /// # Errors
     /// The first expression that has no value, or a value that grows beyond [`MAX_RENDERED_BYTES`].
-    pub fn render(&self, names: &Value) -> Result<Value, Unrendered> {
-        let mut rendering = Rendering { names, left: MAX_RENDERED_BYTES };
-        rendering.value(self, "")
+    pub fn render(&self, names: &dyn Lookup) -> Result<Value, Unrendered> {
+        Rendering::new(names).value(self, "")
     }
 
     /// As it was written.
@@ -88,6 +88,11 @@ impl Template {
         }
     }
 
+    /// Its members, of an object.
+    pub(super) fn members(&self) -> &[(String, Self)] {
+        if let Self::Object(members) = self { members } else { &[] }
+    }
+
     /// Every expression in it.
     pub fn expressions(&self) -> Vec<&Expression> {
         match self {
@@ -113,18 +118,24 @@ fn written(expression: &Expression) -> String {
     format!("${{{{ {} }}}}", expression.source())
 }
 
-struct Rendering<'a> {
-    names: &'a Value,
+/// Templates that become values together, within one limit.
+pub(super) struct Rendering<'a> {
+    names: &'a dyn Lookup,
     left: usize,
+    budget: Budget,
 }
 
-impl Rendering<'_> {
-    fn value(&mut self, template: &Template, at: &str) -> Result<Value, Unrendered> {
+impl<'a> Rendering<'a> {
+    pub(super) fn new(names: &'a dyn Lookup) -> Self {
+        Self { names, left: MAX_RENDERED_BYTES, budget: Budget::default() }
+    }
+
+    /// What one becomes; `at` is its place.
+    pub(super) fn value(&mut self, template: &Template, at: &str) -> Result<Value, Unrendered> {
         match template {
             Template::Value(value) => self.taken(value.clone(), at),
             Template::Expression(expression) => {
-                let value =
-                    expression.value(self.names).map_err(|failure| failed(expression, failure, at))?;
+                let value = self.evaluated(expression, at)?;
                 self.taken(value, at)
             }
             Template::Text(parts) => {
@@ -147,14 +158,18 @@ impl Rendering<'_> {
         }
     }
 
-    fn text(&self, parts: &[Part], at: &str) -> Result<String, Unrendered> {
+    fn evaluated(&mut self, expression: &Expression, at: &str) -> Result<Value, Unrendered> {
+        let value = expression.value_within(self.names, &mut self.budget);
+        value.map_err(|failure| failed(expression, failure, at))
+    }
+
+    fn text(&mut self, parts: &[Part], at: &str) -> Result<String, Unrendered> {
         let mut text = String::new();
         for part in parts {
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Expression(expression) => {
-                    let value =
-                        expression.value(self.names).map_err(|failure| failed(expression, failure, at))?;
+                    let value = self.evaluated(expression, at)?;
                     if value.is_null() {
                         let error = "is null, which is nothing to put into a text; write default(…, \"\")";
                         return Err(Unrendered {

@@ -2,4 +2,6 @@
 
 mod bad;
 mod good;
+mod kept;
+mod limits;
 mod yaml;

@@ -80,6 +80,10 @@ impl State {
     }
 }
 
+/// What is said of a stage that is tried once and whose agent was lost: that counts, for nobody knows how much was done.
+pub const LOST_ONCE: &str =
+    "its agent was lost while it ran; it may have done part of it. `retry: {max_attempts: 2}` tries again";
+
 /// Why a stage is not running, or ended as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Why {

@@ -1,6 +1,7 @@
 //! The value of a tree.
 
-use super::{Comparison, Function, MAX_MADE_BYTES, Path, To, Tree};
+use super::{Comparison, Function, MAX_LOOKED_BYTES, MAX_MADE_BYTES, Path, To, Tree};
+use crate::pipeline::lookup::{Beginning, Lookup, too_large};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -29,20 +30,55 @@ fn unfit(at: usize, error: String) -> Failure {
     Failure { at, error, absence: Absence::Unfit }
 }
 
+/// What looking at a number, a truth, or the outside of something larger counts.
+const PART_BYTES: usize = 8;
+
 type Found<'a> = Result<Cow<'a, Value>, Failure>;
 
-pub(super) fn evaluate(tree: &Tree, names: &Value) -> Result<Value, Failure> {
-    let mut walk = Walk { names, left: MAX_MADE_BYTES };
-    walk.value(tree).map(Cow::into_owned)
-}
-
-struct Walk<'a> {
-    names: &'a Value,
-    /// How many bytes may still be made.
+/// How much may still be looked at: comparing, searching and counting take time, though they make nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) struct Budget {
     left: usize,
 }
 
-impl<'a> Walk<'a> {
+impl Default for Budget {
+    fn default() -> Self {
+        Self { left: MAX_LOOKED_BYTES }
+    }
+}
+
+/// There is nothing left to look with.
+struct Spent;
+
+impl Budget {
+    fn look(&mut self, bytes: usize) -> Result<(), Spent> {
+        self.left = self.left.checked_sub(bytes).ok_or(Spent)?;
+        Ok(())
+    }
+}
+
+fn spent(at: usize) -> impl Fn(Spent) -> Failure {
+    move |Spent| {
+        let error = format!(
+            "comparing and searching looks at more than {MAX_LOOKED_BYTES} bytes; compare smaller parts, or let a command do it"
+        );
+        unfit(at, error)
+    }
+}
+
+pub(super) fn evaluate(tree: &Tree, names: &dyn Lookup, budget: &mut Budget) -> Result<Value, Failure> {
+    let mut walk = Walk { names, left: MAX_MADE_BYTES, budget };
+    walk.value(tree).map(Cow::into_owned)
+}
+
+struct Walk<'a, 'b> {
+    names: &'a dyn Lookup,
+    /// How many bytes may still be made.
+    left: usize,
+    budget: &'b mut Budget,
+}
+
+impl<'a> Walk<'a, '_> {
     fn value(&mut self, tree: &'a Tree) -> Found<'a> {
         match tree {
             Tree::Literal(value) => Ok(Cow::Borrowed(value)),
@@ -52,7 +88,7 @@ impl<'a> Walk<'a> {
             Tree::Some(parts) => self.until(parts, true),
             Tree::Compare { at, how, sides } => {
                 let (left, right) = (self.value(&sides.0)?, self.value(&sides.1)?);
-                compare(*at, *how, &left, &right).map(|truth| Cow::Owned(Value::Bool(truth)))
+                self.compare(*at, *how, &left, &right).map(|truth| Cow::Owned(Value::Bool(truth)))
             }
             Tree::Call { at, function, arguments } => self.call(*at, *function, arguments),
         }
@@ -83,11 +119,12 @@ impl<'a> Walk<'a> {
             },
             (Function::Length, [value]) => {
                 let value = self.value(value)?;
+                self.budget.look(value.as_str().map_or(0, str::len)).map_err(spent(at))?;
                 length(at, &value).map(Cow::Owned)
             }
             (Function::Contains, [whole, part]) => {
                 let (whole, part) = (self.value(whole)?, self.value(part)?);
-                contains(at, &whole, &part).map(|truth| Cow::Owned(Value::Bool(truth)))
+                self.contains(at, &whole, &part).map(|truth| Cow::Owned(Value::Bool(truth)))
             }
             (Function::Join, [list, between]) => {
                 let (list, between) = (self.value(list)?, self.value(between)?);
@@ -98,6 +135,44 @@ impl<'a> Walk<'a> {
                 self.made(at, text)
             }
             (function, _) => Err(unfit(at, format!("it is called {}", function.usage()))),
+        }
+    }
+
+    fn compare(&mut self, at: usize, how: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
+        let order = match how {
+            Comparison::Same => return same(left, right, self.budget).map_err(spent(at)),
+            Comparison::Other => {
+                return same(left, right, self.budget).map(|same| !same).map_err(spent(at));
+            }
+            _ => order(left, right).ok_or_else(|| {
+                let error =
+                    format!("two numbers or two texts have an order, not {} and {}", kind(left), kind(right));
+                unfit(at, error)
+            })?,
+        };
+        let shorter = left.as_str().map_or(0, str::len).min(right.as_str().map_or(0, str::len));
+        self.budget.look(shorter).map_err(spent(at))?;
+        Ok(match how {
+            Comparison::Less => order == Ordering::Less,
+            Comparison::AtMost => order != Ordering::Greater,
+            Comparison::More => order == Ordering::Greater,
+            _ => order != Ordering::Less,
+        })
+    }
+
+    fn contains(&mut self, at: usize, whole: &Value, part: &Value) -> Result<bool, Failure> {
+        match (whole, part) {
+            (Value::String(whole), Value::String(part)) => {
+                self.budget.look(whole.len()).map_err(spent(at))?;
+                Ok(whole.contains(part.as_str()))
+            }
+            (Value::Array(items), part) => is_in(items, part, self.budget).map_err(spent(at)),
+            (Value::Object(members), Value::String(name)) => Ok(members.contains_key(name)),
+            _ => {
+                let error =
+                    "contains looks for a text in a text, for a value in a list, or for a name in an object";
+                Err(unfit(at, format!("{error}, not for {} in {}", kind(part), kind(whole))))
+            }
         }
     }
 
@@ -132,9 +207,16 @@ pub(crate) fn as_text(value: &Value) -> Cow<'_, str> {
     }
 }
 
-fn look_up<'a>(path: &Path, names: &'a Value) -> Found<'a> {
-    let mut value = names;
-    for (index, step) in path.steps.iter().enumerate() {
+fn look_up<'a>(path: &Path, names: &'a dyn Lookup) -> Found<'a> {
+    let at = |step: usize| path.steps.get(step).map_or(path.at, |step| step.at);
+    let (mut value, begun) = match names.begin(path) {
+        Beginning::At(value, steps) => (value, steps),
+        Beginning::TooLarge(bytes, steps) => return Err(unfit(path.at, too_large(&path.text(steps), bytes))),
+        Beginning::Nowhere(steps) => {
+            return Err(absent(at(steps.saturating_sub(1)), &format!("there is no {}", path.text(steps))));
+        }
+    };
+    for (index, step) in path.steps.iter().enumerate().skip(begun) {
         let next = match &step.to {
             To::Name(name) => value.get(name.as_str()),
             To::Item(item) => value.get(*item),
@@ -162,7 +244,7 @@ fn absent(at: usize, error: &str) -> Failure {
     }
 }
 
-pub(super) fn kind(value: &Value) -> &'static str {
+pub(in crate::pipeline) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
@@ -171,24 +253,6 @@ pub(super) fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
-}
-
-fn compare(at: usize, how: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
-    let order = match how {
-        Comparison::Same => return Ok(same(left, right)),
-        Comparison::Other => return Ok(!same(left, right)),
-        _ => order(left, right).ok_or_else(|| {
-            let error =
-                format!("two numbers or two texts have an order, not {} and {}", kind(left), kind(right));
-            unfit(at, error)
-        })?,
-    };
-    Ok(match how {
-        Comparison::Less => order == Ordering::Less,
-        Comparison::AtMost => order != Ordering::Greater,
-        Comparison::More => order == Ordering::Greater,
-        _ => order != Ordering::Less,
-    })
 }
 
 fn order(left: &Value, right: &Value) -> Option<Ordering> {
@@ -203,19 +267,47 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
 }
 
 /// Equal as JSON, with 1 and 1.0 the same number.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
+fn same(left: &Value, right: &Value, budget: &mut Budget) -> Result<bool, Spent> {
+    budget.look(PART_BYTES)?;
+    Ok(match (left, right) {
         (Value::Number(_), Value::Number(_)) => order(left, right) == Some(Ordering::Equal),
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+        (Value::String(left), Value::String(right)) if left.len() == right.len() => {
+            budget.look(left.len())?;
+            left == right
         }
-        (Value::Object(left), Value::Object(right)) => {
-            let has =
-                |(name, value): (&String, &Value)| right.get(name).is_some_and(|other| same(value, other));
-            left.len() == right.len() && left.iter().all(has)
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            all(left.iter().zip(right), budget)?
         }
+        (Value::Object(left), Value::Object(right)) if left.len() == right.len() => {
+            for (name, value) in left {
+                budget.look(name.len())?;
+                if !right.get(name).map_or(Ok(false), |other| same(value, other, budget))? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        (Value::String(_) | Value::Array(_) | Value::Object(_), _) => false,
         _ => left == right,
+    })
+}
+
+fn all<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, budget: &mut Budget) -> Result<bool, Spent> {
+    for (left, right) in pairs {
+        if !same(left, right, budget)? {
+            return Ok(false);
+        }
     }
+    Ok(true)
+}
+
+fn is_in(items: &[Value], part: &Value, budget: &mut Budget) -> Result<bool, Spent> {
+    for item in items {
+        if same(item, part, budget)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn length(at: usize, value: &Value) -> Result<Value, Failure> {
@@ -226,17 +318,4 @@ fn length(at: usize, value: &Value) -> Result<Value, Failure> {
         other => return Err(unfit(at, format!("{} has no length", kind(other)))),
     };
     Ok(Value::from(length))
-}
-
-fn contains(at: usize, whole: &Value, part: &Value) -> Result<bool, Failure> {
-    match (whole, part) {
-        (Value::String(whole), Value::String(part)) => Ok(whole.contains(part.as_str())),
-        (Value::Array(items), part) => Ok(items.iter().any(|item| same(item, part))),
-        (Value::Object(members), Value::String(name)) => Ok(members.contains_key(name)),
-        _ => {
-            let error =
-                "contains looks for a text in a text, for a value in a list, or for a name in an object";
-            Err(unfit(at, format!("{error}, not for {} in {}", kind(part), kind(whole))))
-        }
-    }
 }

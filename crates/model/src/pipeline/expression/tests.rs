@@ -225,3 +225,32 @@ proptest! {
         prop_assert_eq!(value("a == b"), Value::Bool(a == b));
     }
 }
+
+// D21: what is looked at has a budget, of all expressions of a stage's fields together: comparing makes nothing, and takes
+// its time all the same.
+#[test]
+fn d21_looking_is_bounded() {
+    use crate::pipeline::template::Template;
+    let text = "x".repeat(MAX_MADE_BYTES);
+    let names = json!({"a": text, "b": text, "list": [text]});
+    let compared = Expression::read("a == b").unwrap();
+    assert_eq!(compared.value(&names).unwrap(), true);
+    for (source, fits, not) in [
+        ("a == b", 60, 70),
+        ("a != b", 60, 70),
+        ("a < b", 60, 70),
+        ("length(a) == 1", 60, 70),
+        ("contains(a, 'y')", 60, 70),
+        ("contains(list, b)", 60, 70),
+        ("list == list", 60, 70),
+        ("a == 'short'", 10_000, 10_000_000),
+    ] {
+        let fields =
+            |count| Template::List(vec![Template::Expression(Expression::read(source).unwrap()); count]);
+        assert!(fields(fits).render(&names).is_ok(), "{source}");
+        if not < 1_000 {
+            let failure = fields(not).render(&names).unwrap_err();
+            assert!(failure.error.contains("looks at more than 67108864 bytes"), "{failure}");
+        }
+    }
+}

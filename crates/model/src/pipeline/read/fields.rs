@@ -28,7 +28,7 @@ impl<'n> Fields<'n> {
         for (key, _) in members.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
             let near = if found.is_full() { String::new() } else { hint(&key.name, known.iter().copied()) };
             let shown: String = key.name.chars().take(64).collect();
-            found.add(
+            found.judge(
                 key.place,
                 format!("{at}/{}", escaped(&key.name)),
                 format!("{what} has no `{shown}`{near}"),

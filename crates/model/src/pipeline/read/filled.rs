@@ -75,7 +75,7 @@ impl Reading<'_> {
 
     fn plain_name(&mut self, key: &Key, at: &str) {
         if key.name.contains("${{") {
-            self.found.add(key.place, at, "an expression may be a value, not the name of one");
+            self.found.judge(key.place, at, "an expression may be a value, not the name of one");
         }
     }
 
@@ -87,7 +87,7 @@ impl Reading<'_> {
             let shown: String = plain.chars().take(64).collect();
             let error =
                 format!("is the number {kept} in YAML; write \"{shown}\" for a text, {kept} for the number");
-            self.found.add(node.place, at, error);
+            self.found.judge(node.place, at, error);
         }
     }
 
@@ -98,11 +98,11 @@ impl Reading<'_> {
         }
         if filled == Filled::Fixed {
             let error = "is fixed when the pipeline is published: no expression can stand here";
-            self.found.add(node.place, at, error);
+            self.found.judge(node.place, at, error);
             return Template::Value(Value::String(text.to_owned()));
         }
         let expressions = pieces.iter().filter(|piece| !matches!(piece, Piece::Text(_))).count();
-        if expressions > MAX_TEXT_EXPRESSIONS {
+        if expressions > MAX_TEXT_EXPRESSIONS && !self.found.trusts() {
             let error =
                 format!("a text has at most {MAX_TEXT_EXPRESSIONS} expressions, this one has {expressions}");
             self.found.add(node.place, at, error);
@@ -174,7 +174,7 @@ impl Reading<'_> {
 
 const fn wanted(form: Form) -> Wanted {
     match form {
-        Form::Any | Form::Own => Wanted::Anything,
+        Form::Any | Form::Own | Form::Files => Wanted::Anything,
         Form::Whole(..) => Wanted::Number,
         Form::Truth => Wanted::Truth,
         Form::Texts(_) | Form::Tags | Form::List => Wanted::List,

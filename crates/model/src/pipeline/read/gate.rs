@@ -44,7 +44,9 @@ impl Reading<'_> {
             on_timeout,
             on_reject: OnReject::Fail,
             remind_after_ms: self.reminders(fields, timeout_ms),
-            escalate: fields.get("escalate").and_then(|node| self.escalation(node, &fields.at("escalate"))),
+            escalate: fields
+                .get("escalate")
+                .and_then(|node| self.escalation(node, &fields.at("escalate"), timeout_ms)),
         };
         let back = fields.get("on_reject").and_then(|node| self.on_reject(node, &fields.at("on_reject")));
         (gate, GateDraft { subject: fields.get("subject").and_then(subject), back })
@@ -58,7 +60,7 @@ impl Reading<'_> {
             _ => OnTimeout::Nothing,
         };
         if on_timeout != OnTimeout::Nothing && fields.get("timeout_ms").is_none() {
-            self.found.add(node.place, fields.at("on_timeout"), "never happens: say `timeout_ms` too");
+            self.found.judge(node.place, fields.at("on_timeout"), "never happens: say `timeout_ms` too");
         }
         on_timeout
     }
@@ -72,20 +74,28 @@ impl Reading<'_> {
             std::slice::from_ref(node)
         };
         if list.len() > MAX_REMINDERS {
-            self.found.add(node.place, &at, format!("must have at most {MAX_REMINDERS} items"));
+            self.found.judge(node.place, &at, format!("must have at most {MAX_REMINDERS} items"));
         }
         let most = timeout_ms.unwrap_or(MAX_WAIT_MS);
-        let times = list.iter().take(MAX_REMINDERS).filter_map(|item| self.whole(item, &at, (1, most)));
+        let times =
+            list.iter().take(self.at_most(MAX_REMINDERS)).filter_map(|item| self.whole(item, &at, (1, most)));
         let mut times: Vec<DurationMs> = times.collect();
         times.sort_unstable();
         times.dedup();
         times
     }
 
-    fn escalation(&mut self, node: &Node, at: &str) -> Option<Escalation> {
+    fn escalation(&mut self, node: &Node, at: &str, timeout_ms: Option<DurationMs>) -> Option<Escalation> {
         let fields = Fields::of(node, at, "escalate", &["after_ms", "who"], &mut self.found)?;
         let after_ms = fields.need("after_ms", &mut self.found);
+        let place = after_ms.map_or(node.place, |node| node.place);
         let after_ms = after_ms.and_then(|node| self.whole(node, &fields.at("after_ms"), (1, MAX_WAIT_MS)));
+        if let (Some(after_ms), Some(timeout_ms)) = (after_ms, timeout_ms)
+            && after_ms >= timeout_ms
+        {
+            let error = format!("never happens: the gate's time is over after {timeout_ms}");
+            self.found.judge(place, fields.at("after_ms"), error);
+        }
         let who = fields.need("who", &mut self.found).map(|node| self.who(node, &fields.at("who")))?;
         Some(Escalation { after_ms: after_ms?, who })
     }
@@ -111,17 +121,17 @@ impl Reading<'_> {
     fn who(&mut self, node: &Node, at: &str) -> Vec<Who> {
         let texts = self.ids(node, at, "one of role:…, group:… and identity:…");
         if matches!(&node.content, Content::List(items) if items.is_empty()) {
-            self.found.add(
+            self.found.judge(
                 node.place,
                 at,
                 "nobody could decide this gate: name at least one role:…, group:… or identity:…",
             );
         }
         if texts.len() > MAX_ALTERNATIVES {
-            self.found.add(node.place, at, format!("must have at most {MAX_ALTERNATIVES} items"));
+            self.found.judge(node.place, at, format!("must have at most {MAX_ALTERNATIVES} items"));
         }
         let mut who = Vec::new();
-        for (place, at, text) in texts.into_iter().take(MAX_ALTERNATIVES) {
+        for (place, at, text) in texts.into_iter().take(self.at_most(MAX_ALTERNATIVES)) {
             match text.parse::<Who>() {
                 Ok(one) => {
                     self.may_decide(&one, place, &at);
@@ -141,7 +151,7 @@ impl Reading<'_> {
             let deciders: Vec<&str> = deciders.collect();
             let error =
                 format!("role:{} has no right to decide; {} have", role.as_str(), deciders.join(" and "));
-            self.found.add(place, at, error);
+            self.found.judge(place, at, error);
         }
     }
 
@@ -151,7 +161,7 @@ impl Reading<'_> {
         match fields.get("quorum") {
             Some(node) if node.text().is_some() => {
                 if fields.get("who").is_some() {
-                    self.found.add(
+                    self.found.judge(
                         node.place,
                         &at,
                         "says who by itself; leave out `who`, or give the number alone",
@@ -205,7 +215,7 @@ impl Reading<'_> {
                 names.len(),
                 names.join(", ")
             );
-            self.found.add(place, at, error);
+            self.found.judge(place, at, error);
         }
     }
 }

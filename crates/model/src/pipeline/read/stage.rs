@@ -8,9 +8,10 @@ use crate::pipeline::expression::Expression;
 use crate::pipeline::form::Form;
 use crate::pipeline::node::{Content, Node};
 use crate::pipeline::place::Place;
+use crate::pipeline::timeout::most_ms;
 use crate::pipeline::{OnReject, Retry, Stage, Subject, Uses, Work};
 use crate::slug::is_slug;
-use crate::task::admission::{MAX_ATTEMPTS, MAX_DELAY_MS, MAX_TIMEOUT_MS};
+use crate::task::admission::{MAX_ATTEMPTS, MAX_DELAY_MS};
 use crate::task::retry::{Backoff, BackoffKind, Jitter};
 use crate::time::DurationMs;
 use std::collections::BTreeMap;
@@ -121,7 +122,7 @@ impl Reading<'_> {
 
     fn id(&mut self, node: &Node, at: &str) -> String {
         let spelled = node.plain.as_deref().or(node.text()).unwrap_or_default();
-        if !is_slug(spelled) {
+        if !is_slug(spelled) && !self.found.trusts() {
             let rule = "must be 1 to 64 of a-z, 0-9, _ and -, not starting with _ or -";
             self.found.add(node.place, at, rule);
             return String::new();
@@ -199,13 +200,18 @@ impl Reading<'_> {
             );
             return None;
         }
-        self.whole(node, at, (1, MAX_TIMEOUT_MS))
+        self.whole(node, at, (1, most_ms(word)))
+    }
+
+    /// How many of a list are read: what was judged before is read whole.
+    pub(super) fn at_most(&self, most: usize) -> usize {
+        if self.found.trusts() { usize::MAX } else { most }
     }
 
     /// A whole number within bounds.
     pub(super) fn whole(&mut self, node: &Node, at: &str, (least, most): (i64, i64)) -> Option<i64> {
         let number = if let Content::Number(number) = &node.content { number.as_i64() } else { None };
-        let fits = number.filter(|number| (least..=most).contains(number));
+        let fits = number.filter(|number| (least..=most).contains(number) || self.found.trusts());
         if fits.is_none() {
             self.found.add(node.place, at, format!("must be a whole number from {least} to {most}"));
         }
@@ -214,7 +220,7 @@ impl Reading<'_> {
 
     fn retry(&mut self, node: &Node, at: &str, word: &str) -> Retry {
         let mut retry = Retry::default();
-        if !matches!(word, "command" | "agent" | "change" | "http") {
+        if !matches!(word, "command" | "agent" | "change" | "http") && !self.found.trusts() {
             let error = format!("a {word} is not tried again; retry is for command, agent, change and http");
             self.found.add(node.place, at, error);
             return retry;

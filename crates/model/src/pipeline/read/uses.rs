@@ -76,7 +76,11 @@ impl Reading<'_> {
         let mut told = Vec::new();
         for (key, _) in members {
             if let Some((name, instead)) = ELSEWHERE.into_iter().find(|(name, _)| *name == key.name) {
-                self.found.add(key.place, format!("{at}/{name}"), format!("has no meaning here; {instead}"));
+                self.found.judge(
+                    key.place,
+                    format!("{at}/{name}"),
+                    format!("has no meaning here; {instead}"),
+                );
                 told.push(name);
             }
         }
@@ -90,7 +94,7 @@ impl Reading<'_> {
         let mut unfit = Vec::new();
         form.check(&template, "", &mut unfit);
         for (inside, error) in unfit {
-            self.found.add(node.nearest(&inside).place, format!("{at}{inside}"), error);
+            self.found.judge(node.nearest(&inside).place, format!("{at}{inside}"), error);
         }
         template
     }
@@ -109,13 +113,13 @@ impl Reading<'_> {
                 std::slice::from_ref(node)
             };
             if list.is_empty() || list.len() > MAX_STATUSES {
-                self.found.add(
+                self.found.judge(
                     node.place,
                     fields.at("status"),
                     format!("must have 1 to {MAX_STATUSES} items"),
                 );
             }
-            for status in list.iter().take(MAX_STATUSES) {
+            for status in list.iter().take(self.at_most(MAX_STATUSES)) {
                 let status = self.whole(status, &fields.at("status"), (100, 599));
                 expect.statuses.extend(status.and_then(|status| u16::try_from(status).ok()));
             }
@@ -139,7 +143,7 @@ impl Reading<'_> {
     fn event(&mut self, node: &Node, at: &str) -> Option<Type> {
         let fields = Fields::of(node, at, "an event", &["type", "subject"], &mut self.found)?;
         if let Some(subject) = fields.get("subject").filter(|node| node.text().is_none()) {
-            self.found.add(
+            self.found.judge(
                 subject.place,
                 fields.at("subject"),
                 "must be a text: the id of what the event is about",
@@ -176,7 +180,7 @@ impl Reading<'_> {
         }
         if let Some(back) = each.gate.as_ref().and_then(|gate| gate.back.as_ref()) {
             let error = "inside of a foreach a reject cannot send the run back; leave it out";
-            self.found.add(back.place, &back.at, error);
+            self.found.judge(back.place, &back.at, error);
         }
         Some((Foreach { name, concurrency, each: each.work }, (each.gate, occurrences)))
     }
@@ -186,13 +190,13 @@ impl Reading<'_> {
         let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
         let plain = name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name.chars().all(letters);
         if !plain || name.len() > 64 || matches!(name, "null" | "true" | "false") {
-            self.found.add(
+            self.found.judge(
                 node.place,
                 at,
                 "must be a name: 1 to 64 of a-z, 0-9 and _, beginning with a letter",
             );
         } else if ROOTS.contains(&name) || name == INDEX {
-            self.found.add(
+            self.found.judge(
                 node.place,
                 at,
                 format!("`{name}` means something else in expressions; choose another name"),

@@ -18,6 +18,19 @@ fn says(table: &[(&str, &[&str])]) {
     }
 }
 
+// D23: an escalation that comes after the gate's time is over is told, as a reminder is.
+#[test]
+fn d23_an_escalation_that_never_happens_is_told() {
+    let gate = |after: u32| {
+        format!(
+            "stages:\n- id: a\n  uses: gate\n  with: {{subject: ok?, timeout_ms: 5000, escalate: {{after_ms: {after}, who: \
+             ['group:g']}}}}\n"
+        )
+    };
+    assert_eq!(told(&gate(4_999)), Vec::<String>::new());
+    assert_eq!(told(&gate(5_000)), ["4:63 never happens: the gate's time is over after 5000"]);
+}
+
 #[test]
 fn d20_shapes_and_words() {
     says(&[
@@ -354,7 +367,7 @@ fn mistakes_are_told_up_to_a_limit() {
 fn without_a_text_mistakes_have_their_pointer() {
     let kept =
         serde_json::json!({"stages": [{"id": "a", "uses": "wait", "with": {"for_ms": "${{ inptu.x }}"}}]});
-    let mistakes = crate::pipeline::of_kept(&kept).unwrap_err();
+    let mistakes = crate::pipeline::read_value(&kept).unwrap_err();
     assert_eq!((mistakes[0].line, mistakes[0].field.as_str()), (0, "/stages/0/with/for_ms"));
     assert_eq!(mistakes[0].error, "there is no `inptu`; is `input` meant?");
 }

@@ -25,7 +25,8 @@ fn d20_the_examples_are_read_and_their_canonical_form_is_too() {
     for text in [RELEASE_NOTES, IDEA_TO_MERGE, NIGHTLY_CHECKS] {
         let first = definition(text);
         let kept = first.to_value();
-        let again = of_kept(&kept).unwrap();
+        let again = read_kept(&kept).unwrap();
+        assert_eq!(read_value(&kept).unwrap(), again);
         assert_eq!(again, first);
         assert_eq!(again.to_value(), kept);
         assert_eq!(definition(&kept.to_string()), first);
@@ -48,7 +49,7 @@ fn d20_release_notes_mean_what_they_say() {
         (gate.quorum.to_string().as_str(), gate.remind_after_ms.as_slice()),
         ("1 of role:operator", &[3_600_000][..])
     );
-    assert_eq!(write.looks_up(), [("review", "subject")]);
+    assert_eq!(write.looks_up().outputs, [("review", "subject")]);
     assert_eq!(write.needs, [1]);
 }
 
@@ -94,7 +95,7 @@ input: {type: object, properties: {n: {type: integer}, on: {type: boolean}, list
 stages:
   - id: a
     uses: command
-    with: {argv: [sleep, 5], env: {VERSION: 1.10, LEVEL: no, GONE: null}, cwd: sub, stdin: {x: 1}, capabilities: [git]}
+    with: {argv: [sleep, 5], env: {VERSION: 1.10, LEVEL: no, GONE: null}, cwd: sub, stdin: {x: 1}, files: {in/a.txt: "${{ input.n }}", b: {c: 1}}, capabilities: [git]}
     outputs:
       f: {file: out/a.bin, media_type: application/octet-stream}
       j: {json: j.json, schema: {type: object, properties: {n: {type: number}}}}
@@ -135,7 +136,7 @@ fn d20_every_word_of_the_language() {
     assert_eq!(gate.quorum.to_string(), "2 of role:operator and 1 of group:security");
     assert_eq!((gate.remind_after_ms.as_slice(), gate.on_timeout), (&[100, 500][..], OnTimeout::Reject));
     let kept = read.to_value();
-    assert_eq!(of_kept(&kept).unwrap(), read);
+    assert_eq!(read_kept(&kept).unwrap(), read);
 }
 
 // D20: the served schema takes what is read, as it is written and in its canonical form, and refuses plain mistakes.
@@ -155,7 +156,7 @@ fn d20_the_served_schema_takes_what_is_read() {
         json!({"stages": [{"id": "a", "uses": "wait", "with": {"for_ms": 1}, "retry": {"max_attempts": 2}}]}),
     ] {
         assert_ne!(told(&bad), Vec::<String>::new(), "{bad}");
-        assert!(of_kept(&bad).is_err(), "{bad}");
+        assert!(read_value(&bad).is_err(), "{bad}");
     }
 }
 
