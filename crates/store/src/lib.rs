@@ -27,6 +27,7 @@ pub mod name;
 pub mod postgres;
 pub mod repository;
 pub mod rows;
+pub mod run;
 pub mod search;
 pub mod server;
 pub mod sign_in;

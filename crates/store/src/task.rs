@@ -30,6 +30,8 @@ pub struct Found {
     pub lane: i64,
     /// The key of the agent of its attempt.
     pub agent: Option<i64>,
+    /// The key of the run whose part it is.
+    pub run: Option<i64>,
 }
 
 /// Names that a claim's answer needs and its statement does not read; the engine has them in memory.
@@ -64,6 +66,8 @@ pub struct Insert<'a> {
     pub ready_at: Option<TimeMs>,
     /// How many dependencies are unfinished.
     pub waits_for: u32,
+    /// The key of the run whose part it is.
+    pub run: Option<i64>,
 }
 
 /// Writes a new task.
@@ -94,6 +98,7 @@ pub fn insert(tx: &Tx, new: &Insert<'_>) -> Result<()> {
         (spec.depends_on.len() as i64).into(),
         spec.unique.as_ref().map(|unique| unique.key.as_str()).into(),
         spec.unique.as_ref().and_then(|unique| unique.for_ms).into(),
+        new.run.into(),
     ];
     tx.put(sql!("task/insert"), &parameters)?;
     spec.depends_on.iter().try_for_each(|on| dependency::put(tx, new.key, on.key()))

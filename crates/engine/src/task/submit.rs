@@ -189,8 +189,11 @@ fn write(act: &mut Act<'_>, spec: &Spec, scope: i64, state: State, waits_for: u3
     let created_by = act.actor_key(&owner)?;
     let key = act.next_key();
     let ready_at = (state == State::Ready).then_some(act.now.wall);
-    insert(act.tx, &Insert { key, scope, queue, lane, state, spec, created_by, ready_at, waits_for })
-        .map_err(refusal_of)?;
+    insert(
+        act.tx,
+        &Insert { key, scope, queue, lane, state, spec, created_by, ready_at, waits_for, run: None },
+    )
+    .map_err(refusal_of)?;
     if state == State::Ready {
         act.memory.make_ready(lane, key, act.now.wall, spec.priority);
     }

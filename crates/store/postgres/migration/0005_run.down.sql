@@ -1,4 +1,5 @@
 DROP VIEW task_named;
+DROP VIEW run_named;
 DROP INDEX artifact_by_run;
 DROP INDEX artifact_loose;
 ALTER TABLE artifact DROP COLUMN run;

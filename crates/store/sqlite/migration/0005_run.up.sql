@@ -73,25 +73,38 @@ CREATE TABLE run (
     begun_at            INTEGER,
     ended_at            INTEGER,
     error               TEXT,
+    -- As of its last change of state: five numbers (store/src/run/row.rs).
+    progress            TEXT,
     CHECK ((parent IS NULL) = (parent_stage IS NULL)),
     CHECK ((schedule IS NULL) = (slot_at IS NULL))
 ) STRICT;
 CREATE INDEX run_by_scope ON run (scope, id);
 CREATE INDEX run_by_state ON run (state, id) WHERE state < 3;
-CREATE INDEX run_by_stops ON run (id) WHERE stops_asked > stops_stopped + stops_unconfirmed;
+-- What moves, and what has ended and is still stopping.
+CREATE INDEX run_live ON run (id) WHERE state < 3 OR stops_asked > stops_stopped + stops_unconfirmed;
 CREATE INDEX run_by_version ON run (version);
 CREATE INDEX run_by_pipeline ON run (scope, pipeline, id) WHERE pipeline IS NOT NULL;
 CREATE INDEX run_by_parent ON run (parent) WHERE parent IS NOT NULL;
-CREATE INDEX run_by_schedule ON run (scope, schedule, state) WHERE schedule IS NOT NULL;
+CREATE INDEX run_by_schedule ON run (scope, schedule, id) WHERE schedule IS NOT NULL;
 -- At most one run a slot.
 CREATE UNIQUE INDEX run_by_slot ON run (scope, schedule, slot_revision, slot_at) WHERE schedule IS NOT NULL;
+
+-- A run with the names of what it refers to, in the order in which store/src/run/row.rs reads it.
+CREATE VIEW run_named AS
+SELECT r.id, r.scope, r.state, r.version, r.pipeline, r.number, r.title, r.schedule, r.slot_at, r.slot_revision,
+       r.parent, r.parent_stage, r.parent_attempt, r.parent_item, r.parent_item_attempt, r.root, r.depth, r.reruns,
+       r.stops_asked, r.stops_stopped, r.stops_unconfirmed, r.began_seq, r.started_by, r.submitter, r.pins,
+       r.created_at, r.begun_at, r.ended_at, r.error, r.progress, s.name AS scope_name, a.name AS actor_name
+FROM run r
+JOIN scope s ON s.id = r.scope
+JOIN actor a ON a.id = r.started_by;
 
 CREATE TABLE run_input (
     run   INTEGER PRIMARY KEY,
     input TEXT NOT NULL
 ) STRICT;
 
--- `thing` is what carries it out: the key of its task, gate or run; null while it is still to begin.
+-- `thing` is what carries it out: the key of its task, gate or run; null while it is still to begin. No index here is about what moves.
 CREATE TABLE stage (
     run              INTEGER NOT NULL,
     stage            INTEGER NOT NULL,
@@ -110,7 +123,6 @@ CREATE TABLE stage (
     tally            TEXT,
     PRIMARY KEY (run, stage)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX stage_to_begin ON stage (run, stage) WHERE state = 1 AND thing IS NULL;
 
 -- States: 0 not begun, 1 ready, 2 running, 3 waiting, 4 succeeded, 5 failed, 6 skipped, 7 cancelled.
 CREATE TABLE run_item (
@@ -121,7 +133,6 @@ CREATE TABLE run_item (
     value   TEXT NOT NULL,
     state   INTEGER NOT NULL,
     tries   INTEGER NOT NULL,
-    going   INTEGER,
     rest    INTEGER,
     thing   INTEGER,
     result  TEXT,

@@ -6,4 +6,4 @@ WHERE id = ?1 AND state = 2
 RETURNING id, scope, queue, lane, state, generation, kind, title, payload, priority, extras,
           created_by, ready_at, run_at, deadline, timeout_ms, max_attempts, used, waits_for,
           dependencies, unique_key, unique_for_ms, agent, instance, claim, lease_ms, started_at,
-          settled_at, outcome, result, error, stop, progress, message, ended_at, reason, change
+          settled_at, outcome, result, error, stop, progress, message, ended_at, reason, change, run

@@ -25,12 +25,18 @@ pub(crate) struct Shape {
     pub(crate) one_a_row: bool,
     /// The tables that it reads or writes.
     pub(crate) tables: Vec<&'static str>,
-    /// It changes rows of one task, whose key is its first parameter, and reads no others.
-    pub(crate) of_a_task: bool,
+    /// So many parameters, from the first on, are the key of the row that it changes, where it is [`Self::one_a_row`].
+    pub(crate) key: usize,
+    /// It changes rows of one owner, whose key is its own, and reads no others: which of [`FAMILIES`] it is of.
+    pub(crate) family: Option<usize>,
 }
 
-/// Tables whose rows belong to one task each.
-const OF_A_TASK: &[&str] = &["task", "attempt"];
+/// Tables whose rows belong to one owner each: a task, a stage, an item. Those of a family have keys of the same length.
+const FAMILIES: &[&[&str]] = &[&["task", "attempt"], &["stage", "stage_attempt"], &["run_item"]];
+
+/// Tables whose key, as statements name it, has more than one column; of a stage's attempts it is the stage that counts.
+const KEYS: &[(&str, usize)] =
+    &[("stage", 2), ("stage_attempt", 2), ("run_item", 4), ("run_wait", 5), ("run_timer", 6)];
 
 impl Prepared {
     /// The name goes back with `statement` where it cannot be kept.
@@ -53,8 +59,11 @@ impl Prepared {
 impl Shape {
     pub(crate) fn of(own: &'static Statement, many: bool) -> Self {
         let (one_a_row, tables) = (own.postgres.contains("UPDATE"), tables(own.postgres));
-        let of_a_task = one_a_row && tables.iter().all(|table| OF_A_TASK.contains(table));
-        Self { many, one_a_row, tables, of_a_task }
+        let family = FAMILIES.iter().position(|family| tables.iter().all(|table| family.contains(table)));
+        let long = KEYS.iter().find(|(table, _)| tables.first() == Some(table)).map(|(_, key)| *key);
+        // What is no list of rows may change many of them, by a shorter key.
+        let family = family.filter(|_| one_a_row && (many || long.is_none()));
+        Self { many, one_a_row, key: long.filter(|_| many).unwrap_or(1), family, tables }
     }
 }
 

@@ -175,10 +175,10 @@ impl Queue {
             let own = shape(statement);
             let joined = own.many.then(|| self.place_for(&parts, (statement, expect), own, entry, &shape));
             match joined.flatten() {
-                Some(place) => parts[place].join(entry, self.key(entry)),
+                Some(place) => parts[place].join(entry, self.key(entry, own)),
                 None => {
                     let mut part = Part::new(self.what(entry), entry);
-                    part.keys.extend(own.one_a_row.then(|| self.key(entry)).flatten());
+                    part.keys.extend(self.key(entry, own));
                     parts.push(part);
                 }
             }
@@ -186,7 +186,7 @@ impl Queue {
         parts
     }
 
-    /// The last part of the same statement, when nothing after it touches the same tables (or only rows of other tasks) and
+    /// The last part of the same statement, when nothing after it touches the same tables (or only rows of other owners) and
     /// the row is not in it yet.
     fn place_for<'a>(
         &self,
@@ -199,13 +199,13 @@ impl Queue {
         for (place, part) in parts.iter().enumerate().rev() {
             let What::Write(other, other_expect) = part.what else { return None };
             if other.name == statement.name {
-                let again = own.one_a_row && self.key(entry).is_some_and(|key| part.keys.contains(&key));
+                let again = self.key(entry, own).is_some_and(|key| part.keys.contains(&key));
                 return (other_expect == expect && !again).then_some(place);
             }
             let other = shape(other);
-            let apart = own.of_a_task
-                && other.of_a_task
-                && self.key(entry).is_some_and(|key| !part.keys.contains(&key));
+            let apart = own.family.is_some()
+                && own.family == other.family
+                && self.key(entry, own).is_some_and(|key| !part.keys.contains(&key));
             if !apart && other.tables.iter().any(|table| own.tables.contains(table)) {
                 return None;
             }
@@ -213,11 +213,16 @@ impl Queue {
         None
     }
 
-    fn key(&self, entry: usize) -> Option<i64> {
-        match self.value(entry, 0) {
-            Value::Int(key) => Some(key),
-            _ => None,
+    /// The key of the row that an entry changes, as one number; none where it changes no row that is there. Two rows may have the same one: they are kept apart then, or
+    /// in their order, which costs a statement and is never wrong.
+    fn key(&self, entry: usize, shape: &Shape) -> Option<i64> {
+        if !shape.one_a_row {
+            return None;
         }
+        (0..shape.key).try_fold(0_i64, |key, place| match self.value(entry, place) {
+            Value::Int(value) => Some(key.wrapping_mul(1_000_003).wrapping_add(value)),
+            _ => None,
+        })
     }
 }
 
@@ -287,6 +292,20 @@ mod tests {
         let told = names(&queue.parts(shape));
         let apart = [("task/settle", 2), ("attempt/keep", 2), ("task/settle", 1), ("attempt/keep", 1)];
         assert_eq!(told, apart);
+    }
+
+    #[test]
+    fn stages_of_one_run_travel_together() {
+        let (save, keep) = (sql!("stage/save"), sql!("stage_attempt/keep"));
+        let mut queue = Queue::default();
+        for (run, stage) in [(1_i64, 1_i64), (1, 2), (2, 1)] {
+            queue.write(save, &[run.into(), stage.into()], Expect::One);
+            queue.write(keep, &[run.into(), stage.into()], Expect::Any);
+        }
+        assert_eq!(names(&queue.parts(shape)), [("stage/save", 3), ("stage_attempt/keep", 3)]);
+        queue.write(save, &[1_i64.into(), 2_i64.into()], Expect::One);
+        let apart = [("stage/save", 3), ("stage_attempt/keep", 3), ("stage/save", 1)];
+        assert_eq!(names(&queue.parts(shape)), apart, "the same stage once more comes behind");
     }
 
     #[test]

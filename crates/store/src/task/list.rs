@@ -4,6 +4,7 @@ use super::{Found, list_of, row, text};
 use crate::backend::{Value, sql};
 use crate::error::Result;
 use crate::rows::Rows;
+use tiltyard_model::id::Id;
 use tiltyard_model::task::State;
 use tiltyard_model::time::TimeMs;
 
@@ -28,6 +29,8 @@ pub struct Filter {
     pub agent: Option<String>,
     /// Part of the title, any case.
     pub words: Option<String>,
+    /// The run whose parts they are.
+    pub run: Option<Id>,
 }
 
 /// Where a page lies.
@@ -48,10 +51,15 @@ pub struct Window {
 pub fn page(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> {
     let kept = Kept::new(filter);
     let mut parameters = kept.parameters(filter).to_vec();
-    if let [state] = filter.states.as_slice() {
+    if let ([state], None) = (filter.states.as_slice(), filter.run) {
         parameters[1] = state.code().into();
     }
     parameters.extend::<[Value<'_>; 3]>([window.below.into(), window.limit.into(), window.offset.into()]);
+    if let Some(run) = filter.run {
+        let Some(key) = rows.key(run) else { return Ok(Vec::new()) };
+        parameters.push(key.into());
+        return rows.all(sql!("task/page_of_run"), &parameters, |found| row::found(rows, found));
+    }
     let statement = match filter.states.as_slice() {
         [] => sql!("task/page"),
         [State::Succeeded] => sql!("task/page_succeeded"),
@@ -70,6 +78,11 @@ pub fn count(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
     let kept = Kept::new(filter);
     let mut parameters = kept.parameters(filter).to_vec();
     parameters.push(limit.into());
+    if let Some(run) = filter.run {
+        let Some(key) = rows.key(run) else { return Ok(0) };
+        parameters.push(key.into());
+        return Ok(rows.number(sql!("task/count_of_run"), &parameters)? as u64);
+    }
     let statement = if kept.states.is_some() && !filter.states.contains(&State::Succeeded) {
         sql!("task/count_by_state")
     } else {
@@ -113,7 +126,7 @@ impl Kept {
 }
 
 /// The words of a search as they are: `%`, `_` and `\` mean themselves.
-fn escape(words: &str) -> String {
+pub(crate) fn escape(words: &str) -> String {
     words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 

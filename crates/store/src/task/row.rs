@@ -12,13 +12,14 @@ use tiltyard_model::task::{Spec, State, Task, Unique};
 pub(super) fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
     let (scope, queue) = (row.text(37)?, row.text(38)?);
     let (agent, actor) = (row.opt_text(39)?, row.text(40)?);
-    assemble(rows, row, scope, queue, agent, actor)
+    Ok(Found { run: row.opt_int(42)?, ..assemble(rows, row, scope, queue, agent, actor)? })
 }
 
 /// A row of the claim's statement: the columns of `task`, without names.
 pub(super) fn claimed(rows: &Rows, row: &Row<'_>, names: Names<'_>) -> Result<Found> {
     let agent = Some(names.agent.to_owned());
-    assemble(rows, row, names.scope.to_owned(), names.queue.to_owned(), agent, String::new())
+    let found = assemble(rows, row, names.scope.to_owned(), names.queue.to_owned(), agent, String::new())?;
+    Ok(Found { run: row.opt_int(37)?, ..found })
 }
 
 fn assemble(
@@ -61,6 +62,7 @@ fn assemble(
         queue: row.int(2)?,
         lane: row.int(3)?,
         agent: row.opt_int(22)?,
+        run: None,
     })
 }
 

@@ -46,6 +46,7 @@ fn task(body: &Body, scope: &str, n: u16) -> (i64, i64) {
             created_by: put_actor(tx, "ada")?,
             ready_at: None,
             waits_for: 0,
+            run: None,
         };
         tiltyard_store::task::insert(tx, &new)
     });

@@ -11,6 +11,8 @@ mod event;
 mod gate;
 mod idempotency;
 mod repository;
+mod run;
+mod run_part;
 mod search;
 mod sign_in;
 mod task;

@@ -39,6 +39,7 @@ fn a_search_looks_at_a_bounded_part() {
                 created_by: actor,
                 ready_at: Some(NOW),
                 waits_for: 0,
+                run: None,
             };
             body.write(|tx| insert(tx, &new));
         }

@@ -1,6 +1,6 @@
 use crate::body::{Body, NOW, each};
 use tiltyard_model::agent::Agent;
-use tiltyard_model::id::Noun;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::task::attempt::Outcome;
 use tiltyard_model::task::{OnDependencyFailure, Spec, State, Unique};
 use tiltyard_store::task::list::{Filter, Window, count, due, overdue, page};
@@ -59,8 +59,12 @@ fn spec() -> Spec {
 
 fn put(body: &Body, world: World, n: u16, state: State, spec: &Spec) -> i64 {
     let key = body.id(Noun::Task, n).key();
-    let ready_at = (state == State::Ready).then_some(NOW);
-    let new = Insert {
+    body.write(|tx| insert(tx, &new(key, world, state, spec)));
+    key
+}
+
+fn new(key: i64, world: World, state: State, spec: &Spec) -> Insert<'_> {
+    Insert {
         key,
         scope: world.scope,
         queue: world.queue,
@@ -68,11 +72,10 @@ fn put(body: &Body, world: World, n: u16, state: State, spec: &Spec) -> i64 {
         state,
         spec,
         created_by: world.actor,
-        ready_at,
+        ready_at: (state == State::Ready).then_some(NOW),
         waits_for: u32::from(state == State::Pending),
-    };
-    body.write(|tx| insert(tx, &new));
-    key
+        run: None,
+    }
 }
 
 fn taking(key: i64, world: World) -> Claim<'static> {
@@ -247,6 +250,39 @@ fn api20_tasks_are_found_by_every_filter() {
     });
 }
 
+// API20: those of a run, beside every other filter, and told with what a claim gives.
+#[test]
+fn api20_tasks_of_a_run_are_found_by_it() {
+    each(|body| {
+        let world = world(body);
+        let run = body.id(Noun::Run, 3);
+        let own = spec();
+        for (n, run) in [(1, Some(run)), (2, None), (3, Some(body.id(Noun::Run, 4))), (4, Some(run))] {
+            let (key, state) = (body.id(Noun::Task, n).key(), State::Ready);
+            let new = Insert { run: run.map(Id::key), ..new(key, world, state, &own) };
+            body.write(|tx| insert(tx, &new));
+        }
+        let key = |n| body.id(Noun::Task, n).key();
+        let taken = body.write(|tx| claim(tx, &taking(key(1), world), NAMES)).expect("was ready");
+        assert_eq!(taken.run, Some(run.key()));
+        assert_eq!(by_key(body.rows(), key(1)).unwrap().and_then(|found| found.run), Some(run.key()));
+        assert_eq!(by_key(body.rows(), key(2)).unwrap().and_then(|found| found.run), None);
+        let found = |filter: &Filter| {
+            let listed = page(body.rows(), filter, ALL).unwrap();
+            assert_eq!(count(body.rows(), filter, 100).unwrap(), listed.len() as u64, "{filter:?}");
+            listed.into_iter().map(|found| found.key - key(0)).collect::<Vec<_>>()
+        };
+        let mine = Filter { run: Some(run), ..Filter::default() };
+        assert_eq!(found(&mine), [4, 1]);
+        assert_eq!(found(&Filter { states: vec![State::Running], ..mine.clone() }), [1]);
+        assert_eq!(found(&Filter { states: vec![State::Succeeded], ..mine.clone() }), [0; 0]);
+        assert_eq!(found(&Filter { scopes: Some(Vec::new()), ..mine.clone() }), [0; 0]);
+        assert_eq!(found(&Filter { run: Some(body.id(Noun::Run, 9)), ..mine.clone() }), [0; 0]);
+        let next = Window { below: key(4), ..ALL };
+        assert_eq!(page(body.rows(), &mine, next).unwrap()[0].key, key(1));
+    });
+}
+
 // D4, D9: what is due, the earliest first.
 #[test]
 fn d4_what_is_due_comes_in_order() {
@@ -326,6 +362,7 @@ fn writes_of_many_sorts_keep_their_order() {
                     created_by: world.actor,
                     ready_at: Some(NOW),
                     waits_for: 0,
+                    run: None,
                 };
                 insert(tx, &new)?;
                 unique::put(tx, Hold { task: *key, hash: 1, until: None })?;

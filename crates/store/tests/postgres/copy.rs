@@ -63,7 +63,7 @@ VALUES (1, 1, 1, 1, 'p', 1, 's', 5, 1, 1, 0, 0, 0, 0, 0, 9, 1, 5);
 INSERT INTO run_input VALUES (1, '{"ä":"🚢"}');
 INSERT INTO stage VALUES (1, 0, 2, 1, 0, NULL, NULL, NULL, NULL, 0, NULL, 5, 5, NULL), (1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, '{}');
 WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
-INSERT INTO run_item SELECT 1, 1, 1, n, n, 0, 0, NULL, NULL, NULL, NULL, NULL FROM n;
+INSERT INTO run_item SELECT 1, 1, 1, n, n, 0, 0, NULL, NULL, NULL, NULL FROM n;
 INSERT INTO stage_attempt VALUES (1, 0, 1, 0, 5, 2, NULL, NULL, NULL, 5, NULL);
 INSERT INTO run_output VALUES (1, 0, 1, -1, 'notes', 2, 1, NULL), (1, 0, 1, -1, 'result', 0, NULL, 'null');
 INSERT INTO run_timer VALUES (1, 1, 1, -1, 0, 0, 9223372036854775807);

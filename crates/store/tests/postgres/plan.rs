@@ -24,6 +24,7 @@ const HOT: &[&str] = &[
     "task/page_of_state",
     "task/page_by_state",
     "task/page_succeeded",
+    "task/page_of_run",
     "attempt/keep",
     "attempt/all",
     "dependency/put",
@@ -34,6 +35,36 @@ const HOT: &[&str] = &[
     "unique/put",
     "unique/end",
     "scope/advance",
+    "run/insert",
+    "run/update",
+    "run/get",
+    "run/boot",
+    "run/page",
+    "run/page_by_state",
+    "run/page_of_pipeline",
+    "run/page_of_schedule",
+    "run/children",
+    "stage/insert",
+    "stage/save",
+    "stage/link",
+    "stage/all",
+    "stage/of_runs",
+    "stage_attempt/keep",
+    "stage_attempt/current",
+    "run_item/insert",
+    "run_item/save",
+    "run_item/link",
+    "run_item/open",
+    "run_item/page",
+    "run_item/results",
+    "run_output/put",
+    "run_output/of",
+    "run_output/current",
+    "run_timer/put",
+    "run_timer/due",
+    "run_timer/forget_part",
+    "run_timer/forget_stage",
+    "run_timer/stops",
     "journal/append",
     "journal/after",
     "journal/begin",
@@ -133,6 +164,12 @@ const LARGE: &[&str] = &[
     "token",
     "idempotency",
     "journal",
+    "run",
+    "stage",
+    "stage_attempt",
+    "run_item",
+    "run_output",
+    "run_timer",
 ];
 
 const FILL: &str = "
@@ -163,6 +200,21 @@ INSERT INTO artifact SELECT n, 1 + n % 20, 'd' || n, 1, 'm', NULL, n, 1 FROM gen
 INSERT INTO token SELECT n, decode(md5(n::text), 'hex'), 'l', 'o', '[]', 'worker', '[]' FROM generate_series(1, 30000) n;
 INSERT INTO idempotency SELECT n % 3, decode(md5(n::text), 'hex'), '', n, 200, '' FROM generate_series(1, 30000) n;
 INSERT INTO journal SELECT n, 'a', n, '' FROM generate_series(1, 30000) n;
+INSERT INTO run (id, scope, state, version, pipeline, schedule, slot_at, slot_revision, parent, parent_stage, parent_attempt,
+                 parent_item, parent_item_attempt, root, depth, reruns, stops_asked, stops_stopped, stops_unconfirmed,
+                 began_seq, started_by, created_at)
+SELECT n, 1 + n % 20, CASE n % 50 WHEN 0 THEN 1 WHEN 1 THEN 2 ELSE 3 + n % 3 END, n % 100, 'p' || n % 100,
+       CASE n % 3 WHEN 0 THEN 's' || n % 100 END, CASE n % 3 WHEN 0 THEN n END, CASE n % 3 WHEN 0 THEN 1 END,
+       CASE n % 5 WHEN 0 THEN n - 1 END, CASE n % 5 WHEN 0 THEN 1 END, 1, -1, 0, n, 1, 0, CASE n % 500 WHEN 7 THEN 1 ELSE 0 END, 0, 0,
+       n, 1 + n % 20, n
+FROM generate_series(1, 30000) n;
+INSERT INTO stage (run, stage, state, attempt, failures, sent_back, past)
+SELECT n, m, CASE n % 50 WHEN 0 THEN 1 ELSE 4 END, 1, 0, 0, 0 FROM generate_series(1, 30000) n, generate_series(0, 2) m;
+INSERT INTO stage_attempt SELECT n, 0, 1, 0, n, 4, NULL, NULL, NULL, n, n FROM generate_series(1, 30000) n;
+INSERT INTO run_item SELECT n, 1, 1, m, '{}', CASE n % 50 WHEN 0 THEN 2 ELSE 4 END, 1, NULL, n, NULL, NULL
+FROM generate_series(1, 3000) n, generate_series(0, 9) m;
+INSERT INTO run_output SELECT n, 0, 1, -1, 'result', 0, n, '{}' FROM generate_series(1, 30000) n;
+INSERT INTO run_timer SELECT n, 0, 1, -1, 0, n % 4, n FROM generate_series(1, 30000) n;
 ANALYZE";
 
 // E23: hot statements find their rows by an index; who else reads a whole table is known.

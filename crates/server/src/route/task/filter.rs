@@ -23,6 +23,7 @@ pub(crate) fn filter(ask: &Ask, asked: &wire::Filter) -> Result<Filter, Refusal>
         label: asked.label.clone(),
         agent: asked.agent.clone(),
         words: asked.q.clone(),
+        run: None,
     };
     limit_to(&mut filter, &ask.caller);
     Ok(filter)

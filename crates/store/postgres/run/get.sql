@@ -1,0 +1,1 @@
+SELECT * FROM run_named WHERE id = $1

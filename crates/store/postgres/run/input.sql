@@ -1,0 +1,1 @@
+SELECT input FROM run_input WHERE run = $1

@@ -1,0 +1,5 @@
+SELECT item, value, state, tries, rest, thing, result, error
+FROM run_item
+WHERE run = $1 AND stage = $2 AND attempt = $3
+  AND item = ANY (ARRAY(SELECT jsonb_array_elements_text($4::text::jsonb)::bigint))
+ORDER BY item

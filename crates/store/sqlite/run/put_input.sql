@@ -1,0 +1,2 @@
+INSERT INTO run_input (run, input)
+VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM run_call WHERE run = ?1 AND stage = ?2 AND attempt = ?3 AND item = ?4 AND item_attempt = ?5

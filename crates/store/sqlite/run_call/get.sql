@@ -1,0 +1,2 @@
+SELECT run, stage, attempt, item, item_attempt, request, state, tries, server, begun_at
+FROM run_call WHERE run = ?1 AND stage = ?2 AND attempt = ?3 AND item = ?4 AND item_attempt = ?5

@@ -1,0 +1,6 @@
+-- A page of one output of each item, by the item.
+SELECT o.name, o.kind, o.artifact, o.value, a.sha256, a.size, a.media_type, a.name, o.item
+FROM run_output o
+LEFT JOIN artifact a ON a.id = o.artifact
+WHERE o.run = ?1 AND o.stage = ?2 AND o.attempt = ?3 AND o.item > ?4 AND o.name = ?5
+ORDER BY o.item LIMIT ?6

@@ -1,0 +1,3 @@
+-- With those of its items. A stop that is awaited goes on.
+DELETE FROM run_timer
+WHERE run = ?1 AND stage = ?2 AND attempt = ?3 AND what < 3
