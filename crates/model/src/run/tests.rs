@@ -5,6 +5,7 @@ mod exhaustive;
 mod large;
 mod rows;
 mod stop;
+mod tally;
 
 use super::graph::{Back, Graph, Node, Sort};
 use super::stage::{State as Stage, Why};

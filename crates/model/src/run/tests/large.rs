@@ -1,5 +1,6 @@
 //! Large runs, and any run.
 
+use super::tally::Items;
 use super::*;
 use crate::run::window::{Open, Rest};
 use proptest::prelude::*;
@@ -192,16 +193,20 @@ fn any_outcome(graph: &Graph, run: &Run, (which, how): (u32, u8)) -> Outcome {
 }
 
 proptest! {
-    // D22: on any graph and any story the near step is the whole one, and each can be taken back.
+    // D22: on any graph and any story the near step is the whole one, each can be taken back, and the numbers of lists
+    // are those of what was begun and what became of it.
     #[test]
     fn d22_near_is_whole_on_any_graph(
         graph in any_graph(),
         story in proptest::collection::vec(any::<(u32, u8)>(), 0..200),
     ) {
         let mut run = begun(&graph);
+        let mut items = Items::default();
         for number in story {
             let outcome = any_outcome(&graph, &run, number);
-            let _ = take(&graph, &mut run, outcome);
+            if let Ok(taken) = take(&graph, &mut run, outcome) {
+                items.hear(&graph, &run, outcome, &taken);
+            }
         }
         let kept: Run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
         prop_assert_eq!(kept, run);
