@@ -1,5 +1,9 @@
 //! Reads of tasks: one, many, their attempts, and the graph of what waits for what.
 
+mod running;
+
+pub use running::{MAX_RUNNING_KEYS, running, with_running};
+
 use super::access::{may_read, may_see};
 use crate::act::refusal_of;
 use tiltyard_model::id::Id;

@@ -13,5 +13,6 @@ mod name;
 mod process;
 mod recovery;
 mod rig;
+mod running;
 mod submit;
 mod version;

@@ -48,8 +48,13 @@ async fn past(ask: &Ask, part: Part, at: TimeMs, window: u32) -> Result<Board, R
 async fn present(ask: &Ask, part: Part, window: u32) -> Result<Board, Refusal> {
     let mut filter = Filter { scopes: part.scopes.clone(), queue: part.queue.clone(), ..Filter::default() };
     limit_to(&mut filter, &ask.caller);
-    let deed = move |act: &mut tiltyard_engine::Act<'_>| boards::counts(act, &part);
-    let counts = ask.app.engine.enter(ask.pass(), Urgency::Normal, deed).await?;
+    let (meant, is_shared) = (filter.clone(), ask.app.engine.store().is_shared());
+    let deed = move |act: &mut tiltyard_engine::Act<'_>| {
+        let running = if is_shared { lists::running(act, &meant) } else { None };
+        Ok((boards::counts(act, &part)?, running))
+    };
+    let (counts, running) = ask.app.engine.enter(ask.pass(), Urgency::Normal, deed).await?;
+    filter.running = running;
     let columns = ask.read(move |rows, _| lists::columns(rows, &filter, window)).await?;
     Ok((counts, columns))
 }

@@ -59,6 +59,7 @@ pub(crate) async fn list(ask: Ask) -> Answer {
     let asked: wire::Filter = ask.query()?;
     let with_why = asked.why.unwrap_or(false);
     let (filter, window) = (filter::filter(&ask, &asked)?, filter::window(&asked)?);
+    let filter = lists::with_running(&ask.app.engine, ask.pass(), filter).await;
     let page = ask.read(move |rows, _| lists::page(rows, &filter, window)).await?;
     let whys = if with_why { reasons(&ask, &page).await? } else { Vec::new() };
     Ok(Reply::text(StatusCode::OK, page_text(&page, &whys)).into_response())
@@ -99,6 +100,7 @@ fn page_text(page: &Page, whys: &[Option<Why>]) -> Vec<u8> {
 pub(crate) async fn graph(ask: Ask) -> Answer {
     let asked: wire::Filter = ask.query()?;
     let filter = filter::filter(&ask, &asked)?;
+    let filter = lists::with_running(&ask.app.engine, ask.pass(), filter).await;
     let graph = ask.read(move |rows, _| lists::graph(rows, &filter)).await?;
     let mut out = Vec::new();
     pen::object(&mut out, |pen| {

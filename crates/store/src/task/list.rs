@@ -4,9 +4,14 @@ use super::{Found, list_of, row, text};
 use crate::backend::{Value, sql};
 use crate::error::Result;
 use crate::rows::Rows;
+use std::cmp::Reverse;
+use std::sync::Arc;
 use tiltyard_model::id::Id;
 use tiltyard_model::task::State;
 use tiltyard_model::time::TimeMs;
+
+/// Up to so many tasks, those that are passed over included, are put together from those that run and those that do not.
+const MAX_MERGED_TASKS: u32 = 2_000;
 
 /// Which tasks to list. Empty filters match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +36,9 @@ pub struct Filter {
     pub words: Option<String>,
     /// The run whose parts they are.
     pub run: Option<Id>,
+    /// Keys of all the tasks that run and are meant, from who knows them: where running ones are asked for without ready ones, they
+    /// are read by key. `None` where nobody says.
+    pub running: Option<Arc<[i64]>>,
 }
 
 /// Where a page lies.
@@ -49,12 +57,61 @@ pub struct Window {
 /// # Errors
 /// When the store is broken.
 pub fn page(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> {
+    match apart(filter) {
+        Some((keys, None)) => page_of_keys(rows, filter, keys, window),
+        Some((keys, Some(rest))) if window.offset.saturating_add(window.limit) <= MAX_MERGED_TASKS => {
+            let wide = Window { offset: 0, limit: window.offset + window.limit, ..window };
+            let mut found = page_of_keys(rows, filter, keys, wide)?;
+            found.extend(page_of_states(rows, &rest, wide)?);
+            found.sort_unstable_by_key(|found| Reverse(found.key));
+            Ok(found.into_iter().skip(window.offset as usize).take(window.limit as usize).collect())
+        }
+        _ => page_of_states(rows, filter, window),
+    }
+}
+
+/// How many there are, at most `limit`.
+///
+/// # Errors
+/// When the store is broken.
+pub fn count(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
+    let Some((keys, rest)) = apart(filter) else { return count_of_states(rows, filter, limit) };
+    let kept = Kept::of_keys(filter, keys.iter());
+    let mut parameters = kept.parameters(filter).to_vec();
+    parameters.push(limit.into());
+    let running = rows.number(sql!("task/count_of_keys"), &parameters)? as u64;
+    match rest {
+        Some(rest) => Ok((running + count_of_states(rows, &rest, limit)?).min(u64::from(limit))),
+        None => Ok(running),
+    }
+}
+
+/// Keys of those that run, and a filter for the other states that are asked for; `None` where an index tells as well.
+fn apart(filter: &Filter) -> Option<(&[i64], Option<Filter>)> {
+    let keys = filter.running.as_deref()?;
+    let wants = |state| filter.states.contains(&state);
+    if !wants(State::Running) || wants(State::Ready) || filter.run.is_some() {
+        return None;
+    }
+    let states: Vec<State> = filter.states.iter().copied().filter(|state| *state != State::Running).collect();
+    let rest = (!states.is_empty()).then(|| Filter { states, running: None, ..filter.clone() });
+    Some((keys, rest))
+}
+
+fn page_of_keys(rows: &Rows, filter: &Filter, keys: &[i64], window: Window) -> Result<Vec<Found>> {
+    let kept = Kept::of_keys(filter, keys.iter().filter(|key| **key < window.below));
+    let mut parameters = kept.parameters(filter).to_vec();
+    parameters.extend(window.parameters());
+    rows.all(sql!("task/page_of_keys"), &parameters, |found| row::found(rows, found))
+}
+
+fn page_of_states(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> {
     let kept = Kept::new(filter);
     let mut parameters = kept.parameters(filter).to_vec();
     if let ([state], None) = (filter.states.as_slice(), filter.run) {
         parameters[1] = state.code().into();
     }
-    parameters.extend::<[Value<'_>; 3]>([window.below.into(), window.limit.into(), window.offset.into()]);
+    parameters.extend(window.parameters());
     if let Some(run) = filter.run {
         let Some(key) = rows.key(run) else { return Ok(Vec::new()) };
         parameters.push(key.into());
@@ -70,11 +127,7 @@ pub fn page(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> 
     rows.all(statement, &parameters, |found| row::found(rows, found))
 }
 
-/// How many there are, at most `limit`.
-///
-/// # Errors
-/// When the store is broken.
-pub fn count(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
+fn count_of_states(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
     let kept = Kept::new(filter);
     let mut parameters = kept.parameters(filter).to_vec();
     parameters.push(limit.into());
@@ -89,6 +142,12 @@ pub fn count(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
         sql!("task/count")
     };
     Ok(rows.number(statement, &parameters)? as u64)
+}
+
+impl Window {
+    fn parameters(self) -> [Value<'static>; 3] {
+        [self.below.into(), self.limit.into(), self.offset.into()]
+    }
 }
 
 /// Parameters that must live as long as the statement runs.
@@ -108,6 +167,12 @@ impl Kept {
             queues: filter.queues.as_ref().map(crate::name::json),
             words: filter.words.as_ref().map(|words| format!("%{}%", escape(words))),
         }
+    }
+
+    /// With keys where the states are.
+    fn of_keys<'k>(filter: &Filter, keys: impl Iterator<Item = &'k i64>) -> Self {
+        let keys: Vec<i64> = keys.copied().collect();
+        Self { states: Some(list_of(&keys)), ..Self::new(filter) }
     }
 
     fn parameters<'a>(&'a self, filter: &'a Filter) -> [Value<'a>; 9] {

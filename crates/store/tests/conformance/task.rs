@@ -1,4 +1,5 @@
 use crate::body::{Body, NOW, each};
+use std::sync::Arc;
 use tiltyard_model::agent::Agent;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::task::attempt::Outcome;
@@ -280,6 +281,76 @@ fn api20_tasks_of_a_run_are_found_by_it() {
         assert_eq!(found(&Filter { run: Some(body.id(Noun::Run, 9)), ..mine.clone() }), [0; 0]);
         let next = Window { below: key(4), ..ALL };
         assert_eq!(page(body.rows(), &mine, next).unwrap()[0].key, key(1));
+    });
+}
+
+// API20, E23: running tasks that are read by key, since somebody knows who runs, are those that are found without: with every other
+// filter, beside other states, and wherever the page lies. Who is named and does not run is not among them.
+#[test]
+fn api20_running_tasks_are_found_by_key_as_without() {
+    each(|body| {
+        let world = world(body);
+        for n in 1..=12 {
+            let state = if n % 4 == 3 { State::Dead } else { State::Ready };
+            let own = Spec { kind: if n % 2 == 0 { "even".into() } else { "odd".into() }, ..spec() };
+            put(body, world, n, state, &own);
+        }
+        let key = |n: u16| body.id(Noun::Task, n).key();
+        let taken = [1, 2, 5, 6, 8];
+        for n in taken {
+            body.write(|tx| claim(tx, &taking(key(n), world), NAMES)).expect("was ready");
+        }
+        body.write(|tx| settle(tx, &ending(key(8), 1, Outcome::Succeeded, State::Succeeded)));
+        let keys: Arc<[i64]> = taken.into_iter().chain([3, 4, 99]).map(key).collect();
+        let some = |text: &str| Some(text.to_owned());
+        let others = [
+            Filter::default(),
+            Filter { kind: some("even"), agent: some("worker"), ..Filter::default() },
+            Filter {
+                scopes: Some(vec!["s".into()]),
+                queue: some("q"),
+                words: some("title"),
+                ..Filter::default()
+            },
+            Filter { queues: Some(vec!["r".into()]), ..Filter::default() },
+        ];
+        let windows = [
+            ALL,
+            Window { below: key(6), offset: 0, limit: 2 },
+            Window { below: i64::MAX, offset: 2, limit: 3 },
+            Window { below: key(9), offset: 1, limit: 100 },
+            Window { below: i64::MAX, offset: 9_000, limit: 100 },
+        ];
+        let states: [&[State]; 5] = [
+            &[State::Running],
+            &[State::Running, State::Dead],
+            &[State::Running, State::Dead, State::Succeeded],
+            &[State::Running, State::Ready],
+            &[State::Dead],
+        ];
+        let found = |filter: &Filter, window: Window| {
+            let found = page(body.rows(), filter, window).unwrap();
+            found.into_iter().map(|found| found.key).collect::<Vec<_>>()
+        };
+        for (other, states) in others.iter().flat_map(|other| states.map(|states| (other, states))) {
+            let without = Filter { states: states.to_vec(), ..other.clone() };
+            let by_key = Filter { running: Some(Arc::clone(&keys)), ..without.clone() };
+            for window in windows {
+                assert_eq!(found(&by_key, window), found(&without, window), "{without:?} {window:?}");
+            }
+            for limit in [100, 3, 1] {
+                let counted = [&by_key, &without].map(|filter| count(body.rows(), filter, limit).unwrap());
+                assert_eq!(counted[0], counted[1], "{without:?} {limit}");
+            }
+        }
+        let none = Filter {
+            states: vec![State::Running, State::Dead],
+            running: Some([].into()),
+            ..Filter::default()
+        };
+        assert_eq!(found(&none, ALL), [11, 7, 3].map(key), "nobody else is looked for");
+        let none = Filter { states: vec![State::Running], ..none };
+        assert_eq!((found(&none, ALL).len(), count(body.rows(), &none, 9).unwrap()), (0, 0));
     });
 }
 

@@ -23,6 +23,8 @@ const HOT: &[&str] = &[
     "task/page",
     "task/page_of_state",
     "task/page_by_state",
+    "task/page_of_keys",
+    "task/count_of_keys",
     "task/page_succeeded",
     "task/page_of_run",
     "attempt/keep",

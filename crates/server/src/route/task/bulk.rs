@@ -98,6 +98,7 @@ async fn found(ask: &Ask, wanted: &Filter) -> Result<Vec<Id>, Refusal> {
     }
     check_named(ask, wanted.scope.as_deref()).await?;
     let filter = filter::filter(ask, wanted)?;
+    let filter = lists::with_running(&ask.app.engine, ask.pass(), filter).await;
     let (mut ids, mut below) = (Vec::new(), i64::MAX);
     while ids.len() < MAX_BULK_TASKS {
         let (filter, window) = (filter.clone(), Window { below, offset: 0, limit: READ_AT_ONCE });

@@ -24,6 +24,7 @@ pub(crate) fn filter(ask: &Ask, asked: &wire::Filter) -> Result<Filter, Refusal>
         agent: asked.agent.clone(),
         words: asked.q.clone(),
         run: None,
+        running: None,
     };
     limit_to(&mut filter, &ask.caller);
     Ok(filter)
