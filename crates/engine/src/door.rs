@@ -10,6 +10,7 @@ pub(crate) mod begin;
 mod deed;
 mod inbox;
 pub mod line;
+mod outage;
 pub mod trouble;
 mod wait;
 

@@ -4,6 +4,7 @@
 //! between the door looks at the journal, without the lock, whenever it is woken or has nothing else to do.
 
 use super::batch::{MAX_BATCH_DEEDS, Room};
+use super::outage::Outage;
 use crate::act::{Effect, refusal_of};
 use crate::clock::SharedClock;
 use crate::journal::{self, Unreadable};
@@ -103,8 +104,7 @@ pub(super) struct Line {
     pub(super) progress: Progress,
     /// The journal does not follow on what memory knows: it is made anew at the next beginning.
     lost: bool,
-    /// Leases begin anew with the next transaction; over when that is committed.
-    anew: bool,
+    outage: Outage,
     /// Since when the database has not been reached.
     deaf: Option<Instant>,
     now: TimeMs,
@@ -114,7 +114,7 @@ impl Line {
     pub(super) fn new(start: Start) -> Self {
         let Start { own, clock, seen, incarnation, look_every } = start;
         let (server, progress) = (format!("{}/{}", own.name, own.instance), Progress::new(seen));
-        let (lost, anew, deaf, now) = (false, false, None, 0);
+        let (lost, outage, deaf, now) = (false, Outage::default(), None, 0);
         Self {
             own,
             server,
@@ -125,7 +125,7 @@ impl Line {
             look_every,
             progress,
             lost,
-            anew,
+            outage,
             deaf,
             now,
         }
@@ -159,13 +159,12 @@ impl Line {
         self.incarnation = begun.incarnation;
         // Where a test has its own time, the database's says nothing.
         let Some(clock) = &self.clock else { return };
-        clock.set(now);
+        let ahead_ms = clock.set(now);
         let quiet_ms = begun.last_at.map_or(0, |last| now - last);
         let unheard = !(-AHEAD_MS..=QUIET_MS).contains(&quiet_ms);
-        if (restarted || unheard) && !self.anew {
-            tracing::warn!(target: "store", quiet_ms, restarted, "nobody could be heard for a while: leases begin anew");
+        if self.outage.note(restarted || unheard, ahead_ms) {
+            tracing::warn!(target: "store", quiet_ms, ahead_ms, restarted, "nobody could be heard for a while: leases begin anew");
         }
-        self.anew |= restarted || unheard;
     }
 
     fn knows(&mut self, seq: i64, server: &str, made_at: TimeMs) {
@@ -255,6 +254,8 @@ impl Room {
             let Some(effects) = made.transpose()? else { continue };
             if let Some(line) = &mut self.line {
                 line.lost = false;
+                // The rows tell when attempts began, on the clock as it was then.
+                line.outage.forget_jump();
             }
             self.tell(News { effects, claimable: true });
         }
@@ -289,7 +290,7 @@ impl Room {
         let worth = match looked {
             Ok(claimable) => {
                 let fed = claimable && !self.parked.is_empty();
-                fed || self.line.as_ref().is_some_and(|line| line.lost || line.anew)
+                fed || self.line.as_ref().is_some_and(|line| line.lost || line.outage.is_there().is_some())
             }
             Err(error @ Error::Broken { statement: "journal", .. }) => {
                 self.break_down(&error);
@@ -363,6 +364,7 @@ impl Room {
                 return Ok(());
             }
         };
+        line.outage.follow(&page.steps);
         match self.memory.catch_up(page) {
             Ok(caught_up) => {
                 news.claimable |= caught_up.claimable;
@@ -388,9 +390,8 @@ impl Room {
 
     /// Lets leases begin anew where nobody could be heard.
     fn mend(&mut self) {
-        let now = self.clock.now();
-        if self.line.as_ref().is_some_and(|line| line.anew) {
-            self.memory.leases_anew(now.steady);
+        if let Some(jumped_ms) = self.line.as_ref().and_then(|line| line.outage.is_there()) {
+            self.memory.leases_anew(self.clock.now().steady, jumped_ms);
         }
     }
 
@@ -413,7 +414,7 @@ impl Room {
             Err(error) => return Err(error),
         }
         if let Some(line) = &mut self.line {
-            line.anew = false;
+            line.outage = Outage::default();
             line.knows(entry.seq, &entry.server, entry.made_at);
             line.progress.grown.send_replace(entry.seq);
         }
@@ -461,3 +462,6 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,7 @@ fn leases() -> Vec<lease::Step> {
         lease::Step::Put(Box::new(lease.clone())),
         lease::Step::Prolong { task: TASK, lease_ms: 30_000, expires: 61_000 },
         lease::Step::End { task: TASK },
-        lease::Step::Anew { now: 5 },
+        lease::Step::Anew { now: 5, jumped_ms: 3_600_000 },
         lease::Step::Back { leases: vec![lease], heard: vec![(4, 5, 5)] },
     ]
 }
@@ -183,7 +183,7 @@ fn a_page_comes_back_as_it_was() {
 
 /// Pages of this version, by what they hold. (2: lanes have a kind, and agents the kinds that they do; no server of
 /// version 1 was released. 4: whoever ends tasks counts them in `task_count`, and the step of the schema that made it has servers
-/// of version 3 hand over. 6: runs.) Whoever changes one raises [`VERSION`], and says how servers of the version
+/// of version 3 hand over. 6: runs, and by how much a clock was set.) Whoever changes one raises [`VERSION`], and says how servers of the version
 /// before go on meanwhile.
 const HELD: &str = include_str!("held.txt");
 

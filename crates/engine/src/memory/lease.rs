@@ -1,6 +1,7 @@
 //! Leases: who holds what, until when on the steady clock (E4).
 
 use super::{Memory, Parts};
+use crate::task::cancel::NEVER;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -68,10 +69,13 @@ impl Lease {
     }
 
     /// The same with its full length from `now` on, because nobody could prolong it before; an attempt whose time was
-    /// up meanwhile has that long to say how it ended.
-    fn anew(&self, now: DurationMs) -> Self {
+    /// up meanwhile has that long to say how it ended. What was left of an attempt's time on a clock that went ahead by `jumped_ms` is
+    /// left of it.
+    fn anew(&self, now: DurationMs, jumped_ms: DurationMs) -> Self {
         let length = if self.stop.is_some() { STOP_CONFIRM_MS } else { self.lease_ms };
-        Self { expires: now + length, times_out: self.times_out.max(now + length), ..self.clone() }
+        let times_out =
+            if self.times_out == NEVER { NEVER } else { self.times_out.saturating_add(jumped_ms) };
+        Self { expires: now + length, times_out: times_out.max(now + length), ..self.clone() }
     }
 }
 
@@ -184,6 +188,8 @@ pub enum Step {
     Anew {
         /// From this moment of the steady clock on.
         now: DurationMs,
+        /// How far that clock had gone ahead by itself, when it was set (back, when negative), in milliseconds.
+        jumped_ms: DurationMs,
     },
     /// What was anew is as it was.
     Back {
@@ -225,9 +231,10 @@ impl Parts {
                 self.ready.has_room(lease.agent);
                 Some(Step::Put(lease))
             }
-            Step::Anew { now } => {
+            Step::Anew { now, jumped_ms } => {
                 let heard = self.hear_anew(now);
-                let fresh: Vec<_> = self.leases.all().map(|lease| Box::new(lease.anew(now))).collect();
+                let fresh: Vec<_> =
+                    self.leases.all().map(|lease| Box::new(lease.anew(now, jumped_ms))).collect();
                 let before = fresh.into_iter().filter_map(|lease| self.leases.put(lease));
                 Some(Step::Back { leases: before.map(|lease| *lease).collect(), heard })
             }
@@ -259,8 +266,8 @@ impl Memory {
     }
 
     /// Gives every live lease its full length again from `now` on the steady clock, and takes every connected agent as
-    /// heard: for a store that nobody could reach for a while (E4).
-    pub fn leases_anew(&mut self, now: DurationMs) {
-        self.step(Step::Anew { now });
+    /// heard: for a store that nobody could reach for a while, or whose clock was set, by `jumped_ms` (E4).
+    pub fn leases_anew(&mut self, now: DurationMs, jumped_ms: DurationMs) {
+        self.step(Step::Anew { now, jumped_ms });
     }
 }

@@ -103,21 +103,19 @@ impl Parts {
         Step::Serves { agent, scopes: before.map(|reach| reach.to_list()) }
     }
 
-    /// Nobody could be heard until `steady`: whoever is connected has spoken just now, as far as silence goes. Gives
-    /// when they were heard before, by this server and as all know.
+    /// Nobody could be heard until `steady`: whoever is connected has spoken just now, as far as silence goes, and nobody later, as on
+    /// a clock that was set back. Gives when they were heard before, by this server and as all know.
     pub(super) fn hear_anew(&mut self, steady: DurationMs) -> Vec<(i64, DurationMs, DurationMs)> {
         let (online, told) = (&self.online, &mut self.told);
-        let connected = self.presence.iter_mut().filter(|(agent, _)| online.contains(agent));
+        let meant = |(agent, (_, heard)): &(&i64, &mut (TimeMs, DurationMs))| {
+            online.contains(agent) || *heard > steady
+        };
         let anew = |(agent, (_, heard)): (&i64, &mut (TimeMs, DurationMs))| {
-            let later = |before: DurationMs| steady.max(before);
-            let here = std::mem::replace(heard, later(*heard));
-            let known = told.get_mut(agent).map(|told| {
-                let anew = later(told.steady);
-                std::mem::replace(&mut told.steady, anew)
-            });
+            let here = std::mem::replace(heard, steady);
+            let known = told.get_mut(agent).map(|told| std::mem::replace(&mut told.steady, steady));
             (*agent, here, known.unwrap_or(here))
         };
-        connected.map(anew).collect()
+        self.presence.iter_mut().filter(meant).map(anew).collect()
     }
 
     pub(super) fn heard_before(&mut self, before: Vec<(i64, DurationMs, DurationMs)>) {

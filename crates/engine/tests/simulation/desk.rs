@@ -176,7 +176,7 @@ async fn silence(world: &mut World) {
 async fn outage(world: &mut World) {
     let stands = !world.chance.once_in(3);
     let deed = move |act: &mut Act<'_>| {
-        act.memory.leases_anew(act.now.steady);
+        act.memory.leases_anew(act.now.steady, 0);
         if stands { Ok(()) } else { Err(Refusal::new(Code::Invalid, "after all, no")) }
     };
     let _ = world.act(deed).await;

@@ -176,17 +176,52 @@ fn e4_leases_begin_anew_and_can_be_taken_back() {
     one.hear(9, Now { wall: 0, steady: 0 });
     commit(&mut one, &mut other);
     let before = one.shared_summary();
-    one.leases_anew(600_000);
+    one.leases_anew(600_000, 0);
     let ends = |memory: &Memory, task| memory.leases.get(task).map(|lease| (lease.expires, lease.times_out));
     assert_eq!(ends(&one, 10), Some((630_000, 630_000)));
     assert_eq!(ends(&one, 11), Some((600_000 + STOP_CONFIRM_MS, i64::MAX)));
     assert!(one.leases.due(629_999, 10).iter().all(|lease| lease.task == 11));
     one.rollback();
     assert_eq!((one.shared_summary(), one.presence[&9]), (before, (0, 0)));
-    one.leases_anew(600_000);
+    one.leases_anew(600_000, 0);
     commit(&mut one, &mut other);
     assert_eq!(one.shared_summary(), other.shared_summary());
     assert_eq!(other.presence[&9], (0, 600_000));
+}
+
+// E4, decision 5: what is left of an attempt's time is left of it on a database's clock that was set, whichever way; and who spoke last
+// before it was set back is not taken for there until it comes to that moment again.
+#[test]
+fn e4_a_clock_that_was_set_takes_no_attempts_time_and_gives_it_none() {
+    const HOUR_MS: i64 = 3_600_000;
+    for jumped_ms in [HOUR_MS, -HOUR_MS] {
+        let (mut one, mut other) = both();
+        let now = 2 * HOUR_MS;
+        one.put_lease(Lease { expires: now + 30_000, times_out: now + 50_000, ..lease(10, 1) });
+        one.put_lease(Lease { stop: Some(Stop::Requested), times_out: i64::MAX, ..lease(11, 1) });
+        one.put_lease(Lease { expires: now + 20_000, times_out: now + 20_000, ..lease(12, 1) });
+        one.online(9);
+        [8, 9].into_iter().for_each(|agent| one.hear(agent, Now { wall: now, steady: now }));
+        commit(&mut one, &mut other);
+        let (before, then) = (one.shared_summary(), now + jumped_ms);
+        one.leases_anew(then, jumped_ms);
+        let ends =
+            |memory: &Memory, task| memory.leases.get(task).map(|lease| (lease.expires, lease.times_out));
+        assert_eq!(ends(&one, 10), Some((then + 30_000, then + 50_000)));
+        assert_eq!(ends(&one, 11), Some((then + STOP_CONFIRM_MS, i64::MAX)));
+        assert_eq!(
+            ends(&one, 12),
+            Some((then + 30_000, then + 30_000)),
+            "it has as long to say how it ended"
+        );
+        let heard = |memory: &Memory| [8, 9].map(|agent| memory.presence[&agent].1);
+        assert_eq!(heard(&one), [now.min(then), then]);
+        one.rollback();
+        assert_eq!((one.shared_summary(), heard(&one)), (before, [now, now]));
+        one.leases_anew(then, jumped_ms);
+        commit(&mut one, &mut other);
+        assert_eq!((one.shared_summary(), heard(&one)), (other.shared_summary(), heard(&other)));
+    }
 }
 
 // D30, D31: memory that is made anew brings back neither who was found silent nor who was removed meanwhile, takes no older
