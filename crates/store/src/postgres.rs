@@ -50,6 +50,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 const PAGE_MS: DurationMs = 60_000;
 /// How long a step of the schema may take, which may read and write every row.
 const STEP_TIME: Duration = Duration::from_secs(3_600);
+/// How much longer than a read a step of the schema waits for a table, in milliseconds.
+const STEP_LOCK_MS: DurationMs = 5_000;
 
 /// How to open a shared store.
 #[derive(Debug, Clone)]

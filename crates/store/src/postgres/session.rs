@@ -6,7 +6,7 @@ use super::failure::{ends_session, failure};
 use super::live::{Answer, Ask, Ends, Live, Parameters, Place};
 use super::queue::{Control, Expect, Part, Queue, What};
 use super::value::Column;
-use super::{Role, STEP_TIME, Shared, pool};
+use super::{Role, STEP_LOCK_MS, STEP_TIME, Shared, pool};
 use crate::backend::{Statement, Value};
 use crate::error::{Error, Result};
 use std::cell::RefCell;
@@ -187,10 +187,11 @@ impl Session {
         self.flush()?;
         let state = &mut *self.state.borrow_mut();
         let live = state.live.as_ref().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
-        // The database's own limits are those of deeds.
-        let unlimited = "SET LOCAL statement_timeout = 0";
+        // The database's own limits are those of deeds. Whoever reads a table that the step changes is done with it by then.
+        let lock_ms = self.shared.patience.read_ms + STEP_LOCK_MS;
+        let limits = format!("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {lock_ms}");
         let done = self.wait_for(STEP_TIME, async {
-            live.script(name, unlimited).await?;
+            live.script(name, &limits).await?;
             live.script(name, text).await
         });
         done.map_err(|error| state.fail(error))

@@ -1,8 +1,9 @@
-use crate::rig::{database, psql};
+use crate::rig::{database, hasty, psql};
 use std::process::Command;
 use std::sync::Barrier;
 use tiltyard_store::Error;
 use tiltyard_store::postgres::{Options, Store, migrate_down, migrations};
+use tiltyard_store::task::boot::last_key;
 use tiltyard_testkit::postgres::program;
 
 // O10: servers that start at once migrate once, and agree about the ids of the store.
@@ -67,6 +68,29 @@ fn o10_ended_tasks_are_counted_and_older_servers_hand_over() {
     assert_eq!(counts, "7|5|4\n7|7|1\n8|5|4\n8|7|1");
     let pages = psql(&database, "SELECT seq, get_byte(steps, 0) FROM journal ORDER BY seq");
     assert_eq!(pages, "41|3\n42|4\n43|5\n44|6");
+}
+
+// O10, O16: a step that writes a table anew waits for who reads it, longer than a deed waits for a lock.
+#[test]
+fn o10_a_step_waits_for_whoever_reads() {
+    let database = database();
+    let (store, writer) = Store::open(&Options::new(&database.url, [7; 16])).expect("opens");
+    migrate_down(&Options::new(&database.url, [7; 16]), 2).expect("goes down");
+    drop(writer);
+    let hasty = Options { patience: hasty(), ..Options::new(&database.url, [7; 16]) };
+    let waits = format!(
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT granted AND relation = 'task'::regclass \
+         AND clock_timestamp() - a.query_start > {} * interval '1 ms'",
+        2 * hasty.patience.lock_ms
+    );
+    let mut reader = store.reader().expect("reads");
+    let upgrade = reader.read(|rows| {
+        last_key(rows)?;
+        let upgrade = std::thread::spawn(move || Store::open(&hasty).map(drop));
+        while psql(&database, &waits) != "1" && !upgrade.is_finished() {}
+        Ok::<_, Error>(upgrade)
+    });
+    upgrade.expect("reads").join().expect("ends").expect("goes up");
 }
 
 // O10: a newer store is refused, and nothing is written to it.
