@@ -15,6 +15,7 @@ pub(crate) use mark::refuse_unfinished;
 
 use crate::error::{Error, Result};
 use crate::meta;
+use crate::migration::newest;
 use crate::postgres;
 use mark::{MARK, Mark};
 use side::{Page, Source, Target};
@@ -161,12 +162,17 @@ fn begin(source: &Source, target: &Target, request: &Request) -> Result<Holds> {
         Holds::Nothing => {
             let first = TABLES.first();
             let (table, after) = (first.map(|own| own.name.to_owned()), first.map(table::Table::start));
-            let mark = Mark { salt, table, after: after.unwrap_or_default(), rows: 0 };
+            let after = after.unwrap_or_default();
+            let mark = Mark { salt, table, after, rows: 0, schema: newest() };
             mark.put(tx)?;
             Ok(Holds::Part(mark))
         }
         Holds::Part(mark) if mark.salt != salt => Err(refused(format!(
             "{} holds an unfinished copy of another store: --anew removes it and begins again",
+            request.to
+        ))),
+        Holds::Part(mark) if mark.schema != newest() => Err(refused(format!(
+            "{} holds an unfinished copy that a program with another schema has begun: --anew removes it and begins again",
             request.to
         ))),
         other => Ok(other),

@@ -23,6 +23,9 @@ pub(super) struct Mark {
     pub(super) after: Vec<Cell>,
     /// Rows so far.
     pub(super) rows: u64,
+    /// The schema of both stores. What a step of it fills in goes wrong where a part of the rows is there.
+    #[serde(default)]
+    pub(super) schema: i64,
 }
 
 impl Mark {

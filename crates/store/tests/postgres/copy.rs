@@ -246,6 +246,12 @@ fn o16_a_copy_is_refused_where_it_would_be_wrong() {
         text.contains("rows of scope") && text.contains("first at 2") && text.contains("--anew"),
         "{text}"
     );
+    // What a step of the schema fills in would meet the same rows once more.
+    let mark = psql(&database, "SELECT value::jsonb ->> 'schema' FROM meta WHERE key = 'copying'");
+    assert_eq!(mark, psql(&database, "SELECT max(version) FROM migration"));
+    psql(&database, "UPDATE meta SET value = (value::jsonb - 'schema')::text WHERE key = 'copying'");
+    let text = refusal(&request);
+    assert!(text.contains("another schema") && text.contains("--anew"), "{text}");
     let stranger = filled();
     connect(stranger.path()).execute("UPDATE meta SET value = 'x' WHERE key = 'salt'", []).expect("writes");
     assert!(refusal(&out(stranger.path(), &database)).contains("of another store"));
