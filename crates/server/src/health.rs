@@ -68,8 +68,9 @@ type Complaint = Option<(Status, String)>;
 /// Looks at every part.
 pub(crate) async fn look(app: &App) -> Health {
     let now = app.engine.clock().now().wall;
-    let store = store(app).await;
-    let agents = agents(app, &store, now).await;
+    let since = now - HOUR_MS;
+    let count = answers(app, move |act| violations_since(act, since)).await;
+    let (store, agents) = (store(app, &count), agents(count));
     let complaints: [(&'static str, Complaint); 6] = [
         ("queue", queue(app, &store).await),
         ("store", store),
@@ -97,9 +98,9 @@ pub(crate) fn in_words(health: Health) -> Health {
 }
 
 /// Whether the store takes a deed, and what an acknowledgement is worth.
-async fn store(app: &App) -> Complaint {
-    if let Err(refusal) = answers(app).await {
-        return Some((Status::Failing, refusal.message));
+fn store(app: &App, answer: &Result<usize, Refusal>) -> Complaint {
+    if let Err(refusal) = answer {
+        return Some((Status::Failing, refusal.message.clone()));
     }
     app.is_relaxed().then(|| {
         let said = "durability is relaxed: a power cut may lose what was acknowledged last";
@@ -111,7 +112,10 @@ async fn store(app: &App) -> Complaint {
 ///
 /// # Errors
 /// Why not. 503 `store_unreachable` when it has not said so in time.
-pub(crate) async fn answers(app: &App) -> Result<(), Refusal> {
+pub(crate) async fn answers<T: Send + 'static>(
+    app: &App,
+    deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
     let trouble = app.engine.door().trouble();
     let unreachable = |(since, reason): (Duration, String)| {
         let text = format!("the database cannot be used since {} s: {reason}", since.as_secs());
@@ -120,7 +124,7 @@ pub(crate) async fn answers(app: &App) -> Result<(), Refusal> {
     if let Some(told) = trouble.is_there() {
         return Err(unreachable(told));
     }
-    let entered = app.engine.enter(Pass::system(), Urgency::Urgent, |_| Ok(()));
+    let entered = app.engine.enter(Pass::system(), Urgency::Urgent, deed);
     match tokio::time::timeout(STORE_PATIENCE, entered).await {
         Ok(entered) => entered,
         Err(_) => Err(unreachable((STORE_PATIENCE, "it has not answered".to_owned()))),
@@ -158,23 +162,10 @@ async fn letters(app: &App) -> Complaint {
     }
 }
 
-/// A door that takes nothing is not asked.
-async fn agents(app: &App, store: &Complaint, now: TimeMs) -> Complaint {
-    if matches!(store, Some((Status::Failing, _))) {
-        return None;
-    }
-    let since = now - HOUR_MS;
-    let count = move |act: &mut Act<'_>| violations_since(act, since);
-    let counted = app.engine.enter(Pass::system(), Urgency::Urgent, count);
-    let count = match tokio::time::timeout(STORE_PATIENCE, counted).await {
-        Ok(Ok(count)) => count,
-        Ok(Err(refusal)) => return Some((Status::Degraded, refusal.message)),
-        Err(_) => {
-            return Some((Status::Degraded, "invalid messages could not be counted in time".to_owned()));
-        }
-    };
-    (count > MAX_VIOLATIONS_AN_HOUR)
-        .then(|| (Status::Degraded, format!("{count} invalid messages came from agents within an hour")))
+/// What agents have said wrong within an hour; nobody knows it where the store takes no deed.
+fn agents(count: Result<usize, Refusal>) -> Complaint {
+    let count = count.ok().filter(|count| *count > MAX_VIOLATIONS_AN_HOUR)?;
+    Some((Status::Degraded, format!("{count} invalid messages came from agents within an hour")))
 }
 
 /// Whether those who follow the log hear of events about when they happen.
