@@ -200,7 +200,15 @@ pub fn by_id(rows: &Rows, caller: &Caller, id: Id) -> Result<Option<Hit>, Refusa
             found
                 .and_then(|found| hit(Kind::Artifact, found.scope_name, None, found.name.unwrap_or_default()))
         }
-        Noun::Run | Noun::Token | Noun::Act | Noun::Backup => None,
+        Noun::Run => {
+            let found = tiltyard_store::run::get(rows, id).map_err(refusal_of)?;
+            let found = found.filter(|found| caller.reach.covers(&found.scope_name));
+            found.and_then(|found| {
+                let title = found.made.title.or(found.made.pipeline).unwrap_or_default();
+                hit(Kind::Run, found.scope_name, Some(found.standing.state.as_str()), title)
+            })
+        }
+        Noun::Token | Noun::Act | Noun::Backup => None,
     })
 }
 

@@ -30,17 +30,23 @@ pub enum Kind {
     Task,
     /// A change, by its task's title and its repository.
     Change,
-    /// A gate, by the title of its change's task and the repository.
+    /// A gate, by the title of its change's task and the repository, or by its run's title and pipeline.
     Gate,
     /// A dead letter, by its task's title, its kind and its error.
     DeadLetter,
     /// An artifact, by name, media type and digest.
     Artifact,
+    /// A run, by title, pipeline and error.
+    Run,
+    /// A pipeline, by name.
+    Pipeline,
+    /// A schedule, by name.
+    Schedule,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Scope,
         Self::Queue,
         Self::Agent,
@@ -51,6 +57,9 @@ impl Kind {
         Self::Gate,
         Self::DeadLetter,
         Self::Artifact,
+        Self::Run,
+        Self::Pipeline,
+        Self::Schedule,
     ];
 
     /// The kind of a row's number.
@@ -66,7 +75,14 @@ impl Kind {
             Self::Gate => Some(Noun::Gate),
             Self::DeadLetter => Some(Noun::DeadLetter),
             Self::Artifact => Some(Noun::Artifact),
-            Self::Scope | Self::Queue | Self::Agent | Self::Repository | Self::Template => None,
+            Self::Run => Some(Noun::Run),
+            Self::Scope
+            | Self::Queue
+            | Self::Agent
+            | Self::Repository
+            | Self::Template
+            | Self::Pipeline
+            | Self::Schedule => None,
         }
     }
 }
@@ -130,8 +146,8 @@ mod tests {
         for (code, kind) in Kind::ALL.into_iter().enumerate() {
             assert_eq!(Kind::from_code(code as i64), Some(kind));
             assert_eq!(kind as usize, code);
-            assert_eq!(kind.noun().is_some(), code >= 5);
+            assert_eq!(kind.noun().is_some(), (5..=10).contains(&code));
         }
-        assert_eq!(Kind::from_code(10), None);
+        assert_eq!(Kind::from_code(13), None);
     }
 }

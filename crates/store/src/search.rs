@@ -5,7 +5,7 @@ use crate::backend::{Row, sql};
 use crate::error::Result;
 use crate::rows::Rows;
 use tiltyard_model::search::Kind;
-use tiltyard_model::{change, dead_letter, task};
+use tiltyard_model::{change, dead_letter, run, task};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,7 @@ fn state(row: &Row<'_>, kind: Kind, stored: String) -> Result<String> {
     let word = match kind {
         Kind::Task => task::State::from_code(code).map(task::State::as_str),
         Kind::Change => change::State::from_code(code).map(change::State::as_str),
+        Kind::Run => run::State::from_code(code).map(run::State::as_str),
         Kind::DeadLetter => dead_letter::State::from_code(code).map(dead_letter::State::as_str),
         _ => return Ok(stored),
     };

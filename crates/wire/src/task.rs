@@ -276,6 +276,9 @@ pub struct Filter {
     /// Words of the title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// The run whose parts they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Whether to say of each why it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<bool>,

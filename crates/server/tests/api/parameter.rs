@@ -83,6 +83,7 @@ async fn api7_what_is_misspelt_is_told() {
     for line in [
         "GET /tasks?queue=Bad%20Q",
         "GET /tasks?agent=No%20One",
+        "GET /tasks?run=nightly",
         "GET /changes?repository=No%2FWay",
         "GET /scopes/default?limit=1",
         "GET /system/info?x=1",

@@ -16,9 +16,11 @@ SELECT * FROM (
 UNION ALL
 SELECT * FROM (
     SELECT 7, g.id, s.name, NULL, g.state,
-           COALESCE((SELECT t.title FROM change c JOIN task t ON t.id = c.task WHERE c.id = g.change), ''),
-           (SELECT c.repository FROM change c WHERE c.id = g.change)
-    FROM (SELECT id, scope, state, change FROM gate WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS g
+           COALESCE((SELECT t.title FROM change c JOIN task t ON t.id = c.task WHERE c.id = g.change),
+                    (SELECT COALESCE(r.title, r.pipeline) FROM run r WHERE r.id = g.run), ''),
+           COALESCE((SELECT c.repository FROM change c WHERE c.id = g.change),
+                    (SELECT r.pipeline FROM run r WHERE r.id = g.run))
+    FROM (SELECT id, scope, state, change, run FROM gate WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS g
     JOIN scope s ON s.id = g.scope
 ) AS gates
 UNION ALL
@@ -35,3 +37,10 @@ SELECT * FROM (
     FROM (SELECT id, scope, name, media_type, sha256 FROM artifact WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS a
     JOIN scope s ON s.id = a.scope
 ) AS artifacts
+UNION ALL
+SELECT * FROM (
+    SELECT 10, r.id, s.name, NULL, CAST(r.state AS TEXT), COALESCE(r.title, r.pipeline, ''),
+           COALESCE(r.pipeline, '') || ' ' || COALESCE(substr(r.error, 1, 1000), '')
+    FROM (SELECT id, scope, state, title, pipeline, error FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS r
+    JOIN scope s ON s.id = r.scope
+) AS runs

@@ -2,6 +2,7 @@
 
 use crate::body::{NOW, each};
 use tiltyard_model::id::Noun;
+use tiltyard_model::run::State as RunState;
 use tiltyard_model::search::Kind;
 use tiltyard_model::task::{Spec, State};
 use tiltyard_store::search::{names, things};
@@ -63,6 +64,14 @@ fn a_search_looks_at_a_bounded_part() {
         );
         assert_eq!((found[0].queue.as_deref(), found[0].more.as_str()), (Some("q"), "command"));
         assert_eq!(things(body.rows(), i64::MAX, 10).unwrap().len(), 3);
+        let run = crate::run::put(body, 9, RunState::Waiting, &[], |made| {
+            made.pipeline = Some("nightly".into());
+            made.title = Some("the third night".into());
+        });
+        let all = things(body.rows(), i64::MAX, 10).unwrap();
+        let found: Vec<_> = all.iter().filter(|seen| seen.kind == Kind::Run).collect();
+        assert_eq!((found.len(), found[0].key, found[0].state.as_deref()), (1, run, Some("waiting")));
+        assert_eq!((found[0].title.as_str(), found[0].more.trim()), ("the third night", "nightly"));
     });
 }
 

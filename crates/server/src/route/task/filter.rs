@@ -3,7 +3,7 @@
 use crate::ask::Ask;
 use crate::page::{Span, below};
 use tiltyard_engine::task::list::{Filter, Window, limit_to};
-use tiltyard_model::id::Noun;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::task::State;
 use tiltyard_wire::task as wire;
@@ -11,7 +11,7 @@ use tiltyard_wire::task as wire;
 /// Which tasks are meant, as far as the caller may see them.
 ///
 /// # Errors
-/// 400 for a state that is none, 403 for a scope that is not the token's.
+/// 400 for a state or a run that is none, 403 for a scope that is not the token's.
 pub(crate) fn filter(ask: &Ask, asked: &wire::Filter) -> Result<Filter, Refusal> {
     let mut filter = Filter {
         scopes: ask.scopes(asked.scope.as_deref())?,
@@ -23,11 +23,16 @@ pub(crate) fn filter(ask: &Ask, asked: &wire::Filter) -> Result<Filter, Refusal>
         label: asked.label.clone(),
         agent: asked.agent.clone(),
         words: asked.q.clone(),
-        run: None,
+        run: asked.run.as_deref().map(run).transpose()?,
         running: None,
     };
     limit_to(&mut filter, &ask.caller);
     Ok(filter)
+}
+
+fn run(text: &str) -> Result<Id, Refusal> {
+    let said = "`run`: must be the id of a run";
+    Id::parse_as(Noun::Run, text).map_err(|_| Refusal::new(Code::BadParameter, said))
 }
 
 fn states(text: Option<&str>) -> Result<Vec<State>, Refusal> {
