@@ -72,6 +72,8 @@ pub struct Settings {
     pub dead_letters: DeadLetters,
     /// What the program writes about itself.
     pub log: Log,
+    /// Calls of runs to other places.
+    pub outgoing: Outgoing,
     /// The built-in agent.
     pub agent: Agent,
 }
@@ -166,6 +168,15 @@ pub struct DeadLetters {
     /// Letters kept for each scope; the oldest dismissed and resolved ones go first, pending ones stay.
     #[schemars(range(min = 1, max = 1_000_000), extend("x-live" = true))]
     pub max: u32,
+}
+
+/// Calls of runs to other places.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outgoing {
+    /// Addresses (`10.0.0.7`) or blocks (`10.0.0.0/8`) that `http` stages may call though they are this machine's or a
+    /// private network's; public ones they may call anyway.
+    pub allow: Vec<String>,
 }
 
 /// What the program writes about itself.
@@ -266,6 +277,7 @@ impl Default for Settings {
             leases: Leases::default(),
             dead_letters: DeadLetters::default(),
             log: Log::default(),
+            outgoing: Outgoing::default(),
             agent: Agent::default(),
         }
     }

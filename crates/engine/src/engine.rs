@@ -11,6 +11,7 @@ use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
 use crate::memory::letter::Limit;
 use crate::memory::ready::Want;
 use crate::once;
+use crate::outgoing::{Nowhere, Outgoing};
 use crate::readers::Readers;
 use crate::reserve::Reserve;
 use crate::share::{Post, Sharing, Waking};
@@ -46,6 +47,8 @@ pub struct Options {
     pub max_queued: usize,
     /// Called once when the store can no longer be trusted: the program must end with code 5 (E2).
     pub on_broken: OnBroken,
+    /// Makes the calls of runs to other places.
+    pub outgoing: Arc<dyn Outgoing>,
     /// Whoever wants to see the journal; nobody, for a store that is not shared.
     pub witness: Option<Witness>,
 }
@@ -61,6 +64,7 @@ impl Options {
             clock: Clock::system(),
             max_queued: DEFAULT_MAX_QUEUED_INTENTS,
             on_broken: Box::new(|_| {}),
+            outgoing: Arc::new(Nowhere),
             witness: None,
         }
     }
@@ -113,6 +117,7 @@ pub struct Engine {
     folder: PathBuf,
     depot: Depot,
     custody: Custody,
+    outgoing: Arc<dyn Outgoing>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -184,6 +189,7 @@ impl Engine {
             folder: options.folder,
             depot,
             custody,
+            outgoing: options.outgoing,
             thread,
         })
     }
@@ -324,6 +330,11 @@ impl Engine {
     /// The logs of attempts.
     pub fn logs(&self) -> &Logs {
         self.depot.logs()
+    }
+
+    /// Who makes the calls of runs to other places.
+    pub fn outgoing(&self) -> &Arc<dyn Outgoing> {
+        &self.outgoing
     }
 
     pub(crate) fn own_depot(&self) -> &Depot {

@@ -20,6 +20,7 @@ pub mod memory;
 pub mod metric;
 pub mod migrate;
 pub mod once;
+pub mod outgoing;
 pub mod place;
 pub mod queue;
 pub mod readers;

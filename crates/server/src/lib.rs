@@ -10,6 +10,7 @@ pub mod edge;
 mod health;
 mod live;
 mod metric;
+pub mod outgoing;
 mod page;
 mod parameter;
 mod pen;

@@ -8,10 +8,12 @@ use crate::edge::Settings;
 use crate::edge::bind::{Admission, BindRefused, Binding, External, Front as Before, permit};
 use crate::edge::guard::Edge;
 use crate::edge::listener::{Drained, Listener};
+use crate::edge::proxy::Network;
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
 use crate::health::{self, Since};
 use crate::live::agent::ACCEPT_WITHIN_MS;
 use crate::live::{Live, carry};
+use crate::outgoing::{Calls, Guard};
 use crate::program::{Bare, Program};
 use crate::view;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,6 +57,8 @@ pub struct ServeOptions {
     pub accept_within: Duration,
     /// The program around the server.
     pub program: Arc<dyn Program>,
+    /// What runs may call besides public addresses (SEC15).
+    pub outgoing_allow: Vec<Network>,
 }
 
 impl ServeOptions {
@@ -73,6 +77,7 @@ impl ServeOptions {
             default_lease_ms: DEFAULT_LEASE_MS,
             accept_within: Duration::from_millis(ACCEPT_WITHIN_MS),
             program: Arc::new(Bare::default()),
+            outgoing_allow: Vec::new(),
         }
     }
 }
@@ -195,6 +200,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         sharing.address = format!("{scheme}://{address}");
     }
+    opening.outgoing = Arc::new(Calls::new(Guard::new(options.outgoing_allow)));
     let engine = Engine::open(opening).await?;
     let first = tokens(&engine, options.admin_token.as_ref(), options.door).await?;
     let began = |act: &mut Act<'_>| system::started(act, env!("CARGO_PKG_VERSION"));

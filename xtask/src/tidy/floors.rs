@@ -32,7 +32,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("axum", &["server"], "only the HTTP face knows its framework"),
     ("hyper", &["server", "bench"], "only the HTTP face knows its framework"),
     ("tower", &["server"], "only the HTTP face knows its framework"),
-    ("reqwest", &["client", "store"], "the client is the only caller of the API"),
+    (
+        "reqwest",
+        &["client", "server", "store"],
+        "the client calls the API, the server what runs call; nobody else calls anybody",
+    ),
     ("clap", &["cli", "bench"], "only the human face has flags"),
     (
         "anyhow",

@@ -41,10 +41,20 @@ pub fn edge(loaded: &Loaded) -> Result<edge::Settings, BadSetting> {
 }
 
 fn proxies(loaded: &Loaded) -> Result<Vec<Network>, BadSetting> {
-    let networks = loaded.settings.proxies.iter().map(|text| text.parse::<Network>());
-    let networks: Result<Vec<_>, _> = networks.collect();
-    networks
-        .map_err(|bad| BadSetting { origin: loaded.origin("proxies"), message: format!("`proxies`: {bad}") })
+    networks(loaded, "proxies", &loaded.settings.proxies)
+}
+
+/// What runs may call besides public addresses (SEC15).
+///
+/// # Errors
+/// What is no network, blamed on the setting.
+pub fn outgoing_allow(loaded: &Loaded) -> Result<Vec<Network>, BadSetting> {
+    networks(loaded, "outgoing.allow", &loaded.settings.outgoing.allow)
+}
+
+fn networks(loaded: &Loaded, path: &str, texts: &[String]) -> Result<Vec<Network>, BadSetting> {
+    let networks: Result<Vec<_>, _> = texts.iter().map(|text| text.parse::<Network>()).collect();
+    networks.map_err(|bad| BadSetting { origin: loaded.origin(path), message: format!("`{path}`: {bad}") })
 }
 
 fn binding<'a>(loaded: &Loaded, proxies: &'a [Network]) -> Binding<'a> {

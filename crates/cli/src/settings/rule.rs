@@ -18,6 +18,7 @@ const RULES: &[Rule] = &[
     ("tls.cert", tls),
     ("tls.key", tls),
     ("shared.blobs", blobs),
+    ("outgoing.allow", outgoing_allow),
     ("agent.name", agent_name),
     ("agent.server", agent_server),
 ];
@@ -55,6 +56,11 @@ fn origins(settings: &Settings) -> Result<(), String> {
 
 fn proxies(settings: &Settings) -> Result<(), String> {
     let bad = settings.proxies.iter().find_map(|text| text.parse::<Network>().err());
+    bad.map_or(Ok(()), |bad| Err(format!("cannot be used: {bad}")))
+}
+
+fn outgoing_allow(settings: &Settings) -> Result<(), String> {
+    let bad = settings.outgoing.allow.iter().find_map(|text| text.parse::<Network>().err());
     bad.map_or(Ok(()), |bad| Err(format!("cannot be used: {bad}")))
 }
 

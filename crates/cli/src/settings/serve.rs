@@ -1,6 +1,6 @@
 //! The settings as a server wants them.
 
-use super::edge::edge;
+use super::edge::{edge, outgoing_allow};
 use super::environment::Environment;
 use super::load::Loaded;
 use super::name::host_name;
@@ -53,6 +53,7 @@ pub fn serve_options(loaded: &Loaded, environment: &Environment) -> Result<Serve
             QueryTokens::On => Where::On,
         },
         admin_token: environment.admin_token()?,
+        outgoing_allow: outgoing_allow(loaded)?,
         default_lease_ms: i64::try_from(settings.leases.default_ms).unwrap_or(i64::MAX),
         ..ServeOptions::new(&settings.data)
     })
