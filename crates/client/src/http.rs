@@ -5,7 +5,7 @@ use crate::error::{Error, Refused, root_cause};
 use crate::request::{Body, Request};
 use crate::retry::pause;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -237,6 +237,11 @@ impl Client {
 }
 
 impl Download {
+    /// The entity tag of what comes, without its quotes: of an artifact the SHA-256 of its bytes.
+    pub fn entity_tag(&self) -> Option<String> {
+        header(&self.response, &ETAG).map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// # Errors

@@ -1,20 +1,27 @@
-//! Artifacts: an attempt names the bytes that it has stored (D21). The bytes are on disk before: the server writes
-//! them through `Engine::blobs`.
+//! Artifacts: an attempt, or somebody who asks for work, names the bytes that were stored (D21). The bytes are on disk
+//! before: the server writes them through `Engine::blobs`.
+
+mod loose;
 
 use crate::Engine;
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
-use crate::task::access::may_answer;
+use crate::task::access::{may_answer, may_reach};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 use tiltyard_model::event::ArtifactStored;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{Caller, Reach};
 use tiltyard_model::task::lease::stale;
 use tiltyard_store::Rows;
-use tiltyard_store::artifact;
 /// An artifact as it is kept.
 pub use tiltyard_store::artifact::Artifact;
+use tiltyard_store::artifact::{self, Stored};
 use tiltyard_store::blob::Kept;
+
+pub use loose::{Cleared, LOOSE_FOR_MS, MAX_CLEARED, clear_loose};
 
 /// Most artifacts of one attempt.
 pub const MAX_ARTIFACTS_OF_ATTEMPT: i64 = 1_000;
@@ -34,6 +41,21 @@ pub struct Put {
     pub task: Id,
     /// The generation that holds its lease.
     pub generation: i64,
+    /// The bytes, on disk.
+    pub kept: Kept,
+    /// Their media type; [`DEFAULT_MEDIA_TYPE`] when absent.
+    pub media_type: Option<String>,
+    /// A file name for people.
+    pub name: Option<String>,
+    /// Which of the outputs that the task's payload names they are.
+    pub output: Option<String>,
+}
+
+/// Bytes that somebody has stored for work that is still to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// The scope.
+    pub scope: String,
     /// The bytes, on disk.
     pub kept: Kept,
     /// Their media type; [`DEFAULT_MEDIA_TYPE`] when absent.
@@ -64,8 +86,10 @@ pub fn may_write(act: &Act<'_>, task: Id, generation: i64) -> Result<Lease, Refu
 /// As [`may_write`]; 422 for a media type or a name that cannot be shown, and beyond [`MAX_ARTIFACTS_OF_ATTEMPT`].
 pub fn put(act: &mut Act<'_>, put: &Put) -> Result<Artifact, Refusal> {
     let lease = may_write(act, put.task, put.generation)?;
-    admit(put)?;
-    let known = artifact::of_attempt(act.tx, lease.task, put.generation, &put.kept.sha256);
+    admit(put.media_type.as_deref(), put.name.as_deref())?;
+    let (sha256, output) = (put.kept.sha256.as_str(), put.output.as_deref());
+    let stored = Stored { task: lease.task, generation: put.generation, sha256, output };
+    let known = artifact::of_attempt(act.tx, stored);
     if let Some(known) = known.map_err(refusal_of)? {
         return Ok(known);
     }
@@ -77,37 +101,93 @@ pub fn put(act: &mut Act<'_>, put: &Put) -> Result<Artifact, Refusal> {
         ));
     }
     let scope = crate::task::end::place(act, &lease).1;
-    let key = act.next_key();
+    let bytes = (&put.kept, put.media_type.as_deref(), put.name.as_deref());
     let new = Artifact {
-        id: act.id(Noun::Artifact, key),
-        scope,
-        scope_name: act.memory.names.scope_name(scope).to_owned(),
-        sha256: put.kept.sha256.clone(),
-        size: put.kept.size,
-        media_type: put.media_type.clone().unwrap_or_else(|| DEFAULT_MEDIA_TYPE.to_owned()),
-        name: put.name.clone(),
         attempt: Some((put.task, put.generation)),
+        output: put.output.clone(),
+        ..named(act, scope, bytes)
     };
-    artifact::insert(act.tx, &new).map_err(refusal_of)?;
-    let event = ArtifactStored { sha256: new.sha256.clone(), bytes: new.size };
-    act.event(scope, &new.id.into(), Some(lease.task), &event)?;
+    insert(act, &new)?;
     Ok(new)
 }
 
-fn admit(put: &Put) -> Result<(), Refusal> {
-    let plain = |text: &String| text.is_ascii() && !text.chars().any(|letter| letter.is_control());
-    let typed = |text: &String| plain(text) && text.contains('/') && text.len() <= MAX_MEDIA_TYPE_BYTES;
-    if put.media_type.as_ref().is_some_and(|text| !typed(text)) {
+/// Names stored bytes for work that is still to come, such as the input of a run. What nothing refers to is gone a day
+/// later ([`LOOSE_FOR_MS`]).
+///
+/// # Errors
+/// 422 for a scope that is not there, a media type or a name that cannot be shown.
+pub fn post(act: &mut Act<'_>, post: &Post) -> Result<Artifact, Refusal> {
+    let scope = act.scope_key(&post.scope)?;
+    admit(post.media_type.as_deref(), post.name.as_deref())?;
+    let new = named(act, scope, (&post.kept, post.media_type.as_deref(), post.name.as_deref()));
+    insert(act, &new)?;
+    Ok(new)
+}
+
+/// A new row of nobody's, for these bytes with their media type and name.
+fn named(act: &mut Act<'_>, scope: i64, bytes: (&Kept, Option<&str>, Option<&str>)) -> Artifact {
+    let (kept, media_type, name) = bytes;
+    let key = act.next_key();
+    Artifact {
+        id: act.id(Noun::Artifact, key),
+        scope,
+        scope_name: act.memory.names.scope_name(scope).to_owned(),
+        sha256: kept.sha256.clone(),
+        size: kept.size,
+        media_type: media_type.unwrap_or(DEFAULT_MEDIA_TYPE).to_owned(),
+        name: name.map(str::to_owned),
+        attempt: None,
+        run: None,
+        output: None,
+    }
+}
+
+fn insert(act: &mut Act<'_>, new: &Artifact) -> Result<(), Refusal> {
+    artifact::insert(act.tx, new).map_err(refusal_of)?;
+    let event = ArtifactStored { sha256: new.sha256.clone(), bytes: new.size };
+    act.event(new.scope, &new.id.into(), new.attempt.map(|(task, _)| task.key()), &event)
+}
+
+/// What a payload says of outputs; the rest of it is for others.
+#[derive(Deserialize)]
+struct Declares {
+    #[serde(default)]
+    outputs: BTreeMap<String, IgnoredAny>,
+}
+
+/// Whether a task's payload names this output. Asked before the bytes are taken.
+///
+/// # Errors
+/// 404 for a task that the caller does not see; 422 for an output that is not declared.
+pub fn declares(rows: &Rows, caller: &Caller, task: Id, output: &str) -> Result<(), Refusal> {
+    let found = tiltyard_store::task::get(rows, task).map_err(refusal_of)?;
+    let found = found.filter(|found| may_reach(caller, &found.task.spec.scope, &found.task.spec.queue));
+    let found = found.ok_or_else(|| Refusal::missing("task", task))?;
+    let payload: Option<Declares> = serde_json::from_str(&found.task.spec.payload).ok();
+    if payload.is_some_and(|payload| payload.outputs.contains_key(output)) {
+        return Ok(());
+    }
+    let shown: String = output.escape_debug().take(64).collect();
+    let said = format!(
+        "the task's payload names no output `{shown}`: declare it in its `outputs`, or leave this out"
+    );
+    Err(Refusal::field("/output", said))
+}
+
+fn admit(media_type: Option<&str>, name: Option<&str>) -> Result<(), Refusal> {
+    let plain = |text: &str| text.is_ascii() && !text.chars().any(|letter| letter.is_control());
+    let typed = |text: &str| plain(text) && text.contains('/') && text.len() <= MAX_MEDIA_TYPE_BYTES;
+    if media_type.is_some_and(|text| !typed(text)) {
         return Err(Refusal::field(
             "/media_type",
             "must be a media type such as text/plain, at most 128 bytes",
         ));
     }
-    let named = |text: &String| {
+    let named = |text: &str| {
         let odd = |letter: char| letter.is_control() || matches!(letter, '/' | '\\');
         !text.is_empty() && text.len() <= MAX_NAME_BYTES && !text.contains(odd) && text != "." && text != ".."
     };
-    if put.name.as_ref().is_some_and(|text| !named(text)) {
+    if name.is_some_and(|text| !named(text)) {
         return Err(Refusal::field("/name", "must be a file name without folders, 1 to 255 bytes"));
     }
     Ok(())

@@ -5,6 +5,7 @@ use crate::audit::refused::{self, Refusals};
 use crate::audit::verify::Broken;
 use crate::clock::Clock;
 use crate::custody::{self, Custody, Own};
+use crate::damage::Damage;
 use crate::door::begin::{Begun, begin};
 use crate::door::{Door, OnBroken, Parts, Urgency, Waiting, Witness};
 use crate::event::{Filter, Follower, Slow, Start, Tail, tail};
@@ -117,6 +118,7 @@ pub struct Engine {
     folder: PathBuf,
     depot: Depot,
     custody: Custody,
+    damage: Damage,
     outgoing: Arc<dyn Outgoing>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -189,6 +191,7 @@ impl Engine {
             folder: options.folder,
             depot,
             custody,
+            damage: Damage::default(),
             outgoing: options.outgoing,
             thread,
         })
@@ -339,6 +342,10 @@ impl Engine {
 
     pub(crate) fn own_depot(&self) -> &Depot {
         &self.depot
+    }
+
+    pub(crate) fn damage(&self) -> &Damage {
+        &self.damage
     }
 
     pub(crate) fn custody(&self) -> &Custody {

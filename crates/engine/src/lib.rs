@@ -10,6 +10,7 @@ pub mod change;
 pub mod clock;
 pub mod copy;
 mod custody;
+mod damage;
 pub mod dead_letter;
 pub mod door;
 pub mod engine;

@@ -8,6 +8,7 @@ mod move_log;
 mod presence;
 mod prune;
 mod rescue;
+mod retain;
 mod retire;
 mod sweep;
 mod tally;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),
+        Box::new(retain::Retain::default()),
         Box::new(sweep::Sweep::default()),
         Box::new(tally::Tally),
         Box::new(disk::Disk),

@@ -166,6 +166,14 @@ impl Ask {
         if self.has_key() { self.begin_once(&[]) } else { Ok(()) }
     }
 
+    /// Says which bytes the request has brought, once they were taken.
+    ///
+    /// # Errors
+    /// As [`Ask::body`], for its key.
+    pub(crate) fn brought(&mut self, sha256: &str) -> Result<(), Refusal> {
+        if self.has_key() { self.begin_once(sha256.as_bytes()) } else { Ok(()) }
+    }
+
     /// Whether the request is to be done once: a claim has its own id, a settle its generation (API5).
     fn has_key(&self) -> bool {
         let Place::Api(endpoint) = self.visit.place else { return false };

@@ -3,7 +3,10 @@
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
+use sha2::{Digest, Sha256};
 use std::io;
+use std::sync::Arc;
+use tiltyard_engine::Engine;
 use tiltyard_engine::blob::Reader;
 use tokio::task::spawn_blocking;
 
@@ -12,11 +15,42 @@ struct Left {
     reader: Reader,
     from: u64,
     bytes: u64,
+    check: Option<Check>,
+}
+
+/// What the whole of it must be, and how far it is (O13).
+struct Check {
+    digest: Sha256,
+    sha256: String,
+    engine: Arc<Engine>,
+}
+
+impl Check {
+    /// Whether all bytes were those that they should be.
+    fn end(self) -> io::Result<()> {
+        let found: String = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if found == self.sha256 {
+            return Ok(());
+        }
+        self.engine.found_damaged(&self.sha256);
+        Err(io::Error::new(io::ErrorKind::InvalidData, format!("the bytes of {} are damaged", self.sha256)))
+    }
 }
 
 /// The bytes from `from` on, `length` of them.
 pub(crate) fn body_of(reader: Reader, from: u64, length: u64) -> Body {
-    let pieces = stream::try_unfold(Left { reader, from, bytes: length }, |left| async move {
+    send(Left { reader, from, bytes: length, check: None })
+}
+
+/// All bytes of a blob, which are looked at on their way: the last piece is not sent where the digest is another one.
+pub(crate) fn whole_of(reader: Reader, length: u64, sha256: &str, engine: &Arc<Engine>) -> Body {
+    let (sha256, engine) = (sha256.to_owned(), Arc::clone(engine));
+    let check = Some(Check { digest: Sha256::new(), sha256, engine });
+    send(Left { reader, from: 0, bytes: length, check })
+}
+
+fn send(left: Left) -> Body {
+    let pieces = stream::try_unfold(left, |left| async move {
         if left.bytes == 0 {
             return Ok::<_, io::Error>(None);
         }
@@ -31,6 +65,14 @@ fn next(mut left: Left) -> io::Result<Option<(Bytes, Left)>> {
     let piece = left.reader.read_at(left.from, length)?;
     left.bytes -= length as u64;
     left.from += length as u64;
+    if let Some(check) = left.check.as_mut() {
+        check.digest.update(&piece);
+    }
+    if left.bytes == 0
+        && let Some(check) = left.check.take()
+    {
+        check.end()?;
+    }
     Ok(Some((piece.into(), left)))
 }
 

@@ -191,6 +191,9 @@ fn disk(app: &App) -> Complaint {
     if let Some(complaint) = space(app) {
         return Some(complaint);
     }
+    if let Some(damaged) = app.engine.damaged_bytes() {
+        return Some((Status::Degraded, damaged));
+    }
     if let Some(held) = app.engine.held_bytes() {
         return Some((Status::Degraded, held));
     }

@@ -104,6 +104,7 @@ handlers! {
     DeadLetterDismiss => dead_letter::dismiss,
     DeadLetterReopen => dead_letter::reopen,
     DeadLetterDelete => dead_letter::delete,
+    ArtifactPost => artifact::post,
     ArtifactPut => artifact::put,
     ArtifactGet => artifact::get,
     GateList => gate::list,

@@ -17,6 +17,21 @@ pub struct PutQuery {
     /// A file name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Which of the outputs that the task's payload names they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+/// Where bytes are stored, and under which name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostQuery {
+    /// The scope; the token's own when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// A file name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Stored bytes.
@@ -33,4 +48,7 @@ pub struct View {
     pub media_type: String,
     /// A file name for people.
     pub name: Option<String>,
+    /// Which output they are.
+    #[serde(default)]
+    pub output: Option<String>,
 }

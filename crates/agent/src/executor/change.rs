@@ -205,6 +205,7 @@ impl Making<'_> {
             task: job.assignment.key.task().parse().ok(),
             generation: Some(self.generation),
             name: Some(name.to_owned()),
+            output: None,
         };
         let put = || {
             let request = Request::<call::ArtifactPut>::new().place(&stored.sha256).query(query.clone());

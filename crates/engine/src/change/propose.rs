@@ -128,7 +128,9 @@ fn faults(result: &ChangeResult) -> Vec<Fault> {
 
 /// What the attempt itself has uploaded: a digest alone proves nothing.
 fn uploaded(act: &Act<'_>, lease: &Lease, named: &Stored, field: &str) -> Result<Stored, Refusal> {
-    let known = tiltyard_store::artifact::of_attempt(act.tx, lease.task, lease.generation, &named.sha256);
+    let (task, generation, sha256) = (lease.task, lease.generation, named.sha256.as_str());
+    let wanted = tiltyard_store::artifact::Stored { task, generation, sha256, output: None };
+    let known = tiltyard_store::artifact::of_attempt(act.tx, wanted);
     match known.map_err(refusal_of)? {
         Some(known) => Ok(Stored { id: Some(known.id), sha256: known.sha256, bytes: known.size }),
         None => {

@@ -15,6 +15,7 @@ fn wanted(yard: &Yard, taken: &Claimed) -> Put {
         kept: yard.kept("bytes"),
         media_type: Some("text/plain".into()),
         name: Some("out.txt".into()),
+        output: None,
     }
 }
 

@@ -265,7 +265,7 @@ impl Yard {
     pub(crate) async fn upload(&self, taken: &Claimed, text: &str) -> Result<Stored, Refusal> {
         let kept = self.kept(text);
         let (task, generation) = (taken.found.task.id, taken.found.task.generation);
-        let new = artifact::Put { task, generation, kept, media_type: None, name: None };
+        let new = artifact::Put { task, generation, kept, media_type: None, name: None, output: None };
         let stored = self.act_as(&agent(SMITH), move |act| artifact::put(act, &new)).await?;
         Ok(Stored { id: None, sha256: stored.sha256, bytes: stored.size })
     }

@@ -15,13 +15,13 @@ fn sweeper() -> Box<dyn Service> {
 }
 
 impl Rig {
-    fn kept(&self, text: &str) -> Kept {
+    pub(crate) fn kept(&self, text: &str) -> Kept {
         let mut writer = self.engine.blobs().writer(100).expect("begins");
         writer.write(text.as_bytes()).expect("writes");
         writer.finish(None).expect("is whole")
     }
 
-    fn has(&self, kept: &str) -> bool {
+    pub(crate) fn has(&self, kept: &str) -> bool {
         self.engine.blobs().open_read(kept).expect("looks").is_some()
     }
 
@@ -35,7 +35,14 @@ impl Rig {
         let taken = self.claim("a").await.expect("is taken").found.task;
         for text in texts {
             let kept = self.kept(text);
-            let put_it = Put { task: id, generation: taken.generation, kept, media_type: None, name: None };
+            let put_it = Put {
+                task: id,
+                generation: taken.generation,
+                kept,
+                media_type: None,
+                name: None,
+                output: None,
+            };
             self.act(move |act| put(act, &put_it)).await.expect("is named");
         }
         self.engine.logs().append(id.key(), 1, 0, b"it said").expect("is written");

@@ -1,5 +1,6 @@
 //! The smaller nouns through the real door, on a real store, with a clock that is moved by hand.
 
+mod artifact;
 mod audit;
 mod dead_letter;
 mod dead_letter_bytes;

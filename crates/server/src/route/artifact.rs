@@ -1,7 +1,7 @@
 //! Artifacts: bytes under their digest, streamed both ways.
 
 use crate::ask::Ask;
-use crate::download::{Part, body_of, part};
+use crate::download::{Part, body_of, part, whole_of};
 use crate::edge::body::refusal_of as refusal_of_body;
 use crate::edge::intake::Intake;
 use crate::reply::{Answer, Reply};
@@ -16,9 +16,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tiltyard_engine::act::refusal_of;
-use tiltyard_engine::artifact::{self as artifacts, Artifact, Put, sweep};
+use tiltyard_engine::artifact::{self as artifacts, Artifact, Post, Put, sweep};
 use tiltyard_engine::blob::{BlobError, Kept, Reader, Writer};
-use tiltyard_engine::{Act, Urgency};
+use tiltyard_engine::{Act, Engine, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_wire::artifact as wire;
@@ -35,8 +35,7 @@ pub(crate) async fn put(mut ask: Ask) -> Answer {
     let asked: wire::PutQuery = ask.query()?;
     let sha256 = digest(&ask)?;
     let (task, generation) = attempt(&asked)?;
-    let media_type =
-        ask.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let media_type = media_type(&ask);
     // Asked before the bytes are taken, so that nobody sends them in vain.
     let (demanded, wanted) = (ask.precondition(), sha256.clone());
     let may = move |act: &mut Act<'_>| {
@@ -45,18 +44,59 @@ pub(crate) async fn put(mut ask: Ask) -> Answer {
         demanded.check_tag(|| there().and_then(|stored| tag(&stored)))
     };
     ask.app.engine.enter(ask.pass(), Urgency::Urgent, may).await?;
+    if let Some(output) = asked.output.clone() {
+        ask.read(move |rows, caller| artifacts::declares(rows, caller, task, &output)).await?;
+    }
     let writer = ask.app.engine.blobs().writer(ask.app.artifact_bytes).map_err(refusal_of)?;
-    let kept = keep(ask.take_body()?, writer, sha256.clone()).await?;
-    let put = Put { task, generation, kept, media_type, name: asked.name };
+    let body = ask.take_body()?;
+    let kept = keep(&ask.app.engine, body, writer, Some(sha256.clone())).await?;
+    let put = Put { task, generation, kept, media_type, name: asked.name, output: asked.output };
     // The bytes are held until the row that names them is on disk: what is handed out of the door is.
     let deed = move |act: &mut Act<'_>| artifacts::put(act, &put).map(|stored| (stored, put));
-    let show = |(stored, _put): (Artifact, Put)| {
-        let at = format!("{BASE_PATH}/artifacts/{}", stored.id);
-        Reply::json(StatusCode::CREATED, &view(stored)).at(at)
+    let answer = ask.act(Urgency::Urgent, deed, |(stored, _put)| shown(stored)).await;
+    unless_named(&ask, &sha256, answer).await
+}
+
+/// `POST /artifacts`.
+pub(crate) async fn post(mut ask: Ask) -> Answer {
+    let asked: wire::PostQuery = ask.query()?;
+    let (scope, media_type) = (ask.scope(asked.scope.as_deref())?, media_type(&ask));
+    // Asked before the bytes are taken, so that nobody sends them in vain.
+    let named = scope.clone();
+    let may = move |act: &mut Act<'_>| act.scope_key(&named).map(drop);
+    ask.app.engine.enter(ask.pass(), Urgency::Normal, may).await?;
+    let writer = ask.app.engine.blobs().writer(ask.app.artifact_bytes).map_err(refusal_of)?;
+    let body = ask.take_body()?;
+    let kept = keep(&ask.app.engine, body, writer, None).await?;
+    let sha256 = kept.sha256.clone();
+    let post = Post { scope, kept, media_type, name: asked.name };
+    let answer = match ask.brought(&sha256) {
+        Ok(()) => {
+            // As above: held until its row is on disk.
+            let deed = move |act: &mut Act<'_>| artifacts::post(act, &post).map(|stored| (stored, post));
+            ask.act(Urgency::Normal, deed, |(stored, _post)| shown(stored)).await
+        }
+        Err(refusal) => {
+            drop(post);
+            Err(refusal)
+        }
     };
-    let answer = ask.act(Urgency::Urgent, deed, show).await;
+    unless_named(&ask, &sha256, answer).await
+}
+
+fn media_type(ask: &Ask) -> Option<String> {
+    ask.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn shown(stored: Artifact) -> Reply {
+    let at = format!("{BASE_PATH}/artifacts/{}", stored.id);
+    Reply::json(StatusCode::CREATED, &view(stored)).at(at)
+}
+
+/// Bytes whose row was refused go, unless another row names them.
+async fn unless_named(ask: &Ask, sha256: &str, answer: Answer) -> Answer {
     if answer.is_err()
-        && let Err(refusal) = sweep(&ask.app.engine, &sha256).await
+        && let Err(refusal) = sweep(&ask.app.engine, sha256).await
     {
         // The service comes by here too.
         tracing::warn!(target: "store", "bytes that nothing names stay for now: {refusal}");
@@ -83,7 +123,12 @@ fn attempt(asked: &wire::PutQuery) -> Result<(Id, i64), Refusal> {
 }
 
 /// Writes what comes, and puts it in its place when it is what was announced.
-async fn keep(mut body: Intake<Incoming>, mut writer: Writer, sha256: String) -> Result<Kept, Refusal> {
+async fn keep(
+    engine: &Engine,
+    mut body: Intake<Incoming>,
+    mut writer: Writer,
+    sha256: Option<String>,
+) -> Result<Kept, Refusal> {
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| refusal_of_body(error.into()))?;
@@ -94,7 +139,10 @@ async fn keep(mut body: Intake<Incoming>, mut writer: Writer, sha256: String) ->
         }
     }
     let writer = write(writer, piece).await?;
-    apart(move || writer.finish(Some(&sha256))).await
+    let kept = apart(move || writer.finish(sha256.as_deref())).await?;
+    // What lay there under this digest has been replaced.
+    engine.found_whole(&kept.sha256);
+    Ok(kept)
 }
 
 async fn write(mut writer: Writer, piece: Vec<u8>) -> Result<Writer, Refusal> {
@@ -124,6 +172,7 @@ fn view(stored: Artifact) -> wire::View {
         size: stored.size,
         media_type: stored.media_type,
         name: stored.name,
+        output: stored.output,
     }
 }
 
@@ -152,7 +201,7 @@ pub(crate) async fn send(ask: &Ask, stored: &Artifact) -> Answer {
             let said = format!("the artifact has {size} bytes, and no such part of them");
             return Err(Refusal::new(Code::RangeNotSatisfiable, said).with("size", size));
         }
-        Part::Whole => whole(reader, size),
+        Part::Whole => whole(whole_of(reader, size, &stored.sha256, &ask.app.engine), size),
         Part::Range(first, last) => some(reader, (first, last), size)?,
     };
     describe(response.headers_mut(), stored, tag)?;
@@ -172,8 +221,8 @@ fn unchanged(tag: HeaderValue) -> Response {
     response
 }
 
-fn whole(reader: Reader, size: u64) -> Response {
-    let mut response = Response::new(body_of(reader, 0, size));
+fn whole(body: Body, size: u64) -> Response {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
     response
 }

@@ -1,12 +1,14 @@
 //! Artifacts: stored under their digest by whoever holds the lease, read as attachments.
 
-use crate::support::{claim, complete, raw, refusal, server, submit, task};
+use crate::support::{claim, client_with, complete, make_scope, raw, refusal, server, submit, task, token};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tiltyard_client::{Client, Error, Request};
-use tiltyard_wire::artifact::{PutQuery, View};
+use tiltyard_model::role::Role;
+use tiltyard_wire::artifact::{PostQuery, PutQuery, View};
 use tiltyard_wire::endpoint::call;
-use tiltyard_wire::task::View as Task;
+use tiltyard_wire::health::Status;
+use tiltyard_wire::task::{Submit, View as Task};
 
 fn digest_of(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -17,6 +19,7 @@ async fn put(client: &Client, task: &Task, digest: &str, bytes: &[u8]) -> Result
         task: Some(task.id),
         generation: Some(task.generation),
         name: Some("diff \u{e9}.patch".into()),
+        output: None,
     };
     let request = Request::<call::ArtifactPut>::new().place(digest).query(query);
     client.call(request.bytes(bytes.to_vec(), "text/x-diff")).await
@@ -99,7 +102,8 @@ async fn d21_bytes_that_no_row_names_are_removed() {
     let digest = digest_of(b"this");
     let file = server.folder().join("artifacts").join(&digest[..2]).join(&digest);
     let odd = || {
-        let query = PutQuery { task: Some(held.id), generation: Some(held.generation), name: None };
+        let query =
+            PutQuery { task: Some(held.id), generation: Some(held.generation), ..PutQuery::default() };
         let request = Request::<call::ArtifactPut>::new().place(&digest).query(query);
         client.call(request.bytes(b"this".to_vec(), "no media type"))
     };
@@ -120,4 +124,108 @@ async fn d21_bytes_that_no_row_names_are_removed() {
     tiltyard_engine::artifact::sweep(engine, &left).await.unwrap();
     tiltyard_engine::artifact::sweep(engine, &digest).await.unwrap();
     assert!(file.exists() && engine.blobs().open_read(&left).unwrap().is_none());
+}
+
+async fn post(client: &Client, scope: Option<&str>, bytes: &[u8]) -> Result<View, Error> {
+    let query = PostQuery { scope: scope.map(str::to_owned), name: Some("in.csv".into()) };
+    client.call(Request::<call::ArtifactPost>::new().query(query).bytes(bytes.to_vec(), "text/csv")).await
+}
+
+// D21: whoever may submit stores bytes for the work, streamed; the same bytes lie on disk once.
+#[tokio::test]
+async fn d21_bytes_are_stored_before_the_work_that_needs_them() {
+    let server = server().await;
+    let admin = server.client();
+    make_scope(&admin, "other").await;
+    let client = client_with(&server, token(Role::Agent, &["other"])).await;
+    let bytes: Vec<u8> = (0..600_000_u32).map(|number| (number % 241) as u8).collect();
+    let (one, two) =
+        (post(&client, None, &bytes).await.unwrap(), post(&client, Some("other"), &bytes).await.unwrap());
+    assert_eq!((&*one.sha256, one.size, &*one.media_type), (&*digest_of(&bytes), 600_000, "text/csv"));
+    assert_eq!(
+        (one.name.as_deref(), one.sha256 == two.sha256, one.id == two.id),
+        (Some("in.csv"), true, false)
+    );
+    let folder = server.folder().join("artifacts").join(&one.sha256[..2]);
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+    let mut download = client.download(Request::<call::ArtifactGet>::new().place(two.id)).await.unwrap();
+    assert_eq!(download.entity_tag().as_deref(), Some(&*two.sha256));
+    let mut read = Vec::new();
+    while let Some(piece) = download.next().await.unwrap() {
+        read.extend_from_slice(&piece);
+    }
+    assert!(read == bytes);
+    assert_eq!(refusal(post(&client, Some("default"), b"x").await), (403, "scope_forbidden".into()));
+    assert_eq!(refusal(post(&admin, Some("nowhere"), b"x").await), (422, "unknown_scope".into()));
+    let viewer = client_with(&server, token(Role::Viewer, &["default"])).await;
+    assert_eq!(refusal(post(&viewer, None, b"x").await), (403, "forbidden".into()));
+}
+
+// API5: the same key with the same bytes is one artifact; with others it is a mistake.
+#[tokio::test]
+async fn api5_bytes_are_stored_once_by_their_key() {
+    let server = server().await;
+    let client = server.client();
+    let send = |bytes: &'static [u8]| {
+        let request = Request::<call::ArtifactPost>::new().bytes(bytes.to_vec(), "text/csv");
+        client.call(request.idempotent("one"))
+    };
+    let (one, two) = (send(b"bytes").await.unwrap(), send(b"bytes").await.unwrap());
+    assert_eq!(one.id, two.id);
+    assert_eq!(refusal(send(b"others").await), (422, "idempotency_mismatch".into()));
+    let others = digest_of(b"others");
+    assert!(!server.folder().join("artifacts").join(&others[..2]).join(&others).exists());
+}
+
+// D21: an attempt hands in the outputs that its task's payload names, and no others.
+#[tokio::test]
+async fn d21_an_attempt_hands_in_its_outputs() {
+    let server = server().await;
+    let client = server.client();
+    let payload = r#"{"argv": ["true"], "outputs": {"draft": {"file": "d"}, "copy": {"file": "c"}}}"#;
+    let payload = Some(serde_json::value::RawValue::from_string(payload.to_owned()).unwrap());
+    submit(&client, Submit { payload, ..task("makes something") }).await;
+    let held = claim(&client, "me", 1).await.remove(0);
+    let digest = digest_of(b"draft");
+    let hand_in = |output: &str| {
+        let (task, generation, output) = (Some(held.id), Some(held.generation), Some(output.to_owned()));
+        let query = PutQuery { task, generation, output, name: None };
+        let request = Request::<call::ArtifactPut>::new().place(&digest).query(query);
+        client.call(request.bytes(b"draft".to_vec(), "text/markdown"))
+    };
+    let (draft, copy) = (hand_in("draft").await.unwrap(), hand_in("copy").await.unwrap());
+    assert_eq!((draft.output.as_deref(), copy.output.as_deref()), (Some("draft"), Some("copy")));
+    assert_ne!(draft.id, copy.id, "the same bytes are two outputs");
+    assert_eq!(hand_in("draft").await.unwrap().id, draft.id);
+    assert_eq!(refusal(hand_in("other").await), (422, "invalid".into()));
+}
+
+// O13: bytes are looked at when they are read: damaged ones are not handed out as a whole, and health tells of them.
+#[tokio::test]
+async fn o13_damaged_bytes_are_not_handed_out() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = vec![b'a'; 700_000];
+    let stored = post(&client, None, &bytes).await.unwrap();
+    let file = server.folder().join("artifacts").join(&stored.sha256[..2]).join(&stored.sha256);
+    let mut spoiled = bytes.clone();
+    spoiled[3] = b'b';
+    std::fs::write(&file, &spoiled).unwrap();
+    let fetch = || async {
+        let mut download = client.download(Request::<call::ArtifactGet>::new().place(stored.id)).await?;
+        let mut count = 0;
+        while let Some(piece) = download.next().await? {
+            count += piece.len();
+        }
+        Ok::<_, Error>(count)
+    };
+    assert!(matches!(fetch().await, Err(Error::Interrupted { .. })));
+    let health = || client.call(Request::<call::HealthGet>::new());
+    let disk = health().await.unwrap().components["disk"].clone();
+    assert_eq!(disk.status, Status::Degraded);
+    assert!(disk.reason.unwrap().contains(&*stored.sha256));
+    // The same bytes once more mend it.
+    post(&client, None, &bytes).await.unwrap();
+    assert_eq!(fetch().await.unwrap(), 700_000);
+    assert_eq!(health().await.unwrap().components["disk"].status, Status::Ok);
 }

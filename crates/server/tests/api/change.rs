@@ -71,7 +71,7 @@ async fn register(client: &Client) -> Repository {
 }
 
 async fn upload(client: &Client, task: &Task, text: &str) -> Value {
-    let query = PutQuery { task: Some(task.id), generation: Some(task.generation), name: None };
+    let query = PutQuery { task: Some(task.id), generation: Some(task.generation), ..PutQuery::default() };
     let request = Request::<call::ArtifactPut>::new().place(sha256(text)).query(query);
     let stored = client.call(request.bytes(text.to_owned(), "text/plain")).await.unwrap();
     json!({"sha256": stored.sha256, "bytes": stored.size})

@@ -81,7 +81,7 @@ fn digest_of(bytes: &[u8]) -> String {
 }
 
 async fn put(client: &Client, task: &View, bytes: &[u8]) -> Artifact {
-    let query = PutQuery { task: Some(task.id), generation: Some(task.generation), name: None };
+    let query = PutQuery { task: Some(task.id), generation: Some(task.generation), ..PutQuery::default() };
     let request = Request::<call::ArtifactPut>::new().place(digest_of(bytes)).query(query);
     client.call(request.bytes(bytes.to_vec(), "text/plain")).await.unwrap()
 }

@@ -1,5 +1,5 @@
 -- The newest of a digest within these scopes.
-SELECT f.id, f.scope, s.name, f.sha256, f.size, f.media_type, f.name, f.task, f.generation
+SELECT f.id, f.scope, s.name, f.sha256, f.size, f.media_type, f.name, f.task, f.generation, f.run, f.output
 FROM artifact f
 JOIN scope s ON s.id = f.scope
 WHERE f.sha256 = ?1

@@ -1,1 +1,1 @@
-SELECT DISTINCT sha256 FROM artifact WHERE task = ?1 LIMIT ?2
+SELECT DISTINCT sha256 FROM artifact WHERE task = ?1 AND run IS NULL LIMIT ?2

@@ -174,6 +174,8 @@ endpoints! {
     DeadLetterReopen = Post "/dead-letters/{id}/reopen", Operate, Normal, NoQuery, Empty, Json(dead_letter::View), 200;
     /// Removes letter and payload for good.
     DeadLetterDelete = Delete "/dead-letters/{id}", Operate, Normal, NoQuery, Empty, Empty, 204;
+    /// Stores bytes for work that is still to come.
+    ArtifactPost = Post "/artifacts", Submit, Heavy, artifact::PostQuery, Bytes [MAX_ARTIFACT_BYTES], Json(artifact::View), 201;
     /// Stores bytes of a running attempt under their digest.
     ArtifactPut = Put "/artifacts/sha256/{hex}", Work, Heavy, artifact::PutQuery, Bytes [MAX_ARTIFACT_BYTES], Json(artifact::View), 201;
     /// The bytes of an artifact.

@@ -1,0 +1,6 @@
+SELECT f.id, f.scope, s.name, f.sha256, f.size, f.media_type, f.name, f.task, f.generation, f.run, f.output
+FROM artifact f
+JOIN scope s ON s.id = f.scope
+WHERE f.run = ?1 AND f.id > ?2
+ORDER BY f.id
+LIMIT ?3
