@@ -48,6 +48,11 @@ impl Limits {
         (limits, Occupied(sender))
     }
 
+    /// The same for a little longer: the time of the job itself is up.
+    pub(super) fn prolonged(self, by: Duration) -> Self {
+        Self { deadline: Some(Instant::now() + by), ..self }
+    }
+
     /// Does `work`, unless the job is over first: then the work is dropped, once no program of it runs any more.
     ///
     /// # Errors

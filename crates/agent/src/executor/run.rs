@@ -105,21 +105,27 @@ impl Job<'_> {
     /// What was performed, when that settles it.
     pub fn judge(&self, run: Result<ProgramRun, StartError>) -> Result<ProgramRun, Performed> {
         let run = run.map_err(|error| Performed::told(not_started(&error)))?;
+        self.fault(&run).map_or(Ok(run), Err)
+    }
+
+    /// What to tell of a program that did not end well; `None` when it did (exit code 0).
+    pub(super) fn fault(&self, run: &ProgramRun) -> Option<Performed> {
         let verdict = match (run.ended.cause, run.ended.exit) {
-            (Cause::Finished, Some(Exit::Code(0))) => return Ok(run),
+            (Cause::Finished, Some(Exit::Code(0))) => return None,
             (Cause::Stopped(StopReason::Cancelled | StopReason::Dropped), _) => None,
             (Cause::Stopped(StopReason::ShuttingDown), _) => Some(Verdict::Released),
             (Cause::TimedOut, _) => Some(Verdict::TimedOut { error: too_late(self.assignment.timeout) }),
             (Cause::ShimLost, _) => Some(Verdict::failed(
                 "the shim of the program was killed: how the program ended is not known",
             )),
-            (Cause::Finished, _) => Some(Verdict::failed(complaint(&run))),
+            (Cause::Finished, _) => Some(Verdict::failed(complaint(run))),
         };
-        Err(Performed { verdict, stop: run.ended.stop })
+        Some(Performed { verdict, stop: run.ended.stop.clone() })
     }
 }
 
-fn not_started(error: &StartError) -> Verdict {
+/// What is told of a program that was not run.
+pub(super) fn not_started(error: &StartError) -> Verdict {
     match error {
         // The task is wrong wherever it runs.
         StartError::StdinTooLong(_) => Verdict::refused(error.to_string()),

@@ -52,6 +52,11 @@ impl Speech {
         self.heard.iter().copied().collect()
     }
 
+    /// How many bytes standard output had in all.
+    pub(super) fn said_bytes(&self) -> u64 {
+        self.lost + self.heard.len() as u64
+    }
+
     /// Whether that is all of it.
     pub(super) fn began_to_hear(&self) -> Beginning {
         if self.lost == 0 { Beginning::Heard } else { Beginning::Lost }

@@ -9,6 +9,7 @@
 
 mod change;
 mod git_task;
+mod handed;
 mod rig;
 mod shelf;
 mod tidy;

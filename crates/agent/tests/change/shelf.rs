@@ -45,6 +45,7 @@ pub(crate) struct Thing {
     pub(crate) task: String,
     pub(crate) generation: i64,
     pub(crate) name: String,
+    pub(crate) output: Option<String>,
 }
 
 impl Drop for Shelf {
@@ -84,6 +85,29 @@ impl Shelf {
         Stored { id: Some(id_of(place).parse().expect("is an id")), ..told.clone() }
     }
 
+    /// Lays bytes on the shelf that somebody else has stored; their id, and their digest.
+    pub(crate) fn lay(&self, bytes: &'static [u8]) -> (String, String) {
+        let mut things = self.kept.things.lock().expect("is whole");
+        let (name, output, sha256) = (String::new(), None, hex_of(bytes));
+        let bytes = Bytes::from_static(bytes);
+        things.push(Thing {
+            sha256: sha256.clone(),
+            bytes,
+            task: String::new(),
+            generation: 0,
+            name,
+            output,
+        });
+        (id_of(things.len() - 1), sha256)
+    }
+
+    /// Has other bytes under each digest than it should.
+    pub(crate) fn spoil(&self) {
+        for thing in self.kept.things.lock().expect("is whole").iter_mut() {
+            thing.bytes = Bytes::from_static(b"spoiled");
+        }
+    }
+
     /// Has nothing any more.
     pub(crate) fn burn(&self) {
         self.kept.things.lock().expect("is whole").clear();
@@ -107,6 +131,10 @@ impl Shelf {
     }
 }
 
+fn hex_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn id_of(place: usize) -> String {
     format!("art_01h2xcejqtf2nbrexx3vqj{place:04}")
 }
@@ -120,17 +148,17 @@ async fn keep(
     if kept.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok() {
         return problem(503, "shutting_down");
     }
-    let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, sha256, "the digest is that of the bytes");
+    assert_eq!(hex_of(&bytes), sha256, "the digest is that of the bytes");
     let (task, generation) = (query.task.expect("names its task"), query.generation.expect("and generation"));
     let mut things = kept.things.lock().expect("is whole");
-    let name = query.name.unwrap_or_default();
+    let (name, output) = (query.name.unwrap_or_default(), query.output);
     things.push(Thing {
         sha256: sha256.clone(),
         bytes: bytes.clone(),
         task: task.to_string(),
         generation,
         name,
+        output,
     });
     let view = json!({ "id": id_of(things.len() - 1), "sha256": sha256, "size": bytes.len(), "media_type": "x/y", "name": null });
     (StatusCode::CREATED, view.to_string()).into_response()
@@ -139,7 +167,9 @@ async fn keep(
 async fn fetch(State(kept): State<Kept>, Path(id): Path<String>) -> Response {
     let things = kept.things.lock().expect("is whole");
     match things.iter().enumerate().find(|(place, _)| id_of(*place) == id) {
-        Some((_, thing)) => thing.bytes.clone().into_response(),
+        Some((_, thing)) => {
+            ([("etag", format!("\"{}\"", thing.sha256))], thing.bytes.clone()).into_response()
+        }
         None => problem(404, "not_found"),
     }
 }

@@ -165,7 +165,7 @@ pub(crate) struct HostRig {
 
 impl Default for HostRig {
     fn default() -> Self {
-        let executors = Executors::default().with(COMMAND_KIND, CommandExecutor);
+        let executors = Executors::default().with(COMMAND_KIND, CommandExecutor::default());
         Self { slots: 2, log_limits: LogLimits::default(), executors }
     }
 }

@@ -50,7 +50,7 @@ fn settings(folder: &str) -> HostSettings {
         user: None,
         graces: Graces { orphan_ms: 300, ..Graces::default() },
         log_limits: LogLimits::default(),
-        executors: Executors::default().with(COMMAND_KIND, CommandExecutor),
+        executors: Executors::default().with(COMMAND_KIND, CommandExecutor::default()),
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn open_host(folder: &Path) -> Arc<Host> {
         user: None,
         graces: GRACES,
         log_limits: LogLimits::default(),
-        executors: Executors::default().with(COMMAND_KIND, CommandExecutor),
+        executors: Executors::default().with(COMMAND_KIND, CommandExecutor::default()),
     };
     let (host, damage) = Host::open(settings).expect("opens");
     assert_eq!(damage, []);

@@ -1,11 +1,14 @@
 //! What a task of the kind `command` asks for.
 
+use super::place::{Inside, NotInside};
 use crate::process::{Run, environment};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
+use tiltyard_wire::model::pipeline::RESULT;
+use tiltyard_wire::task::command::{Known, MAX_FILES, Output as Asked, Reference, Spoken};
 
 /// Why a payload is no command. The same everywhere: another try is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +24,41 @@ pub struct CommandPayload {
     pub env: BTreeMap<String, Option<String>>,
     /// The working folder; a relative one lies in the attempt's folder, which is also the default.
     pub cwd: Option<String>,
-    /// Standard input: a text as it is, other JSON as JSON.
-    pub stdin: Vec<u8>,
+    /// Standard input.
+    pub stdin: Given,
+    /// Files that are there when it starts.
+    pub files: Vec<(Inside, Given)>,
+    /// What is taken of it when it has ended.
+    pub outputs: Vec<Output>,
+}
+
+/// Something that a program is handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// An artifact.
+    Artifact(Reference),
+}
+
+/// Something that a program puts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// What it is called.
+    pub name: String,
+    /// Where it comes from.
+    pub from: From,
+}
+
+/// Where an output comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// A file as it is.
+    File(Inside, Option<String>),
+    /// A file with one JSON document.
+    Json(Inside),
+    /// Standard output.
+    Spoken(Spoken),
 }
 
 #[derive(Deserialize)]
@@ -36,6 +72,12 @@ struct Shape {
     cwd: Option<String>,
     #[serde(default)]
     stdin: Value,
+    #[serde(default)]
+    stdin_artifact: Option<Reference>,
+    #[serde(default)]
+    files: BTreeMap<String, Box<RawValue>>,
+    #[serde(default)]
+    outputs: BTreeMap<String, Asked>,
 }
 
 #[derive(Deserialize)]
@@ -46,8 +88,8 @@ enum Words {
 }
 
 impl CommandPayload {
-    /// Reads `{argv, shell?, env?, cwd?, stdin?}`; what else stands there is for others. `argv` is a list of texts;
-    /// with `shell: true` it is one text (or a list, joined with blanks) for `/bin/sh -c`.
+    /// Reads `{argv, shell?, env?, cwd?, stdin?, stdin_artifact?, files?, outputs?}`; what else stands there is for others.
+    /// `argv` is a list of texts; with `shell: true` it is one text (or a list, joined with blanks) for `/bin/sh -c`.
     ///
     /// # Errors
     /// [`BadPayload`], with a sentence that says what to change.
@@ -62,13 +104,79 @@ impl CommandPayload {
         if let Some(objection) = shape.cwd.as_deref().and_then(folder_objection) {
             return Err(BadPayload(objection));
         }
-        let stdin = match shape.stdin {
-            Value::Null => Vec::new(),
-            Value::String(text) => text.into_bytes(),
-            other => other.to_string().into_bytes(),
-        };
-        Ok(Self { run, env: shape.env, cwd: shape.cwd, stdin })
+        let stdin = stdin(shape.stdin, shape.stdin_artifact)?;
+        let (files, outputs) = (files(shape.files)?, outputs(shape.outputs)?);
+        Ok(Self { run, env: shape.env, cwd: shape.cwd, stdin, files, outputs })
     }
+
+    /// Whether it cannot be done without the server's artifacts.
+    pub(super) fn needs_server(&self) -> bool {
+        self.is_handed_artifacts() || !self.outputs.is_empty()
+    }
+
+    /// Whether some of what the program is handed is fetched.
+    pub(super) fn is_handed_artifacts(&self) -> bool {
+        let is_artifact = |given: &Given| matches!(given, Given::Artifact(_));
+        is_artifact(&self.stdin) || self.files.iter().any(|(_, given)| is_artifact(given))
+    }
+}
+
+fn stdin(stdin: Value, artifact: Option<Reference>) -> Result<Given, BadPayload> {
+    match (stdin, artifact) {
+        (Value::Null, Some(artifact)) => Ok(Given::Artifact(artifact)),
+        (_, Some(_)) => Err(BadPayload("stdin and stdin_artifact cannot both be given".to_owned())),
+        (Value::Null, None) => Ok(Given::Bytes(Vec::new())),
+        (Value::String(text), None) => Ok(Given::Bytes(text.into_bytes())),
+        (other, None) => Ok(Given::Bytes(other.to_string().into_bytes())),
+    }
+}
+
+fn files(asked: BTreeMap<String, Box<RawValue>>) -> Result<Vec<(Inside, Given)>, BadPayload> {
+    has_room("files", asked.len())?;
+    let file = |(path, value): (String, Box<RawValue>)| Ok((inside("files", &path)?, given(value)));
+    asked.into_iter().map(file).collect()
+}
+
+fn given(value: Box<RawValue>) -> Given {
+    let text = value.get();
+    if let Some(known) = text.starts_with('{').then(|| serde_json::from_str::<Known>(text).ok()).flatten() {
+        return Given::Artifact(Reference::Known(known));
+    }
+    match serde_json::from_str::<String>(text) {
+        Ok(text) => Given::Bytes(text.into_bytes()),
+        Err(_) => Given::Bytes(Box::<str>::from(value).into_string().into_bytes()),
+    }
+}
+
+fn outputs(asked: BTreeMap<String, Asked>) -> Result<Vec<Output>, BadPayload> {
+    has_room("outputs", asked.len())?;
+    let mut outputs = Vec::new();
+    for (name, asked) in asked {
+        let place = format!("outputs.{}", name.escape_debug());
+        let from = match (asked.file, asked.json, asked.stdout) {
+            (Some(path), None, None) => From::File(inside(&place, &path)?, asked.media_type),
+            (None, Some(path), None) => From::Json(inside(&place, &path)?),
+            (None, None, Some(spoken)) => From::Spoken(spoken),
+            // What the program reports is no artifact of its own.
+            (None, None, None) if name == RESULT => continue,
+            _ => return Err(BadPayload(format!("{place} must have one of `file`, `json` and `stdout`"))),
+        };
+        outputs.push(Output { name, from });
+    }
+    Ok(outputs)
+}
+
+fn has_room(what: &str, count: usize) -> Result<(), BadPayload> {
+    let error = || BadPayload(format!("{what} has {count} members, and at most {MAX_FILES} are taken"));
+    (count <= MAX_FILES).then_some(()).ok_or_else(error)
+}
+
+fn inside(place: &str, path: &str) -> Result<Inside, BadPayload> {
+    Inside::read(path).map_err(|NotInside| {
+        let shown: String = path.escape_debug().take(100).collect();
+        let rule = "a path inside of the attempt's folder, such as notes/draft.md, without `..`";
+        BadPayload(format!("{place}: `{shown}` must be {rule}"))
+    })
 }
 
 fn run_of(words: Words, shell: bool) -> Result<Run, BadPayload> {
@@ -143,9 +251,32 @@ mod tests {
             command.env,
             BTreeMap::from([("A".to_owned(), Some("1".to_owned())), ("B".to_owned(), None)])
         );
-        assert_eq!((command.cwd.as_deref(), command.stdin), (Some("sub"), br#"{"k":[1]}"#.to_vec()));
-        assert_eq!(read(r#"{"argv": ["x"], "stdin": "a\n"}"#).expect("is a command").stdin, b"a\n");
+        let bytes = |text: &str| Given::Bytes(text.as_bytes().to_vec());
+        assert_eq!((command.cwd.as_deref(), command.stdin), (Some("sub"), bytes(r#"{"k":[1]}"#)));
+        assert_eq!(read(r#"{"argv": ["x"], "stdin": "a\n"}"#).expect("is a command").stdin, bytes("a\n"));
         assert!(read(r#"{"argv": ["x"], "cwd": "/tmp/../x"}"#).is_ok());
+    }
+
+    // D21: files and outputs are named by paths that cannot leave the folder (SEC16).
+    #[test]
+    fn d21_files_and_outputs_are_read() {
+        let id = "art_01h2xcejqtf2nbrexx3vqjhp41";
+        let command = read(&format!(
+            r#"{{"argv": ["x"], "stdin_artifact": "{id}",
+                "files": {{"a/b": {{"artifact": "{id}", "size": 3, "name": "x"}}, "c": "text", "d": {{"k":  1}}, "e": null}},
+                "outputs": {{"f": {{"file": "o/f", "media_type": "text/x"}}, "j": {{"json": "j"}}, "s": {{"stdout": "text"}},
+                    "result": {{"schema": {{}}}}}}}}"#
+        ))
+        .expect("is a command");
+        let artifact = id.parse().expect("is an id");
+        assert_eq!(command.stdin, Given::Artifact(Reference::Id(artifact)));
+        let known = Given::Artifact(Reference::Known(Known { artifact, sha256: None, size: Some(3) }));
+        let given: Vec<Given> = command.files.iter().map(|(_, given)| given.clone()).collect();
+        let bytes = |text: &str| Given::Bytes(text.as_bytes().to_vec());
+        assert_eq!(given, [known, bytes("text"), bytes(r#"{"k":  1}"#), bytes("null")]);
+        assert_eq!((command.outputs.len(), command.needs_server()), (3, true));
+        let plain = read(r#"{"argv": ["x"], "files": {"a": "b"}, "outputs": {}}"#).expect("is a command");
+        assert!(!plain.needs_server());
     }
 
     #[test]
@@ -164,6 +295,15 @@ mod tests {
             (r#"{"argv": ["x"], "env": {"A": 1}}"#, "string"),
             (r#"{"argv": ["x"], "cwd": "../x"}"#, "leads out"),
             (r#"{"argv": ["x"], "cwd": ""}"#, "cwd"),
+            (r#"{"argv": ["x"], "files": {"../a": ""}}"#, "inside of the attempt's folder"),
+            (r#"{"argv": ["x"], "files": {"/a": ""}}"#, "inside of the attempt's folder"),
+            (r#"{"argv": ["x"], "outputs": {"a": {"file": "b/../../c"}}}"#, "outputs.a: `b/../../c`"),
+            (
+                r#"{"argv": ["x"], "outputs": {"a": {"file": "b", "json": "c"}}}"#,
+                "one of `file`, `json` and `stdout`",
+            ),
+            (r#"{"argv": ["x"], "outputs": {"a": {"stdout": "yaml"}}}"#, "variant"),
+            (r#"{"argv": ["x"], "stdin": "a", "stdin_artifact": "art_01h2xcejqtf2nbrexx3vqjhp41"}"#, "both"),
         ] {
             let error = read(json).expect_err(json);
             assert!(

@@ -129,7 +129,7 @@ pub async fn start(plan: Plan) -> Result<Machine, Failure> {
     }
     let (name, client) = (plan.name(), plan.client()?);
     let workshop = workshop(&plan, &client).await?;
-    let host = host(&plan, executors(workshop.as_ref()))?;
+    let host = host(&plan, executors(client.clone(), workshop.as_ref()))?;
     let recovered = host.recover(RECOVER_LIMIT).await?;
     tell_recovered(&recovered);
     // Not before: programs of an earlier process may write there until they have ended.
@@ -222,8 +222,8 @@ fn private_folder(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))
 }
 
-fn executors(workshop: Option<&Arc<Workshop>>) -> Executors {
-    let executors = Executors::default().with(COMMAND_KIND, CommandExecutor);
+fn executors(client: Client, workshop: Option<&Arc<Workshop>>) -> Executors {
+    let executors = Executors::default().with(COMMAND_KIND, CommandExecutor::new(client));
     let Some(workshop) = workshop else { return executors };
     let share = || Arc::clone(workshop);
     executors
