@@ -18,6 +18,7 @@ pub mod man;
 pub mod migrate;
 #[cfg(test)]
 mod page;
+pub mod pipelines;
 pub mod queues;
 pub mod reject;
 pub mod repo;
@@ -82,6 +83,7 @@ pub enum Command {
     Approve(approve::Approve),
     Reject(reject::Reject),
     Changes(changes::Changes),
+    Pipelines(pipelines::Pipelines),
     Repo(repo::Repo),
     DeadLetters(dead_letters::DeadLetters),
     Queues(queues::Queues),
@@ -142,6 +144,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Approve(command)) => command.run(context),
         Some(Command::Reject(command)) => command.run(context),
         Some(Command::Changes(command)) => command.run(context),
+        Some(Command::Pipelines(command)) => command.run(context),
         Some(Command::Repo(command)) => command.run(context),
         Some(Command::DeadLetters(command)) => command.run(context),
         Some(Command::Queues(command)) => command.run(context),

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod flag;
 pub mod list;
 pub mod log;
+pub mod mistake;
 pub mod moment;
 pub mod output;
 pub mod parent;

@@ -13,6 +13,7 @@ use crate::memory::letter::Limit;
 use crate::memory::ready::Want;
 use crate::once;
 use crate::outgoing::{Nowhere, Outgoing};
+use crate::pipeline::known::Definitions;
 use crate::readers::Readers;
 use crate::reserve::Reserve;
 use crate::share::{Post, Sharing, Waking};
@@ -113,6 +114,7 @@ pub struct Engine {
     _tail: tail::Running,
     _waking: Option<Waking>,
     once: once::Running,
+    definitions: Arc<Definitions>,
     refusals: Refusals,
     broken_chains: Vec<Broken>,
     folder: PathBuf,
@@ -186,6 +188,7 @@ impl Engine {
             tail,
             _tail: running,
             once: once::Running::default(),
+            definitions: Arc::default(),
             refusals: Refusals::default(),
             broken_chains,
             folder: options.folder,
@@ -251,6 +254,11 @@ impl Engine {
     /// The door.
     pub fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// Definitions of pipelines that were read not long ago.
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.definitions
     }
 
     /// The version of the store's library.

@@ -11,6 +11,7 @@ pub use tiltyard_store::event::{Event, Filter};
 use crate::act::refusal_of;
 use crate::scope::of_read;
 use tiltyard_model::event::cursor::{Cursor, id};
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::Caller;
 use tiltyard_store::{Rows, event};
@@ -95,6 +96,23 @@ pub(crate) fn page_after(
     };
     let (next, latest) = (cursor(seq)?, cursor(last.max(seq))?);
     Ok(Page { items, seq, next, latest })
+}
+
+/// The seq of the log's last event; 0 for an empty one.
+///
+/// # Errors
+/// When the store is broken.
+pub fn last(rows: &Rows) -> Result<i64, Refusal> {
+    Ok(event::bounds(rows).map_err(refusal_of)?.1)
+}
+
+/// What belongs to a run after the first seq and up to the second, oldest first, at most `limit`.
+///
+/// # Errors
+/// When the store is broken.
+pub fn of_run(rows: &Rows, run: Id, between: (i64, i64), limit: usize) -> Result<Vec<Event>, Refusal> {
+    let filter = Filter { run: Some(run), ..Filter::default() };
+    event::between(rows, between, &filter, limit.clamp(1, MAX_PAGE_EVENTS)).map_err(refusal_of)
 }
 
 /// The seq that a cursor stands for, when what follows it can still be read.

@@ -22,6 +22,7 @@ pub mod metric;
 pub mod migrate;
 pub mod once;
 pub mod outgoing;
+pub mod pipeline;
 pub mod place;
 pub mod queue;
 pub mod readers;

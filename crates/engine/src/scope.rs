@@ -134,13 +134,16 @@ pub fn delete(act: &mut Act<'_>, name: &str) -> Result<(), Refusal> {
 fn holds(act: &Act<'_>, tx: &Tx, key: i64) -> Result<Vec<String>, Refusal> {
     let queues = act.memory.names.queues().filter(|queue| queue.scope == key);
     let tasks: i64 = queues.map(|queue| act.memory.counts.of(queue.key).iter().sum::<i64>()).sum();
-    let Contents { templates, repositories, dead_letters } =
+    let Contents { templates, repositories, dead_letters, pipelines, schedules, runs } =
         contents_of_scope(tx, key).map_err(refusal_of)?;
     let all = [
         (tasks, "tasks"),
         (templates, "templates"),
         (repositories, "repositories"),
         (dead_letters, "dead letters"),
+        (pipelines, "pipelines"),
+        (schedules, "schedules"),
+        (runs, "runs"),
         (act.memory.tokens.naming(act.memory.names.scope_name(key)) as i64, "tokens"),
     ];
     let some = all.into_iter().filter(|(count, _)| *count > 0);

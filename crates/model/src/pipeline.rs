@@ -14,6 +14,7 @@ pub mod lookup;
 mod member;
 mod names;
 mod node;
+pub mod outside;
 mod place;
 mod published;
 mod read;

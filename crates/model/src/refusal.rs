@@ -216,6 +216,8 @@ pub struct Refusal {
     pub message: String,
     /// Every failed field, for validation.
     pub faults: Vec<Fault>,
+    /// The line and column of each of these, counted from 1, where they are in a text; else empty.
+    pub places: Box<[(u32, u32)]>,
     /// When to try again, in milliseconds, for 429 and 503.
     pub retry_after_ms: Option<i64>,
     /// Further members of the problem document (`subject_sha256`, `decided_by`, …).
@@ -225,7 +227,14 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), faults: Vec::new(), retry_after_ms: None, extra: Map::new() }
+        Self {
+            code,
+            message: message.into(),
+            faults: Vec::new(),
+            places: Box::default(),
+            retry_after_ms: None,
+            extra: Map::new(),
+        }
     }
 
     /// A wrong field: 422 `invalid` with its place.

@@ -136,6 +136,19 @@ impl Ask {
         })
     }
 
+    /// A body that is a text of one of these media types.
+    ///
+    /// # Errors
+    /// As [`body::text_of`], and as [`Ask::body`] for its key.
+    pub(crate) async fn text_body(&mut self, types: &[&str]) -> Result<String, Refusal> {
+        let body = self.take_body()?;
+        let text = body::text_of(&self.parts.headers, body, &self.visit.budget, types).await?;
+        if self.has_key() {
+            self.begin_once(text.as_bytes())?;
+        }
+        Ok(text)
+    }
+
     /// A body whose texts may hold any character: they go into files, not into the store.
     ///
     /// # Errors

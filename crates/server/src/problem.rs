@@ -150,8 +150,15 @@ fn document(refusal: &Refusal, request: Request<'_>) -> Vec<u8> {
 /// A refusal as a sentence.
 pub(crate) fn sentence(refusal: &Refusal, request: Request<'_>) -> wire::Problem {
     let (code, kind) = (refusal.code.as_str(), refusal.kind());
-    let faults = refusal.faults.iter();
-    let details = faults.map(|fault| Fault { field: fault.field.clone(), error: fault.error.clone() });
+    let details = refusal.faults.iter().enumerate().map(|(index, fault)| {
+        let place = refusal.places.get(index).copied();
+        Fault {
+            field: fault.field.clone(),
+            error: fault.error.clone(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+        }
+    });
     wire::Problem {
         kind: format!("/docs/problem/{code}"),
         title: refusal.code.title().to_owned(),

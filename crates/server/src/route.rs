@@ -10,6 +10,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod gate;
+pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod schema;
@@ -127,6 +128,11 @@ handlers! {
     RepositoryDelete => repository::delete,
     RepositoryRules => repository::rules,
     RepositoryWeigh => repository::weigh,
+    PipelineList => pipeline::list,
+    PipelineValidate => pipeline::validate,
+    PipelineGet => pipeline::get,
+    PipelinePut => pipeline::put,
+    PipelineDelete => pipeline::delete,
     ChangeList => change::list,
     ChangeGet => change::get,
     ChangeDiff => change::diff,

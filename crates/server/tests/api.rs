@@ -25,6 +25,8 @@ mod log;
 mod once;
 #[path = "api/parameter.rs"]
 mod parameter;
+#[path = "api/pipeline.rs"]
+mod pipeline;
 #[path = "api/precondition.rs"]
 mod precondition;
 #[path = "api/queue.rs"]

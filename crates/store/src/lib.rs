@@ -24,6 +24,7 @@ pub mod log;
 pub mod meta;
 pub mod migration;
 pub mod name;
+pub mod pipeline;
 pub mod postgres;
 pub mod repository;
 pub mod rows;

@@ -93,6 +93,12 @@ pub struct Contents {
     pub repositories: i64,
     /// Dead letters.
     pub dead_letters: i64,
+    /// Pipelines.
+    pub pipelines: i64,
+    /// Schedules.
+    pub schedules: i64,
+    /// Runs, up to 1,000.
+    pub runs: i64,
 }
 
 /// What a scope holds beside tasks, which the engine counts itself.
@@ -101,7 +107,14 @@ pub struct Contents {
 /// When the store is broken.
 pub fn contents_of_scope(rows: &Rows, key: i64) -> Result<Contents> {
     let found = rows.one(sql!("scope/contents"), &[key.into()], |row| {
-        Ok(Contents { templates: row.int(0)?, repositories: row.int(1)?, dead_letters: row.int(2)? })
+        Ok(Contents {
+            templates: row.int(0)?,
+            repositories: row.int(1)?,
+            dead_letters: row.int(2)?,
+            pipelines: row.int(3)?,
+            schedules: row.int(4)?,
+            runs: row.int(5)?,
+        })
     })?;
     Ok(found.unwrap_or_default())
 }

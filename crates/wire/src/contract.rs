@@ -28,6 +28,8 @@ pub fn schemas() -> Map<String, Value> {
     add("task", schema_of::<crate::task::View>());
     add("change", schema_of::<crate::change::View>());
     add("gate", schema_of::<crate::gate::View>());
+    // What a definition is made of: for editors, which complete names and mark what cannot be.
+    add("pipeline", tiltyard_model::pipeline::schema());
     add("problem", schema_of::<crate::problem::Problem>());
     add("event", schema_of::<crate::event::Event>());
     add("audit-entry", schema_of::<crate::audit::Entry>());

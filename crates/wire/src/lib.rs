@@ -16,6 +16,7 @@ pub mod frame;
 pub mod gate;
 pub mod health;
 pub mod page;
+pub mod pipeline;
 pub mod problem;
 pub mod queue;
 pub mod repository;

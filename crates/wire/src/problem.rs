@@ -47,6 +47,12 @@ pub struct Fault {
     pub field: String,
     /// What is wrong with it.
     pub error: String,
+    /// Its line, counted from 1, where it stands in a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Its column in characters, counted from 1, where it stands in a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
 }
 
 /// The HTTP status of a kind: used by the server's problem map and by the contract.

@@ -13,6 +13,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "batch",
             "tasks",
             "why",
+            "pipelines",
             "approve",
             "reject",
             "changes",

@@ -28,7 +28,9 @@ impl From<Error> for Failure {
 fn refusal(refused: &Refused) -> Failure {
     let mut message = refused.detail.clone();
     for fault in refused.details.iter().skip(1) {
-        message.push_str(&format!("\n  {}: {}", fault.field, fault.error));
+        let place = fault.line.filter(|line| *line > 0).zip(fault.column);
+        let place = place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default();
+        message.push_str(&format!("\n  {place}{}: {}", fault.field, fault.error));
     }
     let exit = match refused.status {
         _ if STORAGE_CODES.contains(&refused.code.as_str()) => Exit::Storage,
@@ -59,7 +61,8 @@ mod tests {
     use tiltyard_wire::problem::{Fault, Problem};
 
     fn refused(status: u16, code: &str) -> Failure {
-        let fault = |field: &str| Fault { field: field.into(), error: "is wrong".into() };
+        let fault =
+            |field: &str| Fault { field: field.into(), error: "is wrong".into(), line: None, column: None };
         let problem = Problem {
             kind: format!("/docs/problem/{code}"),
             title: String::new(),

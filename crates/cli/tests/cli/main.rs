@@ -8,6 +8,7 @@ mod golden;
 mod keep;
 mod log;
 mod migrate;
+mod pipeline;
 mod sample;
 mod settings;
 mod store;

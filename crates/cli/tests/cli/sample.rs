@@ -77,6 +77,13 @@ pub(crate) fn repository() -> Value {
     })
 }
 
+pub(crate) fn pipeline() -> Value {
+    json!({
+        "scope": "default", "name": "notes", "number": 3, "sha256": DIGEST, "stages": 2, "published_at": AT,
+        "published_by": "ada", "input": {"type": "object"}, "definition": "stages:\n  - {id: a\u{202e}}\n",
+    })
+}
+
 pub(crate) fn queue(name: &str, paused: bool) -> Value {
     json!({
         "scope": "default", "name": name, "paused": paused, "draining": false, "concurrency_limit": 4,

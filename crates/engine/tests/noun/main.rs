@@ -9,6 +9,7 @@ mod desk;
 mod event;
 mod follow;
 mod once;
+mod pipeline;
 mod queue;
 #[path = "../task/rig.rs"]
 mod rig;

@@ -1,6 +1,7 @@
 //! Reading a request body (API7, API9, SEC13): strict in type, size, depth, and in what it may say.
 
 mod object;
+mod text;
 
 use crate::edge::depth::{self, MAX_JSON_DEPTH};
 use crate::edge::pointer;
@@ -21,6 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tiltyard_model::refusal::{Code, Fault, Refusal};
 use tiltyard_wire::contract::fault::{MAX_FAULTS, faults_of_body};
 use tiltyard_wire::endpoint::{Endpoint, MAX_BODY_BYTES};
+
+pub(crate) use text::text_of;
 
 /// All bodies that are held in memory at once, in bytes; beyond it larger ones are told to come back.
 pub const MAX_HELD_BYTES: usize = 256 << 20;
@@ -216,10 +219,7 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
         let said = format!("{why}; send JSON in UTF-8 with Content-Type: application/json");
         Err(Refusal::new(Code::UnsupportedMediaType, said))
     };
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
+    if is_encoded(headers) {
         return refused("an encoded body is not read here");
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
@@ -231,19 +231,25 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn is_json(media_type: &[u8]) -> bool {
-    // What every program sends; the rest is for those that spell it otherwise.
-    media_type == b"application/json" || std::str::from_utf8(media_type).is_ok_and(is_json_in_utf8)
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let coding = headers.get(CONTENT_ENCODING);
+    coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-fn is_json_in_utf8(media_type: &str) -> bool {
+fn is_json(media_type: &[u8]) -> bool {
+    // What every program sends; the rest is for those that spell it otherwise.
+    media_type == b"application/json"
+        || std::str::from_utf8(media_type).is_ok_and(|text| is_in_utf8(text, "application/json"))
+}
+
+fn is_in_utf8(media_type: &str, wanted: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
     let utf8 = |parameter: &str| {
         parameter.split_once('=').is_some_and(|(name, value)| {
             name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
     };
-    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(wanted))
         && parts.all(|part| part.is_empty() || utf8(part))
 }
 

@@ -66,6 +66,7 @@ async fn api7_what_is_misspelt_is_told() {
         "/dead-letters",
         "/dead-letters/stats",
         "/templates",
+        "/pipelines",
         "/repositories",
         "/agents",
         "/audit",

@@ -23,6 +23,11 @@ async fn sample(server: &TestServer, endpoint: Endpoint) -> (String, &'static st
         }
         Endpoint::QueuePatch => ("/queues/default".to_owned(), r#"{"paused":true}"#),
         Endpoint::TemplatePut => ("/templates/new".to_owned(), r#"{"task":{"kind":"command","title":"t"}}"#),
+        Endpoint::PipelinePut => (
+            "/pipelines/new".to_owned(),
+            r#"{"stages":[{"id":"a","uses":"gate","with":{"subject":"Go on?"}}]}"#,
+        ),
+        Endpoint::PipelineDelete => ("/pipelines/none".to_owned(), ""),
         Endpoint::ScopePut => ("/scopes/default".to_owned(), r#"{"description":"mine"}"#),
         Endpoint::TemplateDelete => ("/templates/none".to_owned(), ""),
         Endpoint::ScopeDelete => ("/scopes/default".to_owned(), ""),

@@ -152,6 +152,9 @@ impl Maker {
         }
         let schema = self.operations[number].body.clone();
         let body = schema.map(|schema| {
+            if name.starts_with("Pipeline") {
+                return self.definition().to_string();
+            }
             let mut value = self.value("", &schema, 0);
             if self.chance.once_in(12) {
                 self.spoil(&mut value);
@@ -163,6 +166,20 @@ impl Maker {
             value.to_string().replace("\\u0001", "\u{1}")
         });
         Asked { operation: name, method, path, body }
+    }
+
+    /// A definition, now and then one with a mistake.
+    fn definition(&mut self) -> Value {
+        let command = json!({"argv": ["echo", self.chance.one_of(&["a", "b", "${{ input.n }}"])]});
+        let gate = json!({"subject": self.chance.one_of(&["Go on?", "Stop?"])});
+        let name = *self.chance.one_of(&["a", "a", "a", "b"]);
+        json!({
+            "input": {"type": "object", "properties": {"n": {"type": "integer"}}},
+            "stages": [
+                {"id": "a", "uses": "command", "with": command},
+                {"id": "c", "uses": "gate", "needs": [name], "with": gate},
+            ],
+        })
     }
 
     /// Something wrong.
@@ -321,6 +338,7 @@ impl Maker {
             "backoff" => {
                 json!({"kind": "fixed", "base_ms": self.chance.one_of(&[1_000, 30_000, 60_000]), "jitter": "none"})
             }
+            "definition" => self.definition(),
             "payload" => json!({"argv": ["true"], "n": self.chance.below(3)}),
             "limit" => json!(self.chance.one_of(&[1, 2, 5, 50, 0, 5_000])),
             "cursor" => json!(self.chance.one_of(&["1-3", "1-10", "nonsense", ""])),

@@ -109,7 +109,7 @@ fn operation(endpoint: Endpoint, row: Row, generator: &mut schemars::SchemaGener
     if row.right != Right::Open {
         operation["security"] = security();
     }
-    if let Some(content) = content(row.body, shapes.body.as_ref().map(schemars::Schema::as_value)) {
+    if let Some(content) = body_content(row, shapes.body.as_ref().map(schemars::Schema::as_value)) {
         operation["requestBody"] = json!({"required": true, "content": content});
     }
     operation
@@ -196,6 +196,9 @@ fn responses(endpoint: Endpoint, row: Row, answer: Option<&Value>) -> Value {
     if endpoint == Endpoint::TaskSubmit {
         success["description"] = json!("The first task of the unique key");
         all["200"] = success;
+    } else if endpoint == Endpoint::PipelinePut {
+        success["description"] = json!("The name is new");
+        all["201"] = success;
     } else if endpoint == Endpoint::ArtifactGet {
         success["description"] = json!("The part that was asked for");
         all["206"] = success;
@@ -256,6 +259,16 @@ fn answer_content(endpoint: Endpoint, row: Row, answer: Option<&Value>) -> Optio
         return content(row.answer, answer);
     };
     Some(Value::Object(types.iter().map(|media| ((*media).to_owned(), json!({}))).collect()))
+}
+
+/// Texts that go in are definitions, in the types that they are read in.
+fn body_content(row: Row, body: Option<&Value>) -> Option<Value> {
+    if row.body != Form::Text {
+        return content(row.body, body);
+    }
+    let text = json!({"schema": {"type": "string"}});
+    let types = crate::pipeline::MEDIA_TYPES.iter().map(|media| ((*media).to_owned(), text.clone()));
+    Some(Value::Object(types.collect()))
 }
 
 fn content(form: Form, schema: Option<&Value>) -> Option<Value> {

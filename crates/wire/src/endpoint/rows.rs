@@ -7,8 +7,8 @@ use super::{
 };
 use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
-    agent, artifact, audit, board, change, dead_letter, event, gate, health, queue, repository, scope,
-    search, sign_in, system, task, template, token,
+    agent, artifact, audit, board, change, dead_letter, event, gate, health, pipeline, queue, repository,
+    scope, search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
@@ -220,6 +220,16 @@ endpoints! {
     RepositoryRules = Get "/repositories/{name}/rules", Read, Light, ScopeQuery, Empty, Json(repository::Rules), 200;
     /// Weighs a diff without proposing it.
     RepositoryWeigh = Post "/repositories/{name}/weigh", Read, Heavy, ScopeQuery, Json(repository::Weigh), Json(repository::Weight), 200;
+    /// The pipelines.
+    PipelineList = Get "/pipelines", Read, Light, PageQuery, Empty, Json(Page<pipeline::View>), 200;
+    /// Tells every mistake of a definition, and publishes nothing.
+    PipelineValidate = Post "/pipelines/validate", Read, Heavy, ScopeQuery, Text, Json(pipeline::Validation), 200;
+    /// One pipeline with its definition, as it is or as it was with a number.
+    PipelineGet = Get "/pipelines/{name}", Read, Light, pipeline::Query, Empty, Json(pipeline::View), 200;
+    /// Publishes a definition under a name; 201 where the name is new.
+    PipelinePut = Put "/pipelines/{name}", Operate, Heavy, ScopeQuery, Text, Json(pipeline::View), 200;
+    /// Takes a pipeline's name away; its runs go on.
+    PipelineDelete = Delete "/pipelines/{name}", Operate, Normal, ScopeQuery, Empty, Empty, 204;
     /// Changes, newest first.
     ChangeList = Get "/changes", Read, Light, change::Filter, Empty, Json(Page<change::View>), 200;
     /// One change.

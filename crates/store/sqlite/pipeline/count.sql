@@ -1,0 +1,6 @@
+-- By scope, so that the pipelines of others are not counted.
+SELECT count(*) FROM (
+SELECT 1 FROM scope s CROSS JOIN pipeline p
+WHERE p.scope = s.id AND s.deleted_at IS NULL AND p.deleted_at IS NULL
+  AND (?1 IS NULL OR s.name IN (SELECT value FROM json_each(?1)))
+LIMIT ?2)

@@ -1,0 +1,1 @@
+SELECT graph FROM pipeline_version WHERE id = ?1

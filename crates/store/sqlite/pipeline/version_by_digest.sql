@@ -1,0 +1,1 @@
+SELECT id FROM pipeline_version WHERE scope = ?1 AND sha256 = ?2
