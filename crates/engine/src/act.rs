@@ -105,6 +105,9 @@ pub enum Effect {
     /// A claim found nothing: the door counts it, nobody is told.
     #[serde(skip)]
     Idle,
+    /// Something of a run is to begin: whoever does that on this server is woken.
+    #[serde(skip)]
+    ToBegin,
     /// This server has missed what others did, and made its memory anew: whoever is connected to it begins anew too.
     #[serde(skip)]
     LostTrack,
@@ -123,6 +126,7 @@ impl Effect {
             | Self::Started { .. }
             | Self::TaskGone { .. }
             | Self::Idle
+            | Self::ToBegin
             | Self::LostTrack => false,
         }
     }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::Writer;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use trouble::Trouble;
 
 /// Effects that may wait for their carrier; one that lags behind asks the store instead.
@@ -73,6 +73,7 @@ pub struct Door {
     inbox: Arc<Inbox>,
     bell: Bell,
     effects: broadcast::Sender<Effect>,
+    to_begin: Arc<Notify>,
     metrics: Arc<Metrics>,
     trouble: Trouble,
     progress: Option<Progress>,
@@ -100,6 +101,7 @@ impl Door {
             inbox: Arc::clone(&inbox),
             bell: bell.clone(),
             effects: effects.clone(),
+            to_begin: Arc::default(),
             metrics: Arc::clone(&metrics),
             trouble: Trouble::default(),
             progress: line.as_ref().map(|line| line.progress.clone()),
@@ -156,6 +158,11 @@ impl Door {
     /// What is to be done outside, after each commit.
     pub fn effects(&self) -> broadcast::Receiver<Effect> {
         self.effects.subscribe()
+    }
+
+    /// Wakes whoever lets stages of runs begin.
+    pub(crate) fn to_begin(&self) -> Arc<Notify> {
+        Arc::clone(&self.to_begin)
     }
 
     /// What the door counts.

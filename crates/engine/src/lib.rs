@@ -28,6 +28,7 @@ pub mod queue;
 pub mod readers;
 pub mod repository;
 pub mod reserve;
+pub mod run;
 pub mod scope;
 pub mod search;
 pub mod service;

@@ -17,6 +17,7 @@ pub mod presence;
 pub mod process;
 pub mod ready;
 pub mod redo;
+pub mod run;
 pub mod step;
 mod summary;
 pub mod unique;
@@ -82,6 +83,8 @@ pub struct Parts {
     pub share: Option<usize>,
     /// Dead letters.
     pub letters: letter::Letters,
+    /// Runs that are under way.
+    pub runs: run::Runs,
     /// Who calls with which token; shared with whoever authenticates.
     pub tokens: crate::token::Tokens,
     /// Heads of the audit chains: last seq and hash.

@@ -1,6 +1,7 @@
 //! Background services: one shape for all. Each is run by a timer, takes no input, and may be repeated; what it does
 //! it finds in the store and in memory.
 
+mod advance;
 mod disk;
 mod expire;
 mod lead;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tiltyard_model::refusal::{Kind, Refusal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// What one run did: whether there is more to do at once.
@@ -55,6 +57,11 @@ pub trait Service: Send + Sync + 'static {
         Whose::Leader
     }
 
+    /// What wakes it before it has rested, if anything does.
+    fn wakes(&self, _engine: &Engine) -> Option<Arc<Notify>> {
+        None
+    }
+
     /// Does what there is to do, once.
     fn run_once<'a>(&'a self, engine: &'a Engine) -> Run<'a>;
 }
@@ -64,6 +71,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
     vec![
         Box::new(rescue::Rescue::default()),
         Box::new(expire::Expire),
+        Box::new(advance::Advance),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),
@@ -99,8 +107,9 @@ impl Drop for Supervisor {
 }
 
 async fn watch(engine: Weak<Engine>, service: Box<dyn Service>) {
+    let wake = engine.upgrade().and_then(|engine| service.wakes(&engine));
     loop {
-        tokio::time::sleep(service.interval()).await;
+        rest(service.interval(), wake.as_deref()).await;
         let Some(engine) = engine.upgrade() else { return };
         if service.whose() == Whose::Leader && !engine.leads() {
             continue;
@@ -108,6 +117,15 @@ async fn watch(engine: Weak<Engine>, service: Box<dyn Service>) {
         if run(&engine, service.as_ref()).await == Next::End {
             return;
         }
+    }
+}
+
+/// A ring that is lost costs time, never work.
+async fn rest(interval: Duration, wake: Option<&Notify>) {
+    let Some(wake) = wake else { return tokio::time::sleep(interval).await };
+    tokio::select! {
+        () = tokio::time::sleep(interval) => {}
+        () = wake.notified() => {}
     }
 }
 

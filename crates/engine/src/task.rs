@@ -67,6 +67,9 @@ impl Act<'_> {
             self.memory.make_ready(lane, found.key, self.now.wall, priority);
         }
         self.memory.count_move(found.queue, Some(task.state), Some(step.to));
+        if task.state == State::Waiting && !step.to.is_final() {
+            crate::run::task::moved(self, found.key, step.to)?;
+        }
         Ok(())
     }
 

@@ -168,7 +168,7 @@ impl Live {
                 let _ = self.ended.send(());
             }
             // The door counts these itself and tells nobody.
-            Effect::Written(_) | Effect::Started { .. } | Effect::Idle => {}
+            Effect::Written(_) | Effect::Started { .. } | Effect::Idle | Effect::ToBegin => {}
             // The engine's own service removes it.
             Effect::TaskGone { .. } => {}
         }

@@ -57,14 +57,6 @@ pub struct Within {
     pub run: Option<i64>,
 }
 
-/// What is about a run belongs to it.
-fn run_of(subject: &Subject) -> Option<i64> {
-    match subject {
-        Subject::Id(id) if id.noun() == Noun::Run => Some(id.key()),
-        _ => None,
-    }
-}
-
 impl Within {
     /// What belongs to a run.
     pub const fn run(run: i64) -> Self {
@@ -111,6 +103,7 @@ impl Act<'_> {
             .map_err(|error| Refusal::new(Code::Internal, format!("an event cannot be written: {error}")))?;
         let owner = self.pass.caller.owner.clone();
         let actor = self.actor_key(&owner)?;
+        let run = within.run.or_else(|| self.run_of(subject, within.task));
         let (seq, scope_seq) = self.memory.next_seq(scope);
         let event = Append {
             seq,
@@ -123,12 +116,22 @@ impl Act<'_> {
             request: self.pass.request_id.as_deref(),
             subject,
             task: within.task,
-            run: within.run.or_else(|| run_of(subject)),
+            run,
             data: &data,
         };
         append(self.tx, &event).map_err(refusal_of)?;
         self.effects.push(Effect::Written(P::TYPE));
         Ok(())
+    }
+
+    /// The run that an event belongs to: that of its subject, or of its task.
+    fn run_of(&self, subject: &Subject, task: Option<i64>) -> Option<i64> {
+        let of_task = |task: i64| self.memory.runs.of_task(task).map(|(run, _)| run);
+        match subject {
+            Subject::Id(id) if id.noun() == Noun::Run => Some(id.key()),
+            Subject::Id(id) if id.noun() == Noun::Task => of_task(id.key()),
+            _ => task.and_then(of_task),
+        }
     }
 
     /// Writes an audit entry.

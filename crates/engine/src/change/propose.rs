@@ -59,6 +59,7 @@ fn wait_for(
     end::plain_end(act, lease, &end::Ended::reported(report), next)?;
     let waiting = TaskWaiting { generation: lease.generation, waits_for: Some(case.id().to_string()) };
     act.task_event(found.scope, found.key, &waiting)?;
+    crate::run::task::moved(act, found.key, next.state)?;
     Ok(next.state)
 }
 

@@ -20,7 +20,7 @@ use tiltyard_store::Error;
 use tiltyard_store::Writer;
 use tiltyard_store::event::advance_scope;
 use tiltyard_store::name::tally;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// Most deeds of one transaction.
 pub(super) const MAX_BATCH_DEEDS: usize = 1_024;
@@ -46,6 +46,7 @@ pub(super) struct Room {
     pub(super) inbox: Arc<Inbox>,
     pub(super) bell: Bell,
     effects: broadcast::Sender<Effect>,
+    to_begin: Arc<Notify>,
     metrics: Arc<Metrics>,
     on_broken: OnBroken,
     reserve: Reserve,
@@ -78,6 +79,7 @@ impl Room {
             inbox: Arc::clone(&door.inbox),
             bell: door.bell.clone(),
             effects: door.effects.clone(),
+            to_begin: Arc::clone(&door.to_begin),
             metrics: Arc::clone(&door.metrics),
             on_broken: parts.on_broken,
             reserve: parts.reserve,
@@ -183,6 +185,7 @@ impl Room {
             Effect::Written(kind) => self.metrics.written(kind),
             Effect::Started { waited_ms } => self.metrics.began(waited_ms),
             Effect::Idle => self.metrics.idle_claims.add(1),
+            Effect::ToBegin => self.to_begin.notify_one(),
             // Without a listener there is nobody to tell.
             told => drop(self.effects.send(told)),
         }

@@ -6,7 +6,7 @@ use crate::memory::lease::{self, Lease, Sort};
 use crate::memory::name::{self, Queue};
 use crate::memory::presence;
 use crate::memory::ready::{self, RateStep};
-use crate::memory::{audit, count, letter, unique};
+use crate::memory::{audit, count, letter, run, unique};
 use crate::sign_in::table as sign_in;
 use crate::token::table::{self, Entry};
 use std::collections::BTreeSet;
@@ -18,6 +18,9 @@ use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::lane::Lane;
 use tiltyard_model::queue::Settings;
 use tiltyard_model::role::{Reach, Role};
+use tiltyard_model::run::graph::{Graph, Node};
+use tiltyard_model::run::step::step;
+use tiltyard_model::run::{Item, Outcome, Part, Run};
 use tiltyard_model::scope::Scope;
 use tiltyard_model::sign_in::{Kind, SignIn};
 use tiltyard_model::task::attempt::Stop;
@@ -119,6 +122,32 @@ fn sign_ins() -> Vec<sign_in::Step> {
     ]
 }
 
+fn runs() -> Vec<run::Step> {
+    let graph = Graph::new(vec![Node { id: "a".into(), attempts: 1, ..Node::default() }], vec![0]);
+    let (run, part) = (7, Part { stage: 0, attempt: 1, item: Some(Item { index: 2, attempt: 3 }) });
+    let queued = Run::new(&graph);
+    let changes = step(&graph, &queued, Outcome::Begin).expect("begins").changes;
+    let live = run::Live {
+        scope: 1,
+        version: 8,
+        graph: Arc::new(graph),
+        run: queued,
+        parent: Some((6, part)),
+        root: 6,
+        depth: 2,
+        scheduled: false,
+    };
+    vec![
+        run::Step::Put { run, live: Box::new(live) },
+        run::Step::Gone { run },
+        run::Step::Change { run, changes: Box::new(changes) },
+        run::Step::Bind { task: TASK, run, part },
+        run::Step::Unbind { task: TASK },
+        run::Step::ToBegin { run, part },
+        run::Step::Begun { run, part },
+    ]
+}
+
 /// Every step there is.
 fn one_of_each() -> Vec<Step> {
     let key = || Box::from("k");
@@ -151,6 +180,7 @@ fn one_of_each() -> Vec<Step> {
     all.push(presence::Step::Connection { agent: 4, link }.into());
     all.push(presence::Step::Serves { agent: 4, scopes: Some(vec!["s".into()]) }.into());
     all.push(Step::Key(302));
+    all.extend(runs().into_iter().map(Step::from));
     all
 }
 
@@ -209,10 +239,10 @@ fn every_step_is_among_them() {
     let tags: BTreeSet<String> = one_of_each().iter().map(tag).collect();
     assert_eq!(tags.len(), one_of_each().len(), "each once");
     // One more of a noun's steps must be added above as well: the first number that no step has is refused.
-    for (noun, count) in [(0, 11), (1, 2), (2, 4), (3, 5), (5, 3), (7, 3), (8, 2), (10, 8)] {
+    for (noun, count) in [(0, 11), (1, 2), (2, 4), (3, 5), (5, 3), (7, 3), (8, 2), (10, 8), (12, 7)] {
         assert!(postcard::from_bytes::<Step>(&[noun, count, 0, 0, 0, 0, 0, 0, 0, 0]).is_err(), "noun {noun}");
     }
-    assert!(postcard::from_bytes::<Step>(&[12, 0, 0, 0, 0]).is_err(), "another noun");
+    assert!(postcard::from_bytes::<Step>(&[13, 0, 0, 0, 0]).is_err(), "another noun");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub fn rebuild_in_pages(rows: &Rows, clock: &dyn Fn() -> Now, between: Between<'
         }
         parts.put_lease(Box::new(lease(held, now)));
     }
+    crate::run::load::boot(rows, &mut parts, between)?;
     // Who was connected has had no chance to say anything: its silence begins now, and is told when it lasts (D30).
     parts.presence.extend(agents.into_iter().map(|agent| (agent, (now.wall, now.steady))));
     let second = now.wall / 1_000;

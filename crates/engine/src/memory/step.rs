@@ -6,7 +6,7 @@
 
 pub(crate) mod form;
 
-use super::{Parts, audit, count, lease, letter, name, presence, ready, unique};
+use super::{Parts, audit, count, lease, letter, name, presence, ready, run, unique};
 use crate::sign_in::table as sign_in;
 use crate::token::table as token;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub enum Step {
     Presence(presence::Step),
     /// No key up to this one is given again. Never taken back.
     Key(i64),
+    /// Of a run.
+    Run(run::Step),
 }
 
 /// Makes the steps of a noun steps.
@@ -63,6 +65,7 @@ steps! {
     SignIn of sign_in::Step,
     Audit of audit::Step,
     Presence of presence::Step,
+    Run of run::Step,
 }
 
 impl Parts {
@@ -80,6 +83,7 @@ impl Parts {
             Step::SignIn(step) => self.tokens.sign_ins().write().apply(step).map(Step::SignIn),
             Step::Audit(step) => Some(Step::Audit(self.apply_audit(step))),
             Step::Presence(step) => self.apply_presence(step).map(Step::Presence),
+            Step::Run(step) => self.apply_run(step).map(Step::Run),
             Step::Key(key) => {
                 self.last_key = self.last_key.max(key);
                 None

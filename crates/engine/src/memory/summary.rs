@@ -12,6 +12,7 @@ impl Parts {
         self.ready.summary(&mut all);
         self.letters.summary(&mut all);
         self.tokens.summary(&mut all);
+        self.runs.summary(&mut all);
         for lease in self.leases.all() {
             // A stop ends no attempt any more: what was used before does not count.
             let used = lease.stop.is_none().then_some(lease.used);

@@ -144,7 +144,8 @@ pub fn stopped(act: &mut Act<'_>, found: &Found, generation: i64, stop: Stop) ->
         Stop::Stopped => "stopped",
         Stop::Unconfirmed => "unconfirmed",
     };
-    act.task_event(found.scope, found.key, &TaskStopped { generation, stop: word.to_owned() })
+    act.task_event(found.scope, found.key, &TaskStopped { generation, stop: word.to_owned() })?;
+    crate::run::stop::task_stopped(act, found.key, stop)
 }
 
 /// An agent says how the stop of an attempt of its own goes.

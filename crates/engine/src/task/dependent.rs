@@ -35,6 +35,7 @@ pub(crate) fn after_end(act: &mut Act<'_>, key: i64, state: State) -> Result<(),
     // One after the other, not by recursion: a chain of dependents may be long.
     while let Some((key, state)) = ended.pop() {
         crate::dead_letter::ended(act, key, state)?;
+        crate::run::task::ended(act, key, state)?;
         if act.memory.unique.ends_with_task(key) {
             tiltyard_store::unique::end(act.tx, key).map_err(refusal_of)?;
             act.memory.end_hold(key);

@@ -7,7 +7,7 @@ use crate::memory::lease::Sort;
 use crate::memory::unique::hash_of;
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::TaskReady;
-use tiltyard_model::id::Id;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::admission::faults;
 use tiltyard_model::task::{OnDependencyFailure, Spec, State, first_state};
@@ -100,6 +100,13 @@ fn prepare(act: &mut Act<'_>, found: &Found, spec: &mut Spec) -> Result<(), Refu
 fn may_run_again(act: &Act<'_>, found: &Found, edit: &Edit) -> Result<(), Refusal> {
     let (task, state) = (&found.task, found.task.state);
     let wrong = |text| Err(Refusal::new(Code::WrongState, text).with("state", state.as_str()));
+    if let Some(run) = found.run {
+        let run = act.id(Noun::Run, run);
+        return wrong(format!(
+            "{} is a part of {run}, which would not hear of it: run that again with `tiltyard runs rerun {run} --from STAGE`",
+            task.id
+        ));
+    }
     if !matches!(state, State::Dead | State::Cancelled) {
         return wrong(format!(
             "{} is {}: only dead and cancelled tasks can be retried",

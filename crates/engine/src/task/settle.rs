@@ -83,7 +83,10 @@ pub fn each(act: &mut Act<'_>, reports: &[Report]) -> Result<Vec<Judged>, Refusa
 /// writes nothing, or only how a stop goes. Those need no savepoint, which costs as much as half of the rest.
 fn may_be_refused_late(act: &Act<'_>, report: &Report) -> bool {
     let live = act.tx.key(report.id).and_then(|key| act.memory.leases.live(key, report.generation));
-    live.is_some_and(|lease| lease.sort != Sort::Plain || act.memory.awaited.contains_key(&lease.task))
+    live.is_some_and(|lease| {
+        let is_awaited = act.memory.awaited.contains_key(&lease.task);
+        lease.sort != Sort::Plain || is_awaited || act.memory.runs.of_task(lease.task).is_some()
+    })
 }
 
 /// Takes a report that is refused before anything was written, or not at all: the inner result is its own.

@@ -5,6 +5,7 @@ use crate::memory::unique::hash_of;
 use tiltyard_model::event::TaskSubmitted;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Fault, Refusal};
+use tiltyard_model::run::Part;
 use tiltyard_model::task::admission::{MAX_BATCH_TASKS, faults, is_internal_kind};
 use tiltyard_model::task::{CHANGE_KIND, OnDependencyFailure, Spec, State, first_state};
 use tiltyard_model::time::TimeMs;
@@ -43,7 +44,7 @@ pub fn submit(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
 }
 
 /// New work is refused while the disk is nearly full; what runs is settled (O15).
-fn storage_low() -> Refusal {
+pub(crate) fn storage_low() -> Refusal {
     Refusal::new(
         Code::StorageLow,
         "the disk of the data folder is nearly full: no new work is taken until there is room, and what runs is settled",
@@ -51,8 +52,41 @@ fn storage_low() -> Refusal {
     .retry_after(5_000)
 }
 
+/// The part of a run that a task carries out, and whose run it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct For<'a> {
+    /// The run's key.
+    pub run: i64,
+    /// The part.
+    pub part: Part,
+    /// Who started the run: the task is theirs.
+    pub owner: &'a str,
+}
+
+/// Takes in the task of a part of a run.
+///
+/// # Errors
+/// As [`submit`].
+pub(crate) fn submit_for(act: &mut Act<'_>, spec: &Spec, of: For<'_>) -> Result<Submitted, Refusal> {
+    if is_internal_kind(&spec.kind) {
+        return Err(Refusal::field("/kind", "kinds that begin with `git.` are the server's own"));
+    }
+    if act.memory.storage_low {
+        return Err(storage_low());
+    }
+    if spec.kind == CHANGE_KIND {
+        let prepared = crate::change::prepare::prepare(act, spec)?;
+        return enter_for(act, &prepared, Some(of));
+    }
+    enter_for(act, spec, Some(of))
+}
+
 /// The same for the engine's own kinds.
 pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal> {
+    enter_for(act, spec, None)
+}
+
+fn enter_for(act: &mut Act<'_>, spec: &Spec, of: Option<For<'_>>) -> Result<Submitted, Refusal> {
     Refusal::from_faults(faults(spec)).map_or(Ok(()), Err)?;
     let scope = act.scope_key(&spec.scope)?;
     let hash = spec.unique.as_ref().map(|unique| hash_of(scope, &unique.key));
@@ -61,7 +95,7 @@ pub(crate) fn enter(act: &mut Act<'_>, spec: &Spec) -> Result<Submitted, Refusal
     }
     let (named, waits_for) = dependencies(act, spec)?;
     let state = first_state(waits_for as usize, spec.run_at, act.now.wall);
-    let key = write(act, spec, scope, state, waits_for)?;
+    let key = write(act, spec, scope, (state, waits_for), of)?;
     for on in named.into_iter().filter(|_| state == State::Pending) {
         act.memory.await_more(on, 1);
     }
@@ -182,18 +216,25 @@ fn bad_end(rule: OnDependencyFailure, field: String, id: Id) -> Result<(), Refus
     }
 }
 
-fn write(act: &mut Act<'_>, spec: &Spec, scope: i64, state: State, waits_for: u32) -> Result<i64, Refusal> {
+fn write(
+    act: &mut Act<'_>,
+    spec: &Spec,
+    scope: i64,
+    (state, waits_for): (State, u32),
+    of: Option<For<'_>>,
+) -> Result<i64, Refusal> {
     let queue = act.queue_key(scope, &spec.queue)?;
     let lane = act.lane_key(queue, spec)?;
-    let owner = act.pass.caller.owner.clone();
+    let owner = of.map_or_else(|| act.pass.caller.owner.clone(), |of| of.owner.to_owned());
     let created_by = act.actor_key(&owner)?;
     let key = act.next_key();
     let ready_at = (state == State::Ready).then_some(act.now.wall);
-    insert(
-        act.tx,
-        &Insert { key, scope, queue, lane, state, spec, created_by, ready_at, waits_for, run: None },
-    )
-    .map_err(refusal_of)?;
+    let run = of.map(|of| of.run);
+    insert(act.tx, &Insert { key, scope, queue, lane, state, spec, created_by, ready_at, waits_for, run })
+        .map_err(refusal_of)?;
+    if let Some(For { run, part, .. }) = of {
+        act.memory.bind(key, run, part);
+    }
     if state == State::Ready {
         act.memory.make_ready(lane, key, act.now.wall, spec.priority);
     }

@@ -71,7 +71,7 @@ fn places(history: &History) -> BTreeMap<String, Vec<Place>> {
 // E9: without its journal, another server's memory is not the same; the check of every world would notice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e9_a_single_step_that_is_missed_is_found_out() {
-    let history = history(7).await;
+    let history = history(3).await;
     assert!(!is_found_out(&history, None), "nothing is missed");
     let places = places(&history);
     let kinds: BTreeSet<&str> = places.keys().map(String::as_str).collect();

@@ -7,6 +7,7 @@ mod chance;
 mod check;
 mod desk;
 mod lapse;
+mod pipe;
 mod step;
 mod world;
 

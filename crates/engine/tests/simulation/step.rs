@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "SIMULATE_TELL tells the steps")]
 
 use crate::desk::{self, THINGS};
+use crate::pipe;
 use crate::world::World;
 use std::collections::HashSet;
 use tiltyard_engine::agent::{Hello, hello, supersede};
@@ -32,7 +33,7 @@ const LENGTHS_MS: [i64; 3] = [5_000, 30_000, 90_000];
 
 /// One step, whatever chance says.
 pub(crate) async fn take(world: &mut World) {
-    let what = world.chance.below(24 + THINGS);
+    let what = world.chance.below(24 + THINGS + pipe::THINGS);
     if std::env::var_os("SIMULATE_TELL").is_some() {
         eprintln!("step {what}");
     }
@@ -53,7 +54,8 @@ pub(crate) async fn take(world: &mut World) {
         23 if world.restarts && world.chance.once_in(2) => world.restart().await,
         23 if world.restarts => world.kill().await,
         23 => {}
-        _ => desk::sit(world, what - 24).await,
+        _ if what < 24 + THINGS => desk::sit(world, what - 24).await,
+        _ => pipe::go_on(world, what - 24 - THINGS).await,
     }
 }
 

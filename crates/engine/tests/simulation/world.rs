@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) generations: HashMap<Id, i64>,
     /// Tokens and their texts.
     pub(crate) tokens: Vec<(Id, String)>,
+    /// Runs that were started.
+    pub(crate) runs: Vec<Id>,
     /// Whether the server dies now and then.
     pub(crate) restarts: bool,
     /// The memory of another server.
@@ -63,6 +65,7 @@ impl World {
             accepted: HashSet::new(),
             generations: HashMap::new(),
             tokens: Vec::new(),
+            runs: Vec::new(),
             restarts: true,
             other: Memory::default(),
             pages: Arc::default(),

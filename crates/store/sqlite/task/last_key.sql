@@ -3,5 +3,6 @@
 SELECT max((SELECT coalesce(max(id), 0) FROM task), (SELECT coalesce(max(id), 0) FROM gate),
            (SELECT coalesce(max(id), 0) FROM change), (SELECT coalesce(max(id), 0) FROM token),
            (SELECT coalesce(max(id), 0) FROM dead_letter), (SELECT coalesce(max(id), 0) FROM artifact),
-           (SELECT coalesce(max(id), 0) FROM sign_in),
+           (SELECT coalesce(max(id), 0) FROM sign_in), (SELECT coalesce(max(id), 0) FROM run),
+           (SELECT coalesce(max(id), 0) FROM pipeline_version),
            (SELECT coalesce(max((time + 1) * 32768), 0) FROM (SELECT time FROM event ORDER BY seq DESC LIMIT 1)))

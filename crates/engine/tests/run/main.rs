@@ -1,0 +1,9 @@
+//! Runs of pipelines through the real door, on a real store, with a clock that is moved by hand. No service runs: what a
+//! service would do, a test does.
+
+mod begin;
+mod cancel;
+mod flow;
+mod list;
+mod rerun;
+mod rig;
