@@ -104,6 +104,7 @@ pub fn put(act: &mut Act<'_>, put: &Put) -> Result<Artifact, Refusal> {
     let bytes = (&put.kept, put.media_type.as_deref(), put.name.as_deref());
     let new = Artifact {
         attempt: Some((put.task, put.generation)),
+        run: act.memory.runs.of_task(lease.task).map(|(run, _)| act.id(Noun::Run, run)),
         output: put.output.clone(),
         ..named(act, scope, bytes)
     };

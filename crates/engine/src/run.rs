@@ -16,6 +16,7 @@ mod feedback;
 mod fields;
 mod find;
 mod item;
+pub mod judge;
 pub(crate) mod load;
 mod names;
 mod pins;

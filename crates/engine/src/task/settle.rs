@@ -4,6 +4,7 @@ use super::access::{may_answer, may_speak_for};
 use super::{end, first_line};
 use crate::act::{Act, refusal_of};
 use crate::memory::lease::{Lease, Sort};
+use crate::run::judge::{self, Judgement};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::task::State;
@@ -43,16 +44,52 @@ pub struct Verdict {
 /// # Errors
 /// 404 for a task that the caller does not see; 409 `stale_generation`, `already_settled`; 422 for what is too large.
 pub fn settle(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal> {
+    settle_judged(act, report, None)
+}
+
+/// The same where what the task of a run puts out was judged before.
+///
+/// # Errors
+/// As [`settle`]; 503 where it is still to be judged ([`judge::is_to_judge`]): nothing was written then.
+pub fn settle_judged(
+    act: &mut Act<'_>,
+    report: &Report,
+    judgement: Option<&Judgement>,
+) -> Result<Verdict, Refusal> {
     admit(report)?;
     let key = act.tx.key(report.id).ok_or_else(|| Refusal::missing("task", report.id))?;
     match act.memory.leases.live(key, report.generation).cloned() {
         Some(lease) => {
             may_report(act, &lease, report.id)?;
-            let state = end_attempt(act, &lease, report)?;
+            let state = match broken_output(act, &lease, report, judgement)? {
+                None => end_attempt(act, &lease, report)?,
+                Some(error) => end_attempt(act, &lease, &failed(report, error))?,
+            };
             Ok(Verdict { state, replayed: false })
         }
         None => settled_before(act, report),
     }
+}
+
+/// What is wrong with what a task of a run puts out, where that is judged.
+fn broken_output(
+    act: &mut Act<'_>,
+    lease: &Lease,
+    report: &Report,
+    judgement: Option<&Judgement>,
+) -> Result<Option<String>, Refusal> {
+    let succeeds = report.outcome == Outcome::Succeeded && lease.sort == Sort::Plain;
+    if succeeds && judge::is_judged(act, lease) {
+        judge::take(act, lease, report, judgement)
+    } else {
+        Ok(None)
+    }
+}
+
+/// A success that is none: what was put out is not what was promised. Another try could do better; what was reported is
+/// kept beside the error, so that the same report is known again (E8).
+fn failed(report: &Report, error: String) -> Report {
+    Report { outcome: Outcome::Failed, error: Some(error), retryable: true, ..report.clone() }
 }
 
 /// What became of one report of many.
@@ -63,19 +100,29 @@ pub type Judged = (Id, Result<Verdict, Code>);
 /// # Errors
 /// What is about the server and not about one report; then none of them was taken.
 pub fn each(act: &mut Act<'_>, reports: &[Report]) -> Result<Vec<Judged>, Refusal> {
-    let judge = |report: &Report| {
+    let all = each_unjudged(act, reports)?;
+    all.into_iter().map(|one| one.ok_or_else(judge::to_judge)).collect()
+}
+
+/// The same; `None` for each report that is not taken before what its task puts out is judged.
+///
+/// # Errors
+/// As [`each`].
+pub(crate) fn each_unjudged(act: &mut Act<'_>, reports: &[Report]) -> Result<Vec<Option<Judged>>, Refusal> {
+    let take = |report: &Report| {
         let judged = if may_be_refused_late(act, report) {
             act.part(|act| settle(act, report))?
         } else {
             outright(act, report)?
         };
         match judged {
-            Ok(verdict) => Ok((report.id, Ok(verdict))),
-            Err(refusal) if is_a_verdict(refusal.kind()) => Ok((report.id, Err(refusal.code))),
+            Ok(verdict) => Ok(Some((report.id, Ok(verdict)))),
+            Err(refusal) if judge::is_to_judge(&refusal) => Ok(None),
+            Err(refusal) if is_a_verdict(refusal.kind()) => Ok(Some((report.id, Err(refusal.code)))),
             Err(refusal) => Err(refusal),
         }
     };
-    reports.iter().map(judge).collect()
+    reports.iter().map(take).collect()
 }
 
 /// Whether a report could be refused after something was written: whatever follows from it has conditions of its own.
@@ -205,6 +252,10 @@ fn settled_before(act: &mut Act<'_>, report: &Report) -> Result<Verdict, Refusal
 }
 
 fn same(outcome: Outcome, attempt: &Attempt, report: &Report) -> bool {
+    let judged = attempt.error.as_deref().is_some_and(judge::is_of_output) && report.error.is_none();
+    if outcome == Outcome::Failed && report.outcome == Outcome::Succeeded && judged {
+        return attempt.result == report.result;
+    }
     outcome == report.outcome && attempt.result == report.result && attempt.error == report.error
 }
 

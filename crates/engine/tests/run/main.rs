@@ -5,5 +5,6 @@ mod begin;
 mod cancel;
 mod flow;
 mod list;
+mod output;
 mod rerun;
 mod rig;

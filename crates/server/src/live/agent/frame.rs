@@ -205,7 +205,7 @@ impl Clerk {
         };
         // What the agent has said is safe before it may forget it.
         flush(&self.app, id.key(), generation).await?;
-        let settled = self.urgent(pass, move |act| settles::settle(act, &report)).await;
+        let settled = self.app.engine.settle(pass, report).await;
         let (status, code) = match settled {
             Ok(verdict) if verdict.replayed => (VerdictStatus::Replayed, None),
             Ok(_) => (VerdictStatus::Accepted, None),

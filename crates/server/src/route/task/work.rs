@@ -11,6 +11,7 @@ use crate::view;
 use http::StatusCode;
 use std::time::Duration;
 use tiltyard_engine::memory::ready::Want;
+use tiltyard_engine::run::judge::{MAX_ROUNDS, is_to_judge, to_judge};
 use tiltyard_engine::task::claim::{self as claims, Request};
 use tiltyard_engine::task::heartbeat::{self, Beat};
 use tiltyard_engine::task::settle::{self as settles, Judged, Report, Verdict};
@@ -175,12 +176,11 @@ pub(crate) async fn settle(mut ask: Ask) -> Answer {
     };
     let again = next.clone().filter(|_| !wait.is_zero());
     let giver = ask.app.taken(&ask.pass());
-    let deed = move |act: &mut Act<'_>| {
-        let verdicts = settles::each(act, &reports)?;
+    let along = move |act: &mut Act<'_>| {
         let claimed = next.map(|next| claims::along(act, &next)).transpose()?.transpose();
-        Ok((verdicts, claimed.map(|claimed| giver.of(claimed.unwrap_or_default()))))
+        Ok(claimed.map(|claimed| giver.of(claimed.unwrap_or_default())))
     };
-    let (verdicts, taken) = ask.app.engine.enter(ask.pass(), Urgency::Urgent, deed).await?;
+    let (verdicts, taken) = ask.app.engine.settle_each(ask.pass(), reports, along).await?;
     let mut taken = match taken {
         Ok(taken) => Some(taken),
         Err(refusal) => {
@@ -286,7 +286,18 @@ async fn one(ask: Ask, report: Report) -> Answer {
     let show = move |verdict: Verdict| {
         Reply::ok(&wire::Settled { id, generation, state: verdict.state, replayed: verdict.replayed })
     };
-    ask.act(Urgency::Urgent, move |act| settles::settle(act, &report), show).await
+    let mut judgement = None;
+    for _ in 0..MAX_ROUNDS {
+        let (one, judged) = (report.clone(), judgement.take());
+        let deed = move |act: &mut Act<'_>| settles::settle_judged(act, &one, judged.as_ref());
+        match ask.act(Urgency::Urgent, deed, show).await {
+            Err(refusal) if is_to_judge(&refusal) => {
+                judgement = Some(ask.app.engine.judge(&report).await?);
+            }
+            done => return done,
+        }
+    }
+    Err(to_judge())
 }
 
 /// `POST /tasks/{id}/heartbeat`.
