@@ -29,6 +29,14 @@ pub fn change_id(text: &str) -> Result<Id, String> {
     id_of(Noun::Change, "change", text)
 }
 
+/// Reads the id of a gate.
+///
+/// # Errors
+/// When it is none.
+pub fn gate_id(text: &str) -> Result<Id, String> {
+    id_of(Noun::Gate, "gate", text)
+}
+
 /// Reads the id of a dead letter.
 ///
 /// # Errors
@@ -48,10 +56,11 @@ pub fn token_id(text: &str) -> Result<Id, String> {
 /// Reads the id of something that is decided on: a change or a gate.
 ///
 /// # Errors
-/// When it is neither.
+/// When it is none of them.
 pub fn decidable_id(text: &str) -> Result<Id, String> {
-    let id = text.parse::<Id>().ok().filter(|id| matches!(id.noun(), Noun::Change | Noun::Gate));
-    id.ok_or_else(|| "is no id of a change (chg_…) or a gate (gate_…)".to_owned())
+    let id = text.parse::<Id>().ok();
+    let id = id.filter(|id| matches!(id.noun(), Noun::Change | Noun::Gate | Noun::Run));
+    id.ok_or_else(|| "is no id of a change (chg_…), a gate (gate_…) or a run (run_…)".to_owned())
 }
 
 /// The text of an argument: itself, the file behind `@`, or standard input for `-`.

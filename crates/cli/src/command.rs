@@ -12,6 +12,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod events;
+pub mod gates;
 pub mod group;
 pub mod logs;
 pub mod man;
@@ -82,6 +83,7 @@ pub enum Command {
     Retry(retry::Retry),
     Approve(approve::Approve),
     Reject(reject::Reject),
+    Gates(gates::Gates),
     Changes(changes::Changes),
     Pipelines(pipelines::Pipelines),
     Repo(repo::Repo),
@@ -143,6 +145,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Retry(command)) => command.run(context),
         Some(Command::Approve(command)) => command.run(context),
         Some(Command::Reject(command)) => command.run(context),
+        Some(Command::Gates(command)) => command.run(context),
         Some(Command::Changes(command)) => command.run(context),
         Some(Command::Pipelines(command)) => command.run(context),
         Some(Command::Repo(command)) => command.run(context),

@@ -1,8 +1,9 @@
 //! A gate: a stop that people decide. Who may decide and how many (`quorum`), what a vote does (`vote`), also one that
-//! changes what it is about (`amend`), when a gate ends by itself (`due`), when people are told of it (`calendar`), and
-//! when a decision need not be made again (`reuse`).
+//! changes what it is about (`amend`) or sends its run back (`back`), when a gate ends by itself (`due`), when people are
+//! told of it (`calendar`), and when a decision need not be made again (`reuse`).
 
 pub mod amend;
+pub mod back;
 pub mod calendar;
 pub mod missing;
 pub mod quorum;
@@ -16,11 +17,19 @@ use crate::id::Id;
 use crate::time::TimeMs;
 use quorum::Quorum;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Longest comment or reason that a vote carries, in bytes.
 pub const MAX_COMMENT_BYTES: usize = 16 * 1024;
 /// Votes that one gate keeps at most: more identities than any quorum can ask for.
 pub const MAX_VOTES: usize = 256;
+/// Most approvals with a patch that one gate takes: each makes a new version of its subject and asks everybody again, so
+/// the votes of one gate are no limit to them.
+pub const MAX_AMENDMENTS: usize = 20;
+/// Largest patch that a vote carries, in bytes of JSON; it is kept with the vote.
+pub const MAX_PATCH_BYTES: usize = 256 * 1024;
+/// Longest question that a gate asks, in bytes of UTF-8; what is longer is put into an artifact.
+pub const MAX_QUESTION_BYTES: usize = 16 * 1024;
 
 /// Where a gate stands. All but `open` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -237,6 +246,10 @@ pub struct Vote {
     pub comment: Option<String>,
     /// Whether the id was typed to confirm.
     pub confirmed: bool,
+    /// The JSON Patch that came with it: of an approval, what made the subject that is approved; of a reject, what goes
+    /// back with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Value>,
 }
 
 /// How a gate ended.
@@ -248,6 +261,16 @@ pub struct Ended {
     pub at_ms: TimeMs,
     /// The digest of the subject that took its place, for a superseded gate.
     pub next_subject_sha256: Option<String>,
+    /// Where a reject sends its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<back::Back>,
+}
+
+impl Ended {
+    /// Ended by somebody, or by its time-out.
+    pub const fn by(by: Option<String>, at_ms: TimeMs) -> Self {
+        Self { by, at_ms, next_subject_sha256: None, back: None }
+    }
 }
 
 /// A gate, with all that its rules look at.
@@ -259,6 +282,8 @@ pub struct Gate {
     pub state: State,
     /// The digest of its subject, 64 hex digits in lower case.
     pub subject_sha256: String,
+    /// The digests that its subject had before patches, oldest first.
+    pub earlier_sha256: Vec<String>,
     /// Who decides, and how many.
     pub quorum: Quorum,
     /// Whether the submitter may decide.

@@ -19,6 +19,8 @@ mod change;
 mod dead_letter;
 #[path = "api/fault.rs"]
 mod fault;
+#[path = "api/gate_race.rs"]
+mod gate_race;
 #[path = "api/log.rs"]
 mod log;
 #[path = "api/once.rs"]

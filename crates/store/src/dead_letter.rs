@@ -26,6 +26,8 @@ pub struct Death<'a> {
     pub at: TimeMs,
     /// Attempts of the task's life.
     pub attempts: u32,
+    /// How many tasks waited for it.
+    pub blocked: u32,
 }
 
 /// A letter as the engine moves it.
@@ -79,6 +81,7 @@ pub fn insert(tx: &Tx, key: i64, scope: i64, task: i64, death: &Death<'_>) -> Re
         death.agent.into(),
         death.at.into(),
         death.attempts.into(),
+        death.blocked.into(),
     ];
     tx.put(sql!("dead_letter/insert"), &parameters)
 }
@@ -96,6 +99,7 @@ pub fn again(tx: &Tx, key: i64, death: &Death<'_>) -> Result<bool> {
         death.agent.into(),
         death.at.into(),
         death.attempts.into(),
+        death.blocked.into(),
     ];
     Ok(tx.run(sql!("dead_letter/again"), &parameters)? == 1)
 }

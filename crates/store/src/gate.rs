@@ -1,16 +1,22 @@
-//! Gates and the votes on them.
+//! Gates and the votes on them: one gate here, many of them in [`list`].
+
+mod list;
+
+pub use list::{Filter, count, due, of_change, page, past, tell_due};
 
 use crate::backend::{Row, Value, sql};
 use crate::error::Result;
 use crate::name::json;
 use crate::rows::{Rows, Tx};
-use crate::task::list::Window;
 use serde::{Deserialize, Serialize};
+use tiltyard_model::gate::calendar::{Calendar, Told};
 use tiltyard_model::gate::quorum::Quorum;
+use tiltyard_model::gate::reuse::Origin;
 use tiltyard_model::gate::{
     Block, Ended, Gate, OnTimeout, Reduction, SelfApproval, State, SubjectKind, Vote,
 };
 use tiltyard_model::id::{Id, Noun};
+use tiltyard_model::run::{Item, Part};
 use tiltyard_model::time::TimeMs;
 
 /// A gate with what it is about and the keys of what it refers to.
@@ -26,10 +32,40 @@ pub struct Found {
     pub scope_name: String,
     /// The change that it decides on, if it is one.
     pub change: Option<Id>,
+    /// The place in a run that it stops, if it is one.
+    pub run: Option<Place>,
     /// What it asks about.
     pub about: About,
     /// When it opened, in milliseconds since 1970.
     pub opened_at: TimeMs,
+    /// When people are told of it, and when its time is over.
+    pub calendar: Calendar,
+    /// What they were told.
+    pub told: Told,
+    /// How much waits behind it.
+    pub weight: i64,
+    /// How many votes were cast, those included that a patch has made void.
+    pub cast: u32,
+}
+
+/// The place in a run that a gate stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The run.
+    pub run: Id,
+    /// The attempt at its stage.
+    pub part: Part,
+    /// The artifact that it asks about, as the last patch made it; none for a question.
+    pub artifact: Option<Id>,
+    /// What it asked about before any patch.
+    pub origin: Option<Origin>,
+}
+
+impl Found {
+    /// The gate as it is decided at `now`: those whom it was escalated to decide too. For looking at, never for writing.
+    pub fn at(&self, now: TimeMs) -> Gate {
+        Gate { quorum: self.calendar.quorum(&self.gate.quorum, now), ..self.gate.clone() }
+    }
 }
 
 /// What a gate asks about.
@@ -43,6 +79,35 @@ pub struct About {
     pub reasons: Vec<String>,
     /// Whether one lone person was asked twice.
     pub reduced: bool,
+    /// The whole question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What its stage is called in the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// What its artifact is like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Document>,
+}
+
+impl About {
+    /// A thing of this sort, with one line for people and nothing else.
+    pub fn of(kind: SubjectKind, title: impl Into<String>) -> Self {
+        let title = title.into();
+        Self { kind, title, reasons: Vec::new(), reduced: false, text: None, stage: None, document: None }
+    }
+}
+
+/// What an artifact is like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its media type.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// A file name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// What is kept of a gate beside what is looked for.
@@ -57,8 +122,19 @@ struct Record {
     on_timeout: OnTimeout,
     expires_ms: Option<TimeMs>,
     ended: Option<Ended>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier_sha256: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calendar: Option<Calendar>,
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    told: Told,
     #[serde(flatten)]
     about: About,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_nothing(told: &Told) -> bool {
+    *told == Told::default()
 }
 
 impl Record {
@@ -74,6 +150,9 @@ impl Record {
             on_timeout: gate.on_timeout,
             expires_ms: gate.expires_ms,
             ended: gate.ended,
+            earlier_sha256: gate.earlier_sha256,
+            calendar: Some(found.calendar.clone()),
+            told: found.told,
             about: found.about.clone(),
         }
     }
@@ -94,7 +173,10 @@ pub fn get(rows: &Rows, id: Id) -> Result<Option<Found>> {
 /// When the store is broken or the disk is full.
 pub fn insert(tx: &Tx, new: &Found) -> Result<()> {
     let (gate, record) = (&new.gate, json(&Record::of(new)));
-    let parameters: [Value<'_>; 9] = [
+    let part = new.run.map(|place| place.part);
+    let item = part.and_then(|part| part.item);
+    let origin = new.run.and_then(|place| place.origin).map(|origin| json(&origin));
+    let parameters: [Value<'_>; 18] = [
         new.key.into(),
         new.scope.into(),
         gate.state.as_str().into(),
@@ -104,8 +186,26 @@ pub fn insert(tx: &Tx, new: &Found) -> Result<()> {
         new.opened_at.into(),
         acts_at(gate).into(),
         gate.ended.as_ref().map(|ended| ended.at_ms).into(),
+        new.run.map(|place| place.run.key()).into(),
+        part.map(|part| i64::from(part.stage)).into(),
+        part.map(|part| i64::from(part.attempt)).into(),
+        item.map(|item| i64::from(item.index)).into(),
+        item.map(|item| i64::from(item.attempt)).into(),
+        artifact_of(new).into(),
+        origin.as_deref().into(),
+        new.weight.into(),
+        tells_at(new).into(),
     ];
     tx.put(sql!("gate/insert"), &parameters)
+}
+
+fn artifact_of(found: &Found) -> Option<i64> {
+    found.run.and_then(|place| place.artifact).map(Id::key)
+}
+
+/// When people are told of a gate next; never once it has ended.
+fn tells_at(found: &Found) -> Option<TimeMs> {
+    if found.gate.state.is_final() { None } else { found.calendar.next_ms(found.told) }
 }
 
 /// When the clock does something to a gate: never, when its time-out means nothing or may not approve it.
@@ -129,6 +229,9 @@ pub fn update(tx: &Tx, found: &Found) -> Result<()> {
         gate.state.as_str().into(),
         (&record).into(),
         gate.ended.as_ref().map(|ended| ended.at_ms).into(),
+        (&gate.subject_sha256).into(),
+        artifact_of(found).into(),
+        tells_at(found).into(),
     ];
     tx.put(sql!("gate/update"), &parameters)
 }
@@ -137,76 +240,57 @@ pub fn update(tx: &Tx, found: &Found) -> Result<()> {
 ///
 /// # Errors
 /// When the store is broken or the disk is full.
-pub fn keep_vote(tx: &Tx, gate: i64, seq: usize, vote: &Vote) -> Result<()> {
+pub fn keep_vote(tx: &Tx, gate: i64, seq: u32, vote: &Vote) -> Result<()> {
     let record = json(vote);
-    let parameters = [gate.into(), (seq as i64).into(), (&vote.voter.identity).into(), (&record).into()];
+    let parameters = [gate.into(), seq.into(), (&vote.voter.identity).into(), (&record).into()];
     tx.put(sql!("gate/keep_vote"), &parameters)
 }
 
-/// Which gates to list. Empty filters match everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Scopes by name; `None` for all.
-    pub scopes: Option<Vec<String>>,
-    /// The state.
-    pub state: Option<State>,
+/// The vote number `by` has made a new subject: those before it are void, and stay for the record.
+///
+/// # Errors
+/// When the store is broken or the disk is full.
+pub fn void_votes(tx: &Tx, gate: i64, by: u32) -> Result<()> {
+    tx.put(sql!("gate/void_votes"), &[gate.into(), by.into()])
 }
 
-/// Gates, newest first.
+/// The votes that a patch has made void, oldest first.
 ///
 /// # Errors
 /// When the store is broken.
-pub fn page(rows: &Rows, filter: &Filter, window: Window) -> Result<Vec<Found>> {
-    let scopes = filter.scopes.as_ref().map(json);
-    let mut parameters: Vec<Value<'_>> =
-        vec![scopes.as_deref().into(), window.below.into(), window.limit.into(), window.offset.into()];
-    let statement = match filter.state {
-        Some(state) => {
-            parameters.push(state.as_str().into());
-            sql!("gate/page_by_state")
-        }
-        None => sql!("gate/page"),
-    };
-    rows.all(statement, &parameters, |row| found(rows, row))
+pub fn voided(rows: &Rows, gate: i64) -> Result<Vec<Vote>> {
+    rows.all(sql!("gate/voided"), &[gate.into()], |row| vote(row, 0))
 }
 
-/// How many there are, counted up to `limit`.
-///
-/// # Errors
-/// When the store is broken.
-pub fn count(rows: &Rows, filter: &Filter, limit: u32) -> Result<u64> {
-    let scopes = filter.scopes.as_ref().map(json);
-    let mut parameters: Vec<Value<'_>> = vec![scopes.as_deref().into(), limit.into()];
-    let statement = match filter.state {
-        Some(state) => {
-            parameters.push(state.as_str().into());
-            sql!("gate/count_by_state")
-        }
-        None => sql!("gate/count"),
-    };
-    Ok(rows.number(statement, &parameters)? as u64)
+/// The votes that count, and the number of the last one: whoever makes others void comes after them.
+fn votes(rows: &Rows, gate: i64) -> Result<(Vec<Vote>, u32)> {
+    let found = rows.all(sql!("gate/votes"), &[gate.into()], |row| Ok((vote(row, 0)?, row.int(1)?)))?;
+    let last = found.last().map_or(0, |(_, seq)| *seq);
+    Ok((found.into_iter().map(|(vote, _)| vote).collect(), u32::try_from(last).unwrap_or(u32::MAX)))
 }
 
-/// The gates of a change, newest first.
-///
-/// # Errors
-/// When the store is broken.
-pub fn of_change(rows: &Rows, change: i64, limit: u32) -> Result<Vec<Found>> {
-    rows.all(sql!("gate/of_change"), &[change.into(), limit.into()], |row| found(rows, row))
+fn vote(row: &Row<'_>, place: usize) -> Result<Vote> {
+    serde_json::from_str(&row.text(place)?).map_err(|error| row.unreadable(error.to_string()))
 }
 
-/// Open gates whose time is over, the earliest first.
-///
-/// # Errors
-/// When the store is broken.
-pub fn due(rows: &Rows, now: TimeMs, limit: u32) -> Result<Vec<Id>> {
-    rows.all(sql!("gate/due"), &[now.into(), limit.into()], |row| Ok(rows.id(Noun::Gate, row.int(0)?)))
+fn small(row: &Row<'_>, place: usize) -> Result<Option<u32>> {
+    Ok(row.opt_int(place)?.map(|number| u32::try_from(number).unwrap_or_default()))
 }
 
-fn votes(rows: &Rows, gate: i64) -> Result<Vec<Vote>> {
-    rows.all(sql!("gate/votes"), &[gate.into()], |row| {
-        serde_json::from_str(&row.text(0)?).map_err(|error| row.unreadable(error.to_string()))
-    })
+fn place(rows: &Rows, row: &Row<'_>) -> Result<Option<Place>> {
+    let Some(run) = row.opt_int(8)? else { return Ok(None) };
+    let item = small(row, 11)?.zip(small(row, 12)?).map(|(index, attempt)| Item { index, attempt });
+    let origin = row.opt_text(14)?.map(|text| serde_json::from_str(&text)).transpose();
+    Ok(Some(Place {
+        run: rows.id(Noun::Run, run),
+        part: Part {
+            stage: small(row, 9)?.unwrap_or_default(),
+            attempt: small(row, 10)?.unwrap_or_default(),
+            item,
+        },
+        artifact: row.opt_int(13)?.map(|key| rows.id(Noun::Artifact, key)),
+        origin: origin.map_err(|error| row.unreadable(error.to_string()))?,
+    }))
 }
 
 fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
@@ -214,10 +298,13 @@ fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
     let state = State::parse(&state).ok_or_else(|| row.unreadable(format!("no state is called {state}")))?;
     let record: Record =
         serde_json::from_str(&row.text(6)?).map_err(|error| row.unreadable(error.to_string()))?;
+    let opened_at = row.int(7)?;
+    let (votes, cast) = votes(rows, key)?;
     let gate = Gate {
         id: rows.id(Noun::Gate, key),
         state,
         subject_sha256: row.text(4)?,
+        earlier_sha256: record.earlier_sha256,
         quorum: record.quorum,
         self_approval: record.self_approval,
         reduction: record.reduction,
@@ -226,7 +313,7 @@ fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
         block: record.block,
         expires_ms: record.expires_ms,
         on_timeout: record.on_timeout,
-        votes: votes(rows, key)?,
+        votes,
         ended: record.ended,
     };
     Ok(Found {
@@ -235,7 +322,12 @@ fn found(rows: &Rows, row: &Row<'_>) -> Result<Found> {
         scope: row.int(1)?,
         scope_name: row.text(2)?,
         change: row.opt_int(5)?.map(|key| rows.id(Noun::Change, key)),
+        run: place(rows, row)?,
         about: record.about,
-        opened_at: row.int(7)?,
+        opened_at,
+        calendar: record.calendar.unwrap_or_else(|| Calendar::silent(opened_at, record.expires_ms)),
+        told: record.told,
+        weight: row.int(15)?,
+        cast,
     })
 }

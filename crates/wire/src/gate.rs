@@ -3,6 +3,7 @@
 use crate::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tiltyard_model::id::Id;
 
 /// A gate as it is.
@@ -42,12 +43,75 @@ pub struct View {
     pub expires_at: Option<Time>,
     /// When it ended.
     pub decided_at: Option<Time>,
+    /// The run that it stops, where it stops one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Id>,
+    /// The stage of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Which attempt at the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Which item of its list, from 0 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
+    /// The artifact that it asks about: `GET /artifacts/{id}` has its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Document>,
+    /// The question that it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How much waits behind it: tasks of a change, stages of a run.
+    #[serde(default)]
+    pub weight: u64,
+    /// Who else may decide by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated_to: Option<String>,
+    /// How many reminders were given.
+    #[serde(default)]
+    pub reminded: u32,
+    /// The digests that its subject had before votes patched it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_sha256: Vec<String>,
+    /// The votes that a patch has made void, oldest first; in lists left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub void_votes: Vec<Vote>,
+    /// Where its reject sends the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<Back>,
+}
+
+/// An artifact at a gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GateDocument")]
+pub struct Document {
+    /// Its id.
+    pub id: Id,
+    /// Its media type.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// A file name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Where a reject sends a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GateBack")]
+pub struct Back {
+    /// The stage that whoever rejected has named; what the pipeline says where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_stage: Option<String>,
+    /// The subject as the patch of the reject makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Id>,
 }
 
 /// What is decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
-    /// `change`.
+    /// `change`, `artifact` or `question`.
     pub kind: String,
     /// Its id.
     pub id: String,
@@ -66,6 +130,9 @@ pub struct Vote {
     pub comment: Option<String>,
     /// When.
     pub at: Time,
+    /// The patch that came with it; in lists left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Value>,
 }
 
 /// Filters of `GET /gates`.
@@ -79,6 +146,9 @@ pub struct Filter {
     /// The state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// 1 to 100, clamped; 50 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -103,6 +173,19 @@ pub struct Approve {
     /// The id typed, where one identity must approve twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
+    /// A JSON Patch (RFC 6902) for the subject of a gate of a run: what it makes is what is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Value>,
+}
+
+/// How an approval is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "GateApproveQuery")]
+pub struct ApproveQuery {
+    /// Whether only to show what the patch makes of the subject: nothing is decided, and no vote is cast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
 }
 
 /// Says no to what was seen.
@@ -115,6 +198,12 @@ pub struct Reject {
     /// Why; required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// A JSON Patch (RFC 6902) for the subject, for the stage that the run goes back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Value>,
+    /// The stage that the run goes back to; what the pipeline says when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_stage: Option<String>,
 }
 
 /// What a vote did.
@@ -124,4 +213,17 @@ pub struct Decision {
     pub gate: View,
     /// Whether the same identity had said the same before.
     pub replayed: bool,
+    /// What the patch would make of the subject, for a dry run: then nothing was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+}
+
+/// What a patch makes of a subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GatePreview")]
+pub struct Preview {
+    /// The document.
+    pub subject: Value,
+    /// The digest that it will have.
+    pub subject_sha256: String,
 }

@@ -16,6 +16,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "pipelines",
             "approve",
             "reject",
+            "gates",
             "changes",
             "repo",
             "dead-letters",

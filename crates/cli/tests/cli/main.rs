@@ -4,6 +4,7 @@ mod binary;
 mod decision;
 mod doctor;
 mod fake;
+mod gate;
 mod golden;
 mod keep;
 mod log;

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 pub(crate) const TASK: &str = "task_01h2xcejqtf2nbrexx3vqjhp41";
 pub(crate) const CHANGE: &str = "chg_01h2xcejqtf2nbrexx3vqjhp41";
 pub(crate) const GATE: &str = "gate_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const RUN: &str = "run_01h2xcejqtf2nbrexx3vqjhp41";
+pub(crate) const ARTIFACT: &str = "art_01h2xcejqtf2nbrexx3vqjhp41";
 pub(crate) const LETTER: &str = "dlq_01h2xcejqtf2nbrexx3vqjhp41";
 pub(crate) const TOKEN: &str = "tok_01h2xcejqtf2nbrexx3vqjhp41";
 pub(crate) const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -55,6 +57,19 @@ pub(crate) fn gate(state: &str) -> Value {
         "submitted_by": "ada", "reasons": ["src/a.rs is protected"], "blocked": null, "votes": [], "opened_at": AT,
         "expires_at": null, "decided_at": null,
     })
+}
+
+/// A gate of a run that asks about a document.
+pub(crate) fn gate_of_run(state: &str) -> Value {
+    let mut gate = gate(state);
+    gate["subject"] = json!({"kind": "artifact", "id": ARTIFACT, "title": "approve the plan?"});
+    gate["run"] = json!(RUN);
+    gate["stage"] = json!("approve_plan");
+    gate["attempt"] = json!(2);
+    gate["artifact"] =
+        json!({"id": ARTIFACT, "media_type": "application/json", "size": 24, "name": "plan.json"});
+    gate["missing"] = json!(["2 of role:operator"]);
+    gate
 }
 
 pub(crate) fn decided(gate_state: &str) -> Value {

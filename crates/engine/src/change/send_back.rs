@@ -46,6 +46,7 @@ pub fn send_back(act: &mut Act<'_>, back: &SendBack) -> Result<(Found, FoundGate
         subject_sha256: back.subject_sha256.clone(),
         confirm: None,
         comment: None,
+        patch: None,
     };
     let gate = open_gate(act, &case, &ballot)?;
     admit(&case, &back.comments)?;

@@ -8,7 +8,8 @@ use tiltyard_model::change::State;
 use tiltyard_model::change::step::{AfterConflict, RedCheck, Step, names};
 use tiltyard_model::change::work::Feedback;
 use tiltyard_model::event::{ChangeConflicted, ChangeReview};
-use tiltyard_model::gate::{Block, SubjectKind};
+use tiltyard_model::gate::calendar::Calendar;
+use tiltyard_model::gate::{Block, OnTimeout, SubjectKind};
 use tiltyard_model::refusal::Refusal;
 use tiltyard_model::repository::rules::{Asks, BaseFile, effective};
 use tiltyard_model::repository::settings::Settings;
@@ -86,20 +87,19 @@ impl Case {
         let asks = self.asks(act)?;
         let change = &self.found.change;
         let reasons = change.record.reasons.iter().map(|reason| reason.text.clone());
+        let reasons = std::iter::once(why.to_owned()).chain(reasons).take(MAX_GATE_REASONS).collect();
+        let waiting = act.memory.awaited.get(&change.task.key()).copied().unwrap_or_default();
         let open = gate::Open {
             scope: self.found.scope,
-            change: Some(change.id),
-            about: About {
-                kind: SubjectKind::Diff,
-                title: change.record.title.clone(),
-                reasons: std::iter::once(why.to_owned()).chain(reasons).take(MAX_GATE_REASONS).collect(),
-                reduced: false,
-            },
+            of: gate::Of::Change(change.id),
+            about: About { reasons, ..About::of(SubjectKind::Diff, change.record.title.clone()) },
             subject_sha256,
             asks,
             submitter: Some(change.record.submitted_by.clone()),
             block,
-            time_out: None,
+            calendar: Calendar::silent(act.now.wall, None),
+            on_timeout: OnTimeout::Nothing,
+            weight: i64::from(waiting),
         };
         let gate = gate::open(act, open)?;
         self.found.change.gate = Some(gate.gate.id);

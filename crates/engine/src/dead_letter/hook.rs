@@ -38,6 +38,7 @@ pub(crate) fn added(act: &mut Act<'_>, found: &Found, error: Option<&str>) -> Re
         agent: found.agent,
         at: act.now.wall,
         attempts: found.task.used + 1,
+        blocked: act.memory.awaited.get(&found.key).copied().unwrap_or_default(),
     };
     let before = act.memory.letters.retrying(found.key);
     let Some(letter) = write(act, found, &death, before)? else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! A decision: one vote, and what it does. Through a gate or through its change it is the same deed.
 
-use super::{about_of, end, visible};
+use super::amend::{self, Prepared};
+use super::{about_of, after, back, end_so, told, visible};
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
 use crate::change;
@@ -8,11 +9,11 @@ use tiltyard_model::audit::Action;
 use tiltyard_model::event::{GateApproved, GateRejected, GateVoted};
 use tiltyard_model::gate::quorum::Voter;
 use tiltyard_model::gate::vote::{Ballot, Strength, Verdict, Waits, vote, waiting_for};
-use tiltyard_model::gate::{End, Side, Vote};
+use tiltyard_model::gate::{End, Ended, Side, Vote};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_store::change::Found as FoundChange;
-use tiltyard_store::gate::{Found, keep_vote};
+use tiltyard_store::gate::{self, Found, keep_vote};
 
 /// What a quorum of a lone person is called on the wire (D26).
 pub const REDUCED: &str = "reduced";
@@ -30,6 +31,17 @@ pub struct Decide {
     pub comment: Option<String>,
     /// The id, typed.
     pub confirm: Option<String>,
+    /// A patch for the subject, as [`amend::prepare`] has applied it.
+    pub patch: Option<Prepared>,
+    /// Of a reject, the stage that the run goes back to.
+    pub to_stage: Option<String>,
+}
+
+impl Decide {
+    /// A plain decision.
+    pub fn on(on: Id, side: Side) -> Self {
+        Self { on, side, subject_sha256: None, comment: None, confirm: None, patch: None, to_stage: None }
+    }
 }
 
 /// What a decision did.
@@ -55,26 +67,50 @@ pub fn decide(act: &mut Act<'_>, decide: &Decide) -> Result<Decided, Refusal> {
     let mut found = gate_of(act, decide.on)?;
     let ballot = ballot(act, decide)?;
     let humans = humans(act, &found.scope_name);
-    let (replayed, waits) = match vote(&found.gate, &ballot, humans, act.now.wall)? {
+    let (replayed, waits) = match judged(act, &mut found, (decide, &ballot), humans)? {
         Verdict::Replayed(waits) => (true, waits),
         Verdict::Counted(vote, waits) => {
-            keep(act, &mut found, vote)?;
-            audit(act, &found, &ballot, "counted")?;
-            let event = GateVoted { identity: ballot.voter.identity.clone() };
-            act.event(found.scope, &found.gate.id.into(), None, &event)?;
+            counted(act, &mut found, &ballot, vote)?;
             (false, waits)
         }
         Verdict::Decided(vote, how, strength) => {
+            let back = back::of(act, &found, decide, how)?;
             keep(act, &mut found, vote)?;
             found.about.reduced = strength == Strength::Reduced;
-            end(act, &mut found, how, Some(ballot.voter.identity.clone()))?;
+            let by = Some(ballot.voter.identity.clone());
+            end_so(act, &mut found, how, Ended { back, ..Ended::by(by, act.now.wall) })?;
             audit(act, &found, &ballot, "decided")?;
             announce(act, &found, &ballot, how)?;
             (false, waiting_for(&found.gate, humans))
         }
     };
-    let change = found.change.map(|id| change::after_gate(act, id, &found, replayed)).transpose()?;
+    let change = after(act, &found, replayed)?;
     Ok(Decided { gate: found, change, waits, replayed })
+}
+
+/// What the vote does. One with a patch has made its gate's subject another one, where it counts.
+fn judged(
+    act: &mut Act<'_>,
+    found: &mut Found,
+    (decide, ballot): (&Decide, &Ballot),
+    humans: u32,
+) -> Result<Verdict, Refusal> {
+    match &decide.patch {
+        Some(prepared) if decide.side == Side::Approve => amend::take(act, found, ballot, (prepared, humans)),
+        _ => vote(&found.at(act.now.wall), ballot, humans, act.now.wall),
+    }
+}
+
+/// A vote is kept, and the gate stays open, perhaps with another subject.
+fn counted(act: &mut Act<'_>, found: &mut Found, ballot: &Ballot, vote: Vote) -> Result<(), Refusal> {
+    let amended = vote.patch.is_some();
+    keep(act, found, vote)?;
+    if amended {
+        gate::update(act.tx, found).map_err(refusal_of)?;
+    }
+    audit(act, found, ballot, "counted")?;
+    let event = GateVoted { identity: ballot.voter.identity.clone() };
+    told(act, found, &event)
 }
 
 /// How many human identities a scope has (SEC1).
@@ -106,11 +142,13 @@ fn ballot(act: &Act<'_>, decide: &Decide) -> Result<Ballot, Refusal> {
         subject_sha256: decide.subject_sha256.clone(),
         confirm: decide.confirm.clone(),
         comment: decide.comment.clone(),
+        patch: decide.patch.as_ref().map(|prepared| prepared.patch.clone()),
     })
 }
 
 fn keep(act: &mut Act<'_>, found: &mut Found, vote: Vote) -> Result<(), Refusal> {
-    keep_vote(act.tx, found.key, found.gate.votes.len() + 1, &vote).map_err(refusal_of)?;
+    found.cast += 1;
+    keep_vote(act.tx, found.key, found.cast, &vote).map_err(refusal_of)?;
     found.gate.votes.push(vote);
     Ok(())
 }
@@ -127,6 +165,13 @@ fn audit(act: &mut Act<'_>, found: &Found, ballot: &Ballot, effect: &str) -> Res
     if let Some(comment) = &ballot.comment {
         told = told.with("comment", crate::task::first_line(comment));
     }
+    if ballot.patch.is_some() {
+        told = told.with("patched", true);
+    }
+    let back = found.gate.ended.as_ref().and_then(|ended| ended.back.as_ref());
+    if let Some(to_stage) = back.and_then(|back| back.to_stage.as_deref()) {
+        told = told.with("to_stage", to_stage);
+    }
     if found.about.reduced {
         told = told.with("quorum", REDUCED);
     }
@@ -134,11 +179,13 @@ fn audit(act: &mut Act<'_>, found: &Found, ballot: &Ballot, effect: &str) -> Res
 }
 
 fn announce(act: &mut Act<'_>, found: &Found, ballot: &Ballot, how: End) -> Result<(), Refusal> {
-    let (about, subject) = (about_of(found), found.gate.id.into());
+    let about = about_of(found);
     if how == End::Reject {
         let reason = crate::task::first_line(ballot.comment.as_deref().unwrap_or_default());
-        let event = GateRejected { about, by: ballot.voter.identity.clone(), reason };
-        return act.event(found.scope, &subject, None, &event);
+        let back = found.gate.ended.as_ref().and_then(|ended| ended.back.as_ref());
+        let to_stage = back.and_then(|back| back.to_stage.clone());
+        let event = GateRejected { about, by: ballot.voter.identity.clone(), reason, to_stage };
+        return told(act, found, &event);
     }
     let mut by: Vec<String> = Vec::new();
     for vote in found.gate.votes.iter().filter(|vote| vote.side == Side::Approve) {
@@ -148,5 +195,5 @@ fn announce(act: &mut Act<'_>, found: &Found, ballot: &Ballot, how: End) -> Resu
     }
     let quorum = found.about.reduced.then(|| REDUCED.to_owned());
     let event = GateApproved { about, subject_sha256: found.gate.subject_sha256.clone(), by, quorum };
-    act.event(found.scope, &subject, None, &event)
+    told(act, found, &event)
 }

@@ -1,9 +1,8 @@
 //! A gate's time runs out (D23).
 
-use super::{about_of, end};
+use super::{about_of, after, end, told};
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
-use crate::change;
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{GateAutoApproved, GateExpired};
 use tiltyard_model::gate::{End, due};
@@ -39,17 +38,13 @@ fn end_due(act: &mut Act<'_>, id: Id) -> Result<bool, Refusal> {
 fn time_out(act: &mut Act<'_>, found: &mut Found, how: End) -> Result<(), Refusal> {
     end(act, found, how, None)?;
     let about = about_of(found);
-    let subject = found.gate.id.into();
     match how {
-        End::TimeOutApproves => act.event(found.scope, &subject, None, &GateAutoApproved { about })?,
-        _ => act.event(found.scope, &subject, None, &GateExpired { about })?,
+        End::TimeOutApproves => told(act, found, &GateAutoApproved { about })?,
+        _ => told(act, found, &GateExpired { about })?,
     }
-    let told = Told::done(&found.scope_name, Action::GateTimedOut, found.gate.id)
+    let record = Told::done(&found.scope_name, Action::GateTimedOut, found.gate.id)
         .with("about", about_of(found))
         .with("decision", found.gate.state.as_str());
-    act.audit(told)?;
-    match found.change {
-        Some(id) => change::after_gate(act, id, found, false).map(drop),
-        None => Ok(()),
-    }
+    act.audit(record)?;
+    after(act, found, false).map(drop)
 }

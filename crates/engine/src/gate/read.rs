@@ -2,6 +2,7 @@
 
 use crate::act::refusal_of;
 use crate::token::Tokens;
+use tiltyard_model::gate::Vote;
 use tiltyard_model::gate::missing::{Crowd, Submitter};
 use tiltyard_model::id::Id;
 use tiltyard_model::refusal::Refusal;
@@ -34,6 +35,16 @@ pub struct Page {
 pub fn get(rows: &Rows, caller: &Caller, id: Id) -> Result<Found, Refusal> {
     let found = gate::get(rows, id).map_err(refusal_of)?;
     found.filter(|found| caller.reach.covers(&found.scope_name)).ok_or_else(|| Refusal::missing("gate", id))
+}
+
+/// The same with the votes that a patch has made void, oldest first.
+///
+/// # Errors
+/// 404.
+pub fn whole(rows: &Rows, caller: &Caller, id: Id) -> Result<(Found, Vec<Vote>), Refusal> {
+    let found = get(rows, caller, id)?;
+    let void = gate::voided(rows, found.key).map_err(refusal_of)?;
+    Ok((found, void))
 }
 
 /// A page of gates that the caller may see, newest first; a scope that is not the caller's finds nothing.

@@ -1,10 +1,13 @@
-//! Moves scheduled tasks whose time has come, cancels those past their deadline, and ends gates whose time is over.
+//! Moves scheduled tasks whose time has come, cancels those past their deadline, ends gates whose time is over, and tells
+//! people of those that nobody decides.
 
 use super::{Ran, Run, Service, more};
 use crate::gate::expire::{self, expire_due};
+use crate::gate::tell::{self, tell_due};
 use crate::task::due::{MAX_DUE, end_overdue, start_scheduled};
-use crate::{Engine, Pass, Urgency};
+use crate::{Act, Engine, Pass, Urgency};
 use std::time::Duration;
+use tiltyard_model::refusal::Refusal;
 
 /// The service.
 pub(super) struct Expire;
@@ -23,12 +26,21 @@ impl Service for Expire {
             // A task past its deadline must not start just because its time had come too.
             let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await;
             let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await;
-            let gates = engine.enter(Pass::system(), Urgency::Urgent, expire_due).await;
+            let gates = engine.enter(Pass::system(), Urgency::Urgent, gates_due).await;
             // Each for itself: what is wrong with one is told once the others have had their turn.
-            match more(gates?, expire::MAX_DUE as usize) {
+            match gates? {
                 Ran::More => Ok(Ran::More),
                 Ran::Done => Ok(more(overdue?.max(due?), MAX_DUE as usize)),
             }
         })
+    }
+}
+
+/// Nobody is reminded of a gate that ends in the same moment.
+fn gates_due(act: &mut Act<'_>) -> Result<Ran, Refusal> {
+    let (ended, told) = (expire_due(act)?, tell_due(act)?);
+    match more(ended, expire::MAX_DUE as usize) {
+        Ran::More => Ok(Ran::More),
+        Ran::Done => Ok(more(told, tell::MAX_TOLD as usize)),
     }
 }

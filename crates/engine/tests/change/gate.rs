@@ -5,24 +5,27 @@ use crate::yard::{Yard, operator, sha256};
 use tiltyard_engine::act::Act;
 use tiltyard_engine::gate::decide::{Decide, decide};
 use tiltyard_engine::gate::expire::expire_due;
-use tiltyard_engine::gate::{Open, open, read};
+use tiltyard_engine::gate::{Of, Open, open, read};
+use tiltyard_model::gate::calendar::Calendar;
 use tiltyard_model::gate::{Block, OnTimeout, Reduction, SelfApproval, Side, State, SubjectKind};
-use tiltyard_model::id::Id;
+use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::repository::rules::Asks;
-use tiltyard_store::gate::{About, Filter};
+use tiltyard_model::run::Part;
+use tiltyard_store::gate::{About, Filter, Place};
 use tiltyard_store::task::list::Window;
 
 fn question(act: &Act<'_>, on_timeout: OnTimeout, block: Option<Block>) -> Result<Open, Refusal> {
+    let place = Place {
+        run: act.id(Noun::Run, 1),
+        part: Part { stage: 0, attempt: 1, item: None },
+        artifact: None,
+        origin: None,
+    };
     Ok(Open {
         scope: act.scope_key("default")?,
-        change: None,
-        about: About {
-            kind: SubjectKind::Question,
-            title: "go on?".into(),
-            reasons: Vec::new(),
-            reduced: false,
-        },
+        of: Of::Run(place),
+        about: About::of(SubjectKind::Question, "go on?"),
         subject_sha256: sha256("go on?"),
         asks: Asks {
             quorum: "role:operator".parse().expect("is a quorum"),
@@ -31,7 +34,9 @@ fn question(act: &Act<'_>, on_timeout: OnTimeout, block: Option<Block>) -> Resul
         },
         submitter: None,
         block,
-        time_out: Some((START + 1_000, on_timeout)),
+        calendar: Calendar::silent(START, Some(START + 1_000)),
+        on_timeout,
+        weight: 0,
     })
 }
 
@@ -69,13 +74,7 @@ async fn d23_a_gate_ends_with_its_time_as_it_was_told_to() {
     let story = yard.story().await;
     assert_eq!(story[4..], ["gate.auto_approved", "gate.expired"]);
     assert_eq!(yard.rig.acts_of("default").await[2..], ["gate.timed_out", "gate.timed_out"]);
-    let late = Decide {
-        on: no,
-        side: Side::Approve,
-        subject_sha256: Some(sha256("go on?")),
-        comment: None,
-        confirm: None,
-    };
+    let late = Decide { subject_sha256: Some(sha256("go on?")), ..Decide::on(no, Side::Approve) };
     let refusal = yard.act_as(&operator("zoe"), move |act| decide(act, &late)).await.expect_err("is late");
     assert_eq!((refusal.code, &refusal.extra["decision"]), (Code::AlreadyDecided, &"expired".into()));
 }

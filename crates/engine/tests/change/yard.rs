@@ -368,7 +368,7 @@ pub(crate) fn idea(title: &str) -> Spec {
 
 pub(crate) fn decision(on: Id, side: Side, subject: &str) -> Decide {
     let comment = (side == Side::Reject).then(|| "not like this".to_owned());
-    Decide { on, side, subject_sha256: Some(subject.to_owned()), comment, confirm: None }
+    Decide { subject_sha256: Some(subject.to_owned()), comment, ..Decide::on(on, side) }
 }
 
 /// What an agent answers when it checked what it was asked to, with these files.

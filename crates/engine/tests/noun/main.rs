@@ -8,6 +8,8 @@ mod dead_letter_group;
 mod desk;
 mod event;
 mod follow;
+mod gate;
+mod gate_patch;
 mod once;
 mod pipeline;
 mod queue;

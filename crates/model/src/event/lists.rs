@@ -160,12 +160,14 @@ with_runs! {
     }
     /// Something waits for a person.
     GateOpened = 40, "gate.opened" {
-        /// What is decided: the id of a change.
+        /// What is decided: the id of a change, or of the run that waits.
         about: String,
         /// The digest that a decision must name.
         subject_sha256: String,
         /// Who decides.
         who: String,
+        /// The stage of a run that it stops.
+        stage: Option<String>,
     }
     /// Somebody approved, and others must too.
     GateVoted = 41, "gate.voted" {
@@ -191,6 +193,8 @@ with_runs! {
         by: String,
         /// Why.
         reason: String,
+        /// The stage that whoever rejected sends the run back to.
+        to_stage: Option<String>,
     }
     /// A gate's time ran out and that means yes.
     GateAutoApproved = 44, "gate.auto_approved" {

@@ -4,9 +4,10 @@ use super::vote::{
     Ballot, Verdict, allowed, company, count, not_a_decider, open_and_seen, subject_of, vote, votes_of,
     waiting_for,
 };
-use super::{Gate, SelfApproval, Side, SubjectKind};
+use super::{Gate, MAX_AMENDMENTS, MAX_PATCH_BYTES, SelfApproval, Side, SubjectKind};
 use crate::refusal::{Code, Refusal};
 use crate::time::TimeMs;
+use serde_json::Value;
 
 /// The media type of what a patch can be for.
 pub const JSON_MEDIA_TYPE: &str = "application/json";
@@ -41,6 +42,19 @@ pub fn patchable(kind: SubjectKind, media_type: Option<&str>) -> Result<(), Refu
     Err(Refusal::field("/patch", why))
 }
 
+/// Whether a patch is small enough to be kept with its vote.
+///
+/// # Errors
+/// `invalid` with the place `/patch`.
+pub fn keepable(patch: &Value) -> Result<(), Refusal> {
+    let bytes = patch.to_string().len();
+    if bytes <= MAX_PATCH_BYTES {
+        return Ok(());
+    }
+    let why = format!("has {bytes} bytes of JSON, and at most {MAX_PATCH_BYTES} are kept with a vote");
+    Err(Refusal::field("/patch", why))
+}
+
 /// Judges an approval with a patch that makes `amended` (a SHA-256) of the subject that the ballot names; the patch was
 /// applied and checked before ([`crate::patch::applied`]).
 ///
@@ -48,7 +62,8 @@ pub fn patchable(kind: SubjectKind, media_type: Option<&str>) -> Result<(), Refu
 /// count then, and who submitted the thing before may decide on it, for each has seen what the other did.
 ///
 /// # Errors
-/// As [`vote`]; `invalid` for a reject, whose patch is for the stage that it goes back to.
+/// As [`vote`]; `invalid` for a reject, whose patch is for the stage that it goes back to; `wrong_state` beyond
+/// [`MAX_AMENDMENTS`].
 pub fn amend(
     gate: &Gate,
     ballot: &Ballot,
@@ -78,6 +93,12 @@ pub fn amend(
     open_and_seen(gate, &seen, now)?;
     let company = company(gate, humans);
     allowed(gate, ballot, company)?;
+    if gate.earlier_sha256.len() >= MAX_AMENDMENTS {
+        let text = format!(
+            "its subject was patched {MAX_AMENDMENTS} times already: approve it as it is, or reject it with a reason"
+        );
+        return Err(Refusal::new(Code::WrongState, text));
+    }
     let submitter = match gate.self_approval {
         SelfApproval::Forbidden => Some(ballot.voter.identity.clone()),
         SelfApproval::Allowed => gate.submitter.clone(),
@@ -101,6 +122,7 @@ mod tests {
 
     /// Writes down what was said, as the engine does.
     fn carry(gate: &mut Gate, said: &Amended) {
+        gate.earlier_sha256.push(gate.subject_sha256.clone());
         gate.subject_sha256.clone_from(&said.subject_sha256);
         gate.submitter.clone_from(&said.submitter);
         if let Verdict::Counted(vote, _) | Verdict::Decided(vote, ..) = &said.verdict {
@@ -163,6 +185,29 @@ mod tests {
         let seen = |name| Ballot { subject_sha256: Some(OTHER.to_owned()), ..approve(name) };
         assert!(matches!(vote(&gate, &seen("ann"), MANY, 6), Ok(Verdict::Replayed(_))));
         assert!(matches!(vote(&gate, &seen("sam"), MANY, 6), Ok(Verdict::Decided(..))));
+    }
+
+    // D24: every patch asks all the others again, so it is patches that are counted, not votes.
+    #[test]
+    fn d24_a_gate_takes_so_many_patches_only() {
+        let mut gate = gate("2 of role:operator");
+        for round in 0..MAX_AMENDMENTS {
+            let seen = Some(gate.subject_sha256.clone());
+            let ballot = Ballot { subject_sha256: seen, ..approve("ann") };
+            let said = amend(&gate, &ballot, &format!("{round:064x}"), MANY, 5).unwrap();
+            carry(&mut gate, &said);
+        }
+        let ballot = Ballot { subject_sha256: Some(gate.subject_sha256.clone()), ..approve("ann") };
+        assert_eq!(amend(&gate, &ballot, OTHER, MANY, 5).unwrap_err().code, Code::WrongState);
+        let plain = Ballot { subject_sha256: Some(gate.subject_sha256.clone()), ..approve("bob") };
+        assert!(matches!(vote(&gate, &plain, MANY, 6), Ok(Verdict::Decided(..))), "without one it goes on");
+    }
+
+    #[test]
+    fn a_patch_that_cannot_be_kept_is_refused() {
+        assert!(keepable(&serde_json::json!([{"op": "remove", "path": "/a"}])).is_ok());
+        let long = serde_json::json!([{"op": "add", "path": "/a", "value": "x".repeat(MAX_PATCH_BYTES)}]);
+        assert_eq!(keepable(&long).unwrap_err().faults[0].field, "/patch");
     }
 
     #[test]

@@ -6,15 +6,17 @@ use crate::time::{DurationMs, TimeMs};
 use serde::{Deserialize, Serialize};
 
 /// The times of a gate, counted from its opening.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     /// When it opened.
     pub opened_ms: TimeMs,
     /// When its time is over; nobody is told of anything from then on.
     pub expires_ms: Option<TimeMs>,
     /// When people are reminded, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remind_after_ms: Vec<DurationMs>,
     /// When others are asked too, and who.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate: Option<(DurationMs, Vec<Who>)>,
 }
 
@@ -37,6 +39,11 @@ pub enum Notice {
 }
 
 impl Calendar {
+    /// Nobody is told of anything.
+    pub const fn silent(opened_ms: TimeMs, expires_ms: Option<TimeMs>) -> Self {
+        Self { opened_ms, expires_ms, remind_after_ms: Vec::new(), escalate: None }
+    }
+
     /// The times of a gate that opened so, as its definition has them.
     pub fn of(gate: &pipeline::Gate, opened_ms: TimeMs) -> Self {
         let escalate = gate.escalate.as_ref();
@@ -133,5 +140,8 @@ mod tests {
         );
         assert!(wide.demands().iter().all(|demand| demand.fits(&guard)));
         assert_eq!(calendar.quorum(&wide, 1_250), wide, "twice is once");
+        let kept = serde_json::to_string(&calendar).unwrap();
+        assert!(kept.contains("group:security"), "{kept}");
+        assert_eq!(serde_json::from_str::<Calendar>(&kept).unwrap(), calendar, "it is kept with its gate");
     }
 }

@@ -1,7 +1,8 @@
 //! What an open gate still waits for, in sentences: who is asked, whose vote does not count and why, and what to do
 //! where there are not enough people (D24, D26).
 
-use super::vote::{Waits, blocked, waiting_for};
+use super::quorum::Voter;
+use super::vote::{Company, Waits, blocked, company, votes_of, waiting_for};
 use super::{Gate, Reduction, SelfApproval, Side};
 
 /// The people of a gate's scope.
@@ -47,6 +48,16 @@ pub fn missing(gate: &Gate, crowd: Crowd) -> Vec<String> {
     let need = demands.iter().map(|demand| demand.count).max().unwrap_or_default();
     said.extend(too_few(gate, crowd, need));
     said
+}
+
+/// Whether this voter has something to decide here: one of those who do, not on what they submitted, and not a second time.
+pub fn may_decide(gate: &Gate, voter: &Voter, humans: u32) -> bool {
+    let company = company(gate, humans);
+    let own = gate.self_approval == SelfApproval::Forbidden
+        && gate.submitter.as_ref() == Some(&voter.identity)
+        && company == Company::Others;
+    let voted = votes_of(gate, voter).next().is_some() && waiting_for(gate, humans).confirm.is_none();
+    !gate.state.is_final() && gate.quorum.names(voter) && !own && !voted
 }
 
 /// The lone person has approved once.
@@ -135,6 +146,22 @@ mod tests {
             said.len() == 1 && said[0].starts_with("nobody can approve it: a check failed on it"),
             "{said:?}"
         );
+    }
+
+    // D27: the inbox says what is for whoever looks at it.
+    #[test]
+    fn d27_whoever_has_something_to_decide_is_told_so() {
+        let mut gate = sensitive();
+        let voter = |name: &str| voted(name).voter;
+        assert!(!may_decide(&gate, &voter(SAM), 5), "submitted it");
+        assert!(may_decide(&gate, &voter(SAM), 1), "nobody else is there");
+        assert!(may_decide(&gate, &voter("ann"), 5));
+        let viewer = Voter { role: crate::role::Role::Viewer, ..voter("ann") };
+        assert!(!may_decide(&gate, &viewer, 5));
+        gate.votes.push(voted("ann"));
+        assert!(!may_decide(&gate, &voter("ann"), 5), "has said it");
+        gate.state = crate::gate::State::Approved;
+        assert!(!may_decide(&gate, &voter("bob"), 5));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(super) fn gate(quorum: &str) -> Gate {
         id,
         state: State::Open,
         subject_sha256: SEEN.to_owned(),
+        earlier_sha256: Vec::new(),
         quorum: quorum.parse().unwrap(),
         self_approval: SelfApproval::Allowed,
         reduction: Reduction::Never,
@@ -48,12 +49,19 @@ fn operator(name: &str) -> Voter {
 }
 
 fn ballot(voter: Voter, side: Side) -> Ballot {
-    Ballot { voter, side, subject_sha256: Some(SEEN.to_owned()), confirm: None, comment: None }
+    Ballot { voter, side, subject_sha256: Some(SEEN.to_owned()), confirm: None, comment: None, patch: None }
 }
 
 /// An approval that was counted.
 pub(super) fn voted(name: &str) -> Vote {
-    Vote { voter: operator(name), side: Side::Approve, at_ms: 1, comment: None, confirmed: false }
+    Vote {
+        voter: operator(name),
+        side: Side::Approve,
+        at_ms: 1,
+        comment: None,
+        confirmed: false,
+        patch: None,
+    }
 }
 
 pub(super) fn approve(name: &str) -> Ballot {
@@ -74,7 +82,7 @@ fn cast(gate: &mut Gate, ballot: &Ballot, humans: u32, now: TimeMs) -> Result<Ve
             gate.votes.push(vote.clone());
             gate.state = gate.state.after(*end).expect("an open gate ends");
             let by = Some(vote.voter.identity.clone());
-            gate.ended = Some(Ended { by, at_ms: now, next_subject_sha256: None });
+            gate.ended = Some(Ended::by(by, now));
         }
     }
     Ok(verdict)
@@ -154,7 +162,7 @@ fn d26_a_changed_subject_is_refused_with_the_new_one() {
     assert_eq!(refusal.code, Code::SubjectChanged);
     assert_eq!(refusal.extra["subject_sha256"], SEEN);
 
-    let ended = Ended { by: None, at_ms: 5, next_subject_sha256: Some(OTHER.to_owned()) };
+    let ended = Ended { next_subject_sha256: Some(OTHER.to_owned()), ..Ended::by(None, 5) };
     let old = Gate { state: State::Superseded, ended: Some(ended), ..gate("role:operator") };
     let refusal = vote(&old, &approve("ann"), MANY, 9).unwrap_err();
     assert_eq!((refusal.code, &refusal.extra["subject_sha256"]), (Code::SubjectChanged, &OTHER.into()));

@@ -8,6 +8,7 @@ use super::{
 use crate::refusal::{Code, Refusal};
 use crate::repository::rules::Asks;
 use crate::time::{TimeMs, rfc3339};
+use serde_json::Value;
 
 /// Hex digits of a SHA-256.
 const SHA256_HEX_CHARS: usize = 64;
@@ -25,6 +26,8 @@ pub struct Ballot {
     pub confirm: Option<String>,
     /// A comment on an approval, the reason of a reject.
     pub comment: Option<String>,
+    /// A JSON Patch for the subject.
+    pub patch: Option<Value>,
 }
 
 /// What an open gate still waits for.
@@ -191,11 +194,7 @@ pub(super) fn open_and_seen(gate: &Gate, subject: &str, now: TimeMs) -> Result<(
     if let Some(end) = due(gate, now) {
         // The timer has not come by yet; the vote is late all the same.
         let at_ms = gate.expires_ms.unwrap_or(now);
-        return Err(already_decided(
-            gate,
-            end.state(),
-            &Ended { by: None, at_ms, next_subject_sha256: None },
-        ));
+        return Err(already_decided(gate, end.state(), &Ended::by(None, at_ms)));
     }
     if subject == gate.subject_sha256 { Ok(()) } else { Err(subject_changed(&gate.subject_sha256)) }
 }
@@ -285,6 +284,7 @@ pub(super) fn count(gate: &Gate, ballot: &Ballot, company: Company, now: TimeMs)
         at_ms: now,
         comment: ballot.comment.clone(),
         confirmed: again,
+        patch: ballot.patch.clone(),
     };
     if vote.side == Side::Reject {
         return Verdict::Decided(vote, End::Reject, Strength::Full);

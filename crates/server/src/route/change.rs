@@ -98,17 +98,19 @@ pub(crate) async fn checks(ask: Ask) -> Answer {
 pub(crate) async fn approve(mut ask: Ask) -> Answer {
     let id = ask.id(Noun::Change)?;
     let asked = ask.optional_body().await?;
-    decide(ask, approval(id, asked)).await
+    let decide = approval(&ask, id, asked).await?;
+    decided(ask, decide).await
 }
 
 /// `POST /changes/{id}/reject`.
 pub(crate) async fn reject(mut ask: Ask) -> Answer {
     let id = ask.id(Noun::Change)?;
     let asked = ask.optional_body().await?;
-    decide(ask, rejection(id, asked)).await
+    let decide = rejection(&ask, id, asked).await?;
+    decided(ask, decide).await
 }
 
-async fn decide(ask: Ask, decide: Decide) -> Answer {
+async fn decided(ask: Ask, decide: Decide) -> Answer {
     let deed = move |act: &mut Act<'_>| {
         let decided = decides(act, &decide)?;
         let none = || Refusal::new(Code::Internal, "the gate of a change has no change: nothing was done");

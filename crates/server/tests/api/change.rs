@@ -210,7 +210,7 @@ async fn c23_a_reject_ends_the_change() {
     let gate = &gates.items[0];
     let reject = |reason: Option<&str>| {
         let subject_sha256 = Some(gate.subject_sha256.clone());
-        let body = Reject { subject_sha256, reason: reason.map(str::to_owned) };
+        let body = Reject { subject_sha256, reason: reason.map(str::to_owned), ..Reject::default() };
         client.call(Request::<call::GateReject>::new().place(gate.id).body(body))
     };
     assert_eq!(refusal(reject(None).await), (422, "invalid".into()));

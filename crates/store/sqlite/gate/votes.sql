@@ -1,1 +1,1 @@
-SELECT record FROM gate_vote WHERE gate = ?1 ORDER BY seq
+SELECT record, seq FROM gate_vote WHERE gate = ?1 AND void_by IS NULL ORDER BY seq

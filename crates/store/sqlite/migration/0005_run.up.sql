@@ -273,10 +273,16 @@ ALTER TABLE gate ADD COLUMN weight INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE gate ADD COLUMN tell_at INTEGER;
 CREATE INDEX gate_by_run ON gate (run, stage, attempt) WHERE run IS NOT NULL;
 CREATE INDEX gate_inbox ON gate (weight DESC, id) WHERE state = 'open';
+CREATE INDEX gate_inbox_of_scope ON gate (scope, weight DESC, id) WHERE state = 'open';
 CREATE INDEX gate_by_notice ON gate (tell_at) WHERE state = 'open' AND tell_at IS NOT NULL;
+
+-- The vote that made another subject of what this one is about.
+ALTER TABLE gate_vote ADD COLUMN void_by INTEGER;
 
 -- How many tasks their death has called off.
 ALTER TABLE dead_letter ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX dead_letter_inbox ON dead_letter (blocked DESC, id) WHERE status = 0;
+CREATE INDEX dead_letter_inbox_of_scope ON dead_letter (scope, blocked DESC, id) WHERE status = 0;
 
 ALTER TABLE event ADD COLUMN run INTEGER;
 CREATE INDEX event_by_run ON event (run, seq) WHERE run IS NOT NULL;

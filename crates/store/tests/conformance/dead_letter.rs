@@ -53,7 +53,7 @@ fn task(body: &Body, scope: &str, n: u16) -> (i64, i64) {
     (key, scope_key)
 }
 
-fn death(fingerprint: &'static str, at: i64) -> Death<'static> {
+pub(crate) fn death(fingerprint: &'static str, at: i64) -> Death<'static> {
     Death {
         fingerprint,
         kind: "work",
@@ -62,11 +62,12 @@ fn death(fingerprint: &'static str, at: i64) -> Death<'static> {
         agent: None,
         at: NOW + at,
         attempts: 3,
+        blocked: 0,
     }
 }
 
 /// The letter of a fresh `n`th task.
-fn letter(body: &Body, scope: &str, n: u16, death: &Death<'_>) -> Id {
+pub(crate) fn letter(body: &Body, scope: &str, n: u16, death: &Death<'_>) -> Id {
     let (task, scope) = task(body, scope, n);
     let id = body.id(Noun::DeadLetter, n);
     body.write(|tx| insert(tx, id.key(), scope, task, death));

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
-    agent, artifact, audit, board, change, dead_letter, event, gate, health, pipeline, queue, repository,
-    scope, search, sign_in, system, task, template, token,
+    agent, artifact, audit, board, change, dead_letter, event, gate, health, pipeline, queue,
+    repository, scope, search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
@@ -184,8 +184,8 @@ endpoints! {
     GateList = Get "/gates", Read, Light, gate::Filter, Empty, Json(Page<gate::View>), 200;
     /// One gate.
     GateGet = Get "/gates/{id}", Read, Light, NoQuery, Empty, Json(gate::View), 200;
-    /// Says yes to what was seen.
-    GateApprove = Post "/gates/{id}/approve", Operate, Normal, NoQuery, Json(gate::Approve), Json(gate::Decision), 200;
+    /// Says yes to what was seen, perhaps with a patch; a dry run shows what the patch makes of it.
+    GateApprove = Post "/gates/{id}/approve", Operate, Normal, gate::ApproveQuery, Json(gate::Approve), Json(gate::Decision), 200;
     /// Says no to what was seen.
     GateReject = Post "/gates/{id}/reject", Operate, Normal, NoQuery, Json(gate::Reject), Json(gate::Decision), 200;
     /// Makes an agent's name known and mints its token.

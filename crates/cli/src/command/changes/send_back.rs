@@ -31,7 +31,7 @@ impl SendBack {
     pub async fn run(&self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
         let subject = Subject::fetch(&client, self.id).await?;
-        let digest = ask(context, &client, &subject, &self.seen, "Send back").await?;
+        let digest = ask(context, &client, (&subject, None), &self.seen, "Send back").await?;
         let body = Body { subject_sha256: Some(digest), comments: self.comments.clone() };
         let decided = client.call(Request::<call::ChangeSendBack>::new().place(self.id).body(body)).await?;
         if context.output.is_json() {

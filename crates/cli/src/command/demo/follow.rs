@@ -195,7 +195,7 @@ impl<'a> Follower<'a> {
         let approve = Approve {
             subject_sha256: change.subject_sha256.clone(),
             comment: Some("ten or twelve, both are fine".to_owned()),
-            confirm: None,
+            ..Approve::default()
         };
         let request = Request::<call::ChangeApprove>::new().place(&event.subject).body(approve);
         let decided = self.cast.decider.call(request).await?;
