@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod events;
 pub mod gates;
 pub mod group;
+pub mod inbox;
 pub mod logs;
 pub mod man;
 pub mod migrate;
@@ -83,6 +84,7 @@ pub enum Command {
     Retry(retry::Retry),
     Approve(approve::Approve),
     Reject(reject::Reject),
+    Inbox(inbox::Inbox),
     Gates(gates::Gates),
     Changes(changes::Changes),
     Pipelines(pipelines::Pipelines),
@@ -145,6 +147,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Retry(command)) => command.run(context),
         Some(Command::Approve(command)) => command.run(context),
         Some(Command::Reject(command)) => command.run(context),
+        Some(Command::Inbox(command)) => command.run(context),
         Some(Command::Gates(command)) => command.run(context),
         Some(Command::Changes(command)) => command.run(context),
         Some(Command::Pipelines(command)) => command.run(context),

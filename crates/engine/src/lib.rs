@@ -16,6 +16,7 @@ pub mod door;
 pub mod engine;
 pub mod event;
 pub mod gate;
+pub mod inbox;
 pub mod journal;
 pub mod memory;
 pub mod metric;

@@ -10,6 +10,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod gate;
+pub(crate) mod inbox;
 pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod repository;
@@ -108,6 +109,7 @@ handlers! {
     ArtifactPost => artifact::post,
     ArtifactPut => artifact::put,
     ArtifactGet => artifact::get,
+    InboxGet => inbox::get,
     GateList => gate::list,
     GateGet => gate::get,
     GateApprove => gate::approve,

@@ -5,6 +5,7 @@ pub(crate) mod change;
 pub(crate) mod dead_letter;
 pub(crate) mod event;
 pub(crate) mod gate;
+pub(crate) mod inbox;
 pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod task;

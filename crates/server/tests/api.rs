@@ -21,6 +21,8 @@ mod dead_letter;
 mod fault;
 #[path = "api/gate_race.rs"]
 mod gate_race;
+#[path = "api/inbox.rs"]
+mod inbox;
 #[path = "api/log.rs"]
 mod log;
 #[path = "api/once.rs"]

@@ -18,6 +18,7 @@ pub mod event;
 pub mod forge;
 pub mod gate;
 pub mod idempotency;
+pub mod inbox;
 pub mod journal;
 pub mod leader;
 pub mod log;

@@ -15,6 +15,7 @@ pub mod event;
 pub mod frame;
 pub mod gate;
 pub mod health;
+pub mod inbox;
 pub mod page;
 pub mod pipeline;
 pub mod problem;

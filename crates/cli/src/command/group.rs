@@ -14,6 +14,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "tasks",
             "why",
             "pipelines",
+            "inbox",
             "approve",
             "reject",
             "gates",

@@ -1,8 +1,8 @@
-//! Commands about gates of runs, and what they ask about.
+//! Commands about gates of runs, and the inbox.
 
 use crate::fake::Fake;
 use crate::golden::{Run, assert_golden};
-use crate::sample::{ARTIFACT, CHANGE, DIGEST, GATE, RUN, gate_of_run, page};
+use crate::sample::{ARTIFACT, CHANGE, DIGEST, GATE, LETTER, RUN, TASK, gate_of_run, page};
 use serde_json::json;
 
 const PLAN: &str = r#"{"steps":["build","test"]}"#;
@@ -14,6 +14,27 @@ fn with_gate() -> Fake {
 
 fn decided(state: &str) -> serde_json::Value {
     json!({"gate": gate_of_run(state), "replayed": false})
+}
+
+// D27: what waits, with the command that helps.
+#[test]
+fn d27_the_inbox_says_what_to_do() {
+    let at = "2026-11-20T07:14:00.123Z";
+    let items = [
+        json!({"kind": "gate", "id": GATE, "scope": "default", "title": "approve the plan?", "blocked": 12, "since": at,
+            "may_decide": true, "missing": ["1 of role:operator"], "gate": GATE, "run": RUN, "stage": "approve_plan",
+            "next": format!("tiltyard approve {GATE}")}),
+        json!({"kind": "change", "id": CHANGE, "scope": "default", "title": "Fix \u{1b}[2J it", "blocked": 0, "since": at,
+            "may_decide": false, "missing": ["2 of role:operator"], "gate": GATE, "change": CHANGE,
+            "next": format!("tiltyard approve {CHANGE}")}),
+        json!({"kind": "dead_letter", "id": LETTER, "scope": "default", "title": "make release", "blocked": 0, "since": at,
+            "may_decide": true, "missing": ["exit 2"], "task": TASK, "next": format!("tiltyard dead-letters {LETTER}")}),
+    ];
+    let fake = Fake::start().on("GET /inbox", 200, &page(&items));
+    assert_golden("inbox.txt", &Run::against(&fake, &["inbox", "--kind", "gate", "--limit", "7"]).done());
+    assert_eq!(fake.asked()[0].line, "GET /inbox?kind=gate&limit=7");
+    let none = Fake::start().on("GET /inbox", 200, &page(&[]));
+    assert_eq!(Run::against(&none, &["inbox"]).done(), "Nothing waits for you.\n");
 }
 
 #[test]

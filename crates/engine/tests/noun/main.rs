@@ -10,6 +10,7 @@ mod event;
 mod follow;
 mod gate;
 mod gate_patch;
+mod inbox;
 mod once;
 mod pipeline;
 mod queue;

@@ -62,6 +62,7 @@ async fn api7_what_is_misspelt_is_told() {
         "/events/stream",
         "/changes",
         "/gates",
+        "/inbox",
         "/queues",
         "/dead-letters",
         "/dead-letters/stats",

@@ -10,6 +10,7 @@ mod dead_letter;
 mod event;
 mod gate;
 mod idempotency;
+mod inbox;
 mod pipeline;
 mod repository;
 mod run;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
-    agent, artifact, audit, board, change, dead_letter, event, gate, health, pipeline, queue,
+    agent, artifact, audit, board, change, dead_letter, event, gate, health, inbox, pipeline, queue,
     repository, scope, search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
@@ -180,6 +180,8 @@ endpoints! {
     ArtifactPut = Put "/artifacts/sha256/{hex}", Work, Heavy, artifact::PutQuery, Bytes [MAX_ARTIFACT_BYTES], Json(artifact::View), 201;
     /// The bytes of an artifact.
     ArtifactGet = Get "/artifacts/{id}", ReadWork, Normal, NoQuery, Empty, Bytes, 200;
+    /// What waits for a person: what most waits behind first, then older first.
+    InboxGet = Get "/inbox", Read, Light, inbox::Filter, Empty, Json(Page<inbox::View>), 200;
     /// Gates, newest first.
     GateList = Get "/gates", Read, Light, gate::Filter, Empty, Json(Page<gate::View>), 200;
     /// One gate.
