@@ -15,6 +15,7 @@ mod event;
 mod feedback;
 mod fields;
 mod find;
+pub(crate) mod gate;
 mod item;
 pub mod judge;
 pub(crate) mod load;

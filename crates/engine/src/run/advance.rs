@@ -4,6 +4,7 @@
 use super::{carry, item};
 use crate::act::{Act, Effect, refusal_of};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tiltyard_model::id::Id;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::run::stage::Stage;
 use tiltyard_model::run::step::{Unfit, step};
@@ -42,6 +43,10 @@ pub(crate) struct Told {
     pub context: Option<String>,
     /// What an item came to (JSON text).
     pub result: Option<String>,
+    /// Who decided.
+    pub by: Option<String>,
+    /// The gate at which that was.
+    pub gate: Option<Id>,
 }
 
 impl Told {
@@ -151,10 +156,13 @@ fn take(act: &mut Act<'_>, work: &mut Work, news: &News) -> Result<Result<(), Un
     };
     let effects: Vec<(Follows, bool)> =
         step.effects.into_iter().map(|effect| (effect, begun(&effect))).collect();
+    let back = step.changes.stages.clone();
     item::write(act, news, &step.changes)?;
     act.memory.change_run(news.run, step.changes);
-    if let Outcome::Rerun(from) = news.outcome {
-        carry::rerun(act, news.run, from)?;
+    match news.outcome {
+        Outcome::Rerun(from) => carry::rerun(act, news.run, from)?,
+        Outcome::Rejected(part, _) => carry::sent_back(act, news, part, &back)?,
+        _ => {}
     }
     for (effect, had_begun) in effects {
         carry::carry(act, work, news, effect, had_begun)?;

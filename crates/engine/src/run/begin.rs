@@ -85,6 +85,7 @@ fn carry_out(act: &mut Act<'_>, one: Prepared) -> Result<(), Refusal> {
             call::put(act.tx, run, part, &request).map_err(refusal_of)?;
             goes_on(act, (run, part), None, Going::Running)
         }
+        Ready::Gate(asking) => super::gate::open(act, (run, part), *asking),
         Ready::Child(start) => {
             let child = super::start::start(act, &start)?;
             goes_on(act, (run, part), Some((Noun::Run, child)), Going::Running)

@@ -6,11 +6,11 @@ use crate::act::{Act, refusal_of};
 use crate::task::first_line;
 use tiltyard_model::event::{
     RunCancelled, RunFailed, RunRerun, RunRunning, RunStopped, RunSucceeded, RunWaiting, StageCancelled,
-    StageFailed, StageRetrying, StageSkipped, StageSucceeded,
+    StageFailed, StageRetrying, StageSentBack, StageSkipped, StageSucceeded,
 };
 use tiltyard_model::id::Noun;
 use tiltyard_model::refusal::Refusal;
-use tiltyard_model::run::stage::{State, Why};
+use tiltyard_model::run::stage::{Stage, State, Why};
 use tiltyard_model::run::{Again, Effect, Failure, Outcome, Part, State as RunState, Stop, Stops};
 use tiltyard_model::time::rfc3339;
 use tiltyard_store::run::attempt;
@@ -146,6 +146,30 @@ fn ended(act: &mut Act<'_>, news: &News, part: Part, end: (State, Option<Why>)) 
             event::of_run(act, news.run, &StageCancelled { stage, attempt, reason })
         }
     }
+}
+
+/// A gate has sent the run back, where it has: `stages` are those that are different since.
+pub(super) fn sent_back(
+    act: &mut Act<'_>,
+    news: &News,
+    gate: Part,
+    stages: &[(u32, Stage)],
+) -> Result<(), Refusal> {
+    let heard = |stage: &Stage| {
+        stage.feedback.filter(|heard| (heard.gate, heard.attempt) == (gate.stage, gate.attempt))
+    };
+    let Some((to, heard)) = stages.iter().find_map(|(to, stage)| Some((*to, heard(stage)?))) else {
+        return Ok(());
+    };
+    keep_attempt(act, news, gate, (State::Failed, Some(Why::Rejected)))?;
+    let Some(live) = act.memory.runs.get(news.run) else { return Ok(()) };
+    let event = StageSentBack {
+        stage: live.graph.node(to).id.clone(),
+        gate: news.told.gate.map(|id| id.to_string()).unwrap_or_default(),
+        round: heard.round,
+        by: news.told.by.clone(),
+    };
+    event::of_run(act, news.run, &event)
 }
 
 /// The run goes on, because somebody asks for it.

@@ -112,7 +112,7 @@ fn change(fields: &Map<String, Value>) -> Value {
 }
 
 /// `<pipeline> · <stage>`, with the item's place where there is one.
-fn title(sight: &Sight<'_>, of: &Stage, part: Part) -> String {
+pub(super) fn title(sight: &Sight<'_>, of: &Stage, part: Part) -> String {
     let pipeline = sight.found.made.pipeline.as_deref().unwrap_or("pipeline");
     let item = part.item.map(|item| format!("#{}", item.index)).unwrap_or_default();
     format!("{pipeline} · {}{item}", of.id).chars().take(MAX_TITLE_CHARS).collect()

@@ -88,7 +88,7 @@ impl Names {
 }
 
 /// An output of a stage; null where it put out nothing.
-fn output_of(sight: &Sight<'_>, id: &str, name: &str) -> Result<Got, Refusal> {
+pub(super) fn output_of(sight: &Sight<'_>, id: &str, name: &str) -> Result<Got, Refusal> {
     let Some(found) = sight.stage(id)? else { return Ok(Got::Value(Value::Null)) };
     let (run, index, attempt) = (sight.found.key, found.index, found.stage.attempt);
     if attempt == 0 || found.stage.state == State::Skipped {
@@ -104,7 +104,10 @@ fn output_of(sight: &Sight<'_>, id: &str, name: &str) -> Result<Got, Refusal> {
         _ => {
             let of = Of { run, stage: index, attempt, item: None };
             let found = output::one(sight.rows, of, name).map_err(refusal_of)?;
-            found.map_or(Ok(Got::Value(Value::Null)), |found| value_of(sight, &found))
+            let Some(found) = found else { return Ok(Got::Value(Value::Null)) };
+            // What a gate hands on is what it asked about.
+            let kind = sight.definition.output_kind(index as usize, name).unwrap_or(found.kind);
+            value_of(sight, &Output { kind, ..found })
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Ready {
     Call(String),
     /// A run of another pipeline.
     Child(Box<Start>),
+    /// A gate.
+    Gate(Box<super::gate::Asking>),
 }
 
 /// What is needed beside rows.
@@ -236,6 +238,6 @@ fn work(
         Uses::Wait(Until::Event(kind)) => fields::event(*kind, &fields),
         Uses::Http(expect) => fields::call(work, expect, fields),
         Uses::Pipeline(name) => super::child::ready(sight, (name, part), fields)?,
-        Uses::Gate(_) => Ready::Fail("gates of runs do not open yet".to_owned()),
+        Uses::Gate(gate) => super::gate::ready(sight, of.0, (gate, part), fields)?,
     })
 }

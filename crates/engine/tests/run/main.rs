@@ -4,6 +4,7 @@
 mod begin;
 mod cancel;
 mod flow;
+mod gate;
 mod list;
 mod output;
 mod rerun;

@@ -247,6 +247,11 @@ impl Graph {
         self.nodes.iter().position(|node| node.id == id).map(index)
     }
 
+    /// Whether a stage ends before another begins, also by way of others.
+    pub fn is_before(&self, stage: u32, other: u32) -> bool {
+        other < self.len() && self.upstream(other).contains(&stage)
+    }
+
     /// How many stages wait for it, also by way of others: none of them begins before it has ended.
     pub fn behind(&self, stage: u32) -> u32 {
         index(self.downstream([stage]).len().saturating_sub(1))
