@@ -69,6 +69,16 @@ pub struct Runs {
     to_begin: BTreeSet<(i64, Part)>,
     graphs: HashMap<i64, Weak<Graph>>,
     stages: usize,
+    /// Whether runs may be there that those above them have told to stop. A hint: it costs a look.
+    may_be_doomed: Doomed,
+}
+
+/// Whether somebody has to look for runs that are to be called off; after a start, somebody has.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Doomed {
+    #[default]
+    Perhaps,
+    None,
 }
 
 impl Runs {
@@ -92,6 +102,29 @@ impl Runs {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
         self.to_begin.range((from, Unbounded)).take(limit).copied().collect()
+    }
+
+    /// Not all runs were called off that those above them have told to stop.
+    pub(crate) fn leave_doomed(&mut self) {
+        self.may_be_doomed = Doomed::Perhaps;
+    }
+
+    /// Runs that those above them have told to stop and that were not called off, at most `limit`.
+    pub(crate) fn doomed(&mut self, limit: usize) -> Vec<i64> {
+        if self.may_be_doomed == Doomed::None {
+            return Vec::new();
+        }
+        let is_doomed = |live: &Live| {
+            let (above, part) = live.parent?;
+            let asked = self.get(above)?.run.stopping().get(&part) == Some(&Stopping::Asked);
+            (asked && !live.run.head.state.is_final()).then_some(())
+        };
+        let doomed = self.live.iter().filter(|(_, live)| is_doomed(live).is_some());
+        let found: Vec<i64> = doomed.map(|(run, _)| *run).take(limit).collect();
+        if found.is_empty() {
+            self.may_be_doomed = Doomed::None;
+        }
+        found
     }
 
     /// Whether nothing is to begin.

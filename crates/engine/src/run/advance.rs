@@ -17,6 +17,10 @@ use tiltyard_store::run::{self as rows, Standing};
 /// After so long nobody waits for a stop any more, whatever did not answer; tasks have their own, shorter time.
 const STOP_NET_MS: DurationMs = 10 * MINUTE_MS;
 
+/// Stages of runs below that are called off in one deed, but for those of one run more; the others are called off by the
+/// service that lets stages begin.
+pub(super) const MAX_FOLLOWING: usize = 4_096;
+
 /// Something that has happened to a run.
 #[derive(Debug, Clone)]
 pub(crate) struct News {
@@ -72,6 +76,7 @@ impl News {
 pub(super) struct Work {
     /// Outcomes that follow from others.
     pub queue: VecDeque<News>,
+    left: usize,
     before: BTreeMap<i64, Before>,
 }
 
@@ -85,6 +90,13 @@ struct Before {
 }
 
 impl Work {
+    /// Whether the stages of one more run may be called off in this deed; they are counted then.
+    pub(super) const fn has_room(&mut self, stages: usize) -> bool {
+        let has_room = self.left > 0;
+        self.left = self.left.saturating_sub(stages);
+        has_room
+    }
+
     fn remember(&mut self, news: &News, was: &Run, changes: &Changes) {
         let before = self.before.entry(news.run).or_insert_with(|| Before {
             head: was.head.clone(),
@@ -123,7 +135,7 @@ pub(crate) fn advance(act: &mut Act<'_>, news: &News) -> Result<(), Refusal> {
 /// # Errors
 /// When the store cannot write it.
 pub(crate) fn try_advance(act: &mut Act<'_>, news: &News) -> Result<Result<(), Unfit>, Refusal> {
-    let mut work = Work { queue: VecDeque::new(), before: BTreeMap::new() };
+    let mut work = Work { queue: VecDeque::new(), left: MAX_FOLLOWING, before: BTreeMap::new() };
     if let Err(unfit) = take(act, &mut work, news)? {
         return Ok(Err(unfit));
     }

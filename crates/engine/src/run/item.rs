@@ -18,16 +18,17 @@ pub(super) fn write(act: &mut Act<'_>, news: &News, changes: &Changes) -> Result
     for (stage, change) in &changes.windows {
         let Some(live) = act.memory.runs.get(news.run) else { return Ok(()) };
         let list = List { run: news.run, stage: *stage, attempt: live.run.stage(*stage).attempt };
-        let before = live.run.window(*stage).cloned().unwrap_or_default();
+        let window = live.run.window(*stage);
+        let before = window.map(|window| window.tally).unwrap_or_default();
         match change {
-            WindowChange::Gone if before.open.is_empty() => {}
+            WindowChange::Gone if window.is_none_or(|window| window.open.is_empty()) => {}
             WindowChange::Gone => cancel(act.tx, list).map_err(refusal_of)?,
             WindowChange::Is(tally, items) => {
                 for (index, now) in items {
-                    let was = before.open.get(index).copied();
+                    let was = window.and_then(|window| window.open.get(index)).copied();
                     one(act, news, (list, *index), was, *now)?;
                 }
-                progress(act, list, before.tally, *tally)?;
+                progress(act, list, before, *tally)?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is under way of a run is told to stop, and says how that went (D4).
 
-use super::advance::{News, Told, Work, advance};
+use super::advance::{MAX_FOLLOWING, News, Told, Work, advance};
 use super::thing::thing;
 use crate::act::{Act, refusal_of};
 use crate::{gate, task};
@@ -10,6 +10,9 @@ use tiltyard_model::run::graph::Sort;
 use tiltyard_model::run::{Outcome, Part, Stop};
 use tiltyard_model::task::attempt::Stop as TaskStop;
 use tiltyard_store::run::{call, timer, wait};
+
+/// Most runs that are looked for in one deed.
+const MAX_DOOMED: usize = 1_024;
 
 /// The reason of a task that was called off with its run, or with a part of it.
 const WITH_RUN: &str = "run";
@@ -36,10 +39,13 @@ pub(super) fn stop(act: &mut Act<'_>, work: &mut Work, news: &News, part: Part) 
             true
         }
         (Sort::Pipeline, Some(child)) => {
-            let is_under_way = act.memory.runs.get(child).is_some();
-            if is_under_way {
+            let stages = act.memory.runs.get(child).map(|live| live.run.stages().len());
+            let is_under_way = stages.is_some();
+            if stages.is_some_and(|stages| work.has_room(stages)) {
                 let told = Told::reason("parent");
                 work.queue.push_back(News { told, ..News::of(child, Outcome::Cancel) });
+            } else if is_under_way {
+                act.memory.hints().runs.leave_doomed();
             }
             !is_under_way
         }
@@ -57,6 +63,24 @@ pub(super) fn stop(act: &mut Act<'_>, work: &mut Work, news: &News, part: Part) 
         work.queue.push_back(stopped);
     }
     Ok(())
+}
+
+/// Calls off runs that those above them have told to stop, as far as one deed goes; says how many.
+///
+/// # Errors
+/// When the store cannot write it.
+pub(super) fn end_doomed(act: &mut Act<'_>) -> Result<usize, Refusal> {
+    let (mut left, mut ended) = (MAX_FOLLOWING, 0);
+    for run in act.memory.hints().runs.doomed(MAX_DOOMED) {
+        let stages = act.memory.runs.get(run).map_or(0, |live| live.run.stages().len());
+        if left == 0 {
+            break;
+        }
+        left = left.saturating_sub(stages);
+        advance(act, &News { told: Told::reason("parent"), ..News::of(run, Outcome::Cancel) })?;
+        ended += 1;
+    }
+    Ok(ended)
 }
 
 /// Calls a part's task off; says whether nothing of it runs any more.

@@ -33,6 +33,27 @@ async fn d4_a_cancel_stops_what_is_under_way() {
     assert!(rig.claim().await.is_none(), "nothing of it is left");
 }
 
+// D4: a tree that is too large for one deed is called off in several, and all of it is.
+#[tokio::test]
+async fn d4_a_large_tree_is_called_off_in_several_deeds() {
+    let rig = Rig::new().await;
+    let stages: Vec<String> =
+        (0..100).map(|stage| format!("  - {{id: s{stage}, uses: command, with: {{argv: [x]}}}}\n")).collect();
+    rig.publish("leaf", &format!("stages:\n{}", stages.concat())).await;
+    let text = "stages: [{id: all, uses: foreach, with: {in: \"${{ input.all }}\", concurrency: 60, \
+                do: {uses: pipeline, with: {name: leaf}}}}]";
+    let text = format!("input: {{type: object}}\n{text}");
+    let run = rig.start(&text, json!({"all": vec![0; 60]})).await;
+    rig.engine.begin_stages().await.expect("lists");
+    rig.engine.begin_stages().await.expect("starts the runs");
+    rig.cancel(run).await.expect("is cancelled");
+    let left = rig.act(|act| Ok(act.memory.runs.len())).await.expect("counts");
+    assert!((2..60).contains(&left), "{left} are left: some were called off, and not all");
+    rig.begin().await;
+    assert_eq!(rig.act(|act| Ok(act.memory.runs.len())).await, Ok(0));
+    assert_eq!(rig.stops(run).await, (60, 60, 0));
+}
+
 // D22: a run that has ended another way is not cancelled.
 #[tokio::test]
 async fn d22_what_has_ended_is_not_cancelled() {
