@@ -11,6 +11,7 @@ use crate::{Engine, Pass, Urgency};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tiltyard_model::event::ArtifactStored;
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::pipeline::{From, MAX_DOCUMENT_BYTES, MAX_OUTPUTS, Output, OutputKind, Uses, Work};
@@ -151,9 +152,9 @@ impl Engine {
     /// # Errors
     /// As [`settle::settle`].
     pub async fn settle(&self, pass: Pass, report: Report) -> Result<Verdict, Refusal> {
-        let mut judgement = None;
+        let (report, mut judgement) = (Arc::new(report), None);
         for _ in 0..MAX_ROUNDS {
-            let (one, judged) = (report.clone(), judgement.take());
+            let (one, judged) = (Arc::clone(&report), judgement.take());
             let deed = move |act: &mut Act<'_>| settle::settle_judged(act, &one, judged.as_ref());
             match self.enter(pass.clone(), Urgency::Urgent, deed).await {
                 Err(refusal) if is_to_judge(&refusal) => judgement = Some(self.judge(&report).await?),
@@ -174,8 +175,8 @@ impl Engine {
         reports: Vec<Report>,
         along: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(Vec<settle::Judged>, T), Refusal> {
-        let all = std::sync::Arc::new(reports);
-        let reports = std::sync::Arc::clone(&all);
+        let all = Arc::new(reports);
+        let reports = Arc::clone(&all);
         let deed = move |act: &mut Act<'_>| {
             let verdicts = settle::each_unjudged(act, &reports)?;
             Ok((verdicts, along(act)?))
@@ -183,12 +184,15 @@ impl Engine {
         let (verdicts, with) = self.enter(pass.clone(), Urgency::Urgent, deed).await?;
         let mut judged = Vec::with_capacity(verdicts.len());
         for (report, verdict) in all.iter().zip(verdicts) {
-            judged.push(match verdict {
-                Some(verdict) => verdict,
-                None => (
-                    report.id,
-                    self.settle(pass.clone(), report.clone()).await.map_err(|refusal| refusal.code),
-                ),
+            if let Some(verdict) = verdict {
+                judged.push(verdict);
+                continue;
+            }
+            judged.push(match self.settle(pass.clone(), report.clone()).await {
+                Ok(verdict) => (report.id, Ok(verdict)),
+                Err(refusal) if settle::is_a_verdict(refusal.kind()) => (report.id, Err(refusal.code)),
+                // Said again, the others are known, and this one is taken.
+                Err(refusal) => return Err(refusal),
             });
         }
         Ok((judged, with))

@@ -154,7 +154,7 @@ fn outright(act: &mut Act<'_>, report: &Report) -> Result<Result<Verdict, Refusa
 }
 
 /// Whether a refusal is about the one report, and not about the server.
-fn is_a_verdict(kind: Kind) -> bool {
+pub(crate) fn is_a_verdict(kind: Kind) -> bool {
     matches!(kind, Kind::Missing | Kind::Conflict | Kind::Invalid | Kind::Denied)
 }
 
