@@ -31,7 +31,7 @@ pub struct Payload {
     #[serde(default)]
     pub stdin_artifact: Option<Reference>,
     /// Files that are in the attempt's folder when the program starts, by their paths there: an artifact (an object with
-    /// the member `artifact`), a text as it is, other JSON as JSON. At most 32.
+    /// the member `artifact`), a text as it is, other JSON as JSON, null for no file. At most 32.
     #[serde(default)]
     pub files: BTreeMap<String, Value>,
     /// What is taken of the program when it has ended, by name, and kept as artifacts of the attempt. At most 32.

@@ -134,7 +134,7 @@ fn stdin(stdin: Value, artifact: Option<Reference>) -> Result<Given, BadPayload>
 fn files(asked: BTreeMap<String, Box<RawValue>>) -> Result<Vec<(Inside, Given)>, BadPayload> {
     has_room("files", asked.len())?;
     let file = |(path, value): (String, Box<RawValue>)| Ok((inside("files", &path)?, given(value)));
-    asked.into_iter().map(file).collect()
+    asked.into_iter().filter(|(_, value)| value.get() != "null").map(file).collect()
 }
 
 fn given(value: Box<RawValue>) -> Given {
@@ -273,7 +273,7 @@ mod tests {
         let known = Given::Artifact(Reference::Known(Known { artifact, sha256: None, size: Some(3) }));
         let given: Vec<Given> = command.files.iter().map(|(_, given)| given.clone()).collect();
         let bytes = |text: &str| Given::Bytes(text.as_bytes().to_vec());
-        assert_eq!(given, [known, bytes("text"), bytes(r#"{"k":  1}"#), bytes("null")]);
+        assert_eq!(given, [known, bytes("text"), bytes(r#"{"k":  1}"#)]);
         assert_eq!((command.outputs.len(), command.needs_server()), (3, true));
         let plain = read(r#"{"argv": ["x"], "files": {"a": "b"}, "outputs": {}}"#).expect("is a command");
         assert!(!plain.needs_server());
