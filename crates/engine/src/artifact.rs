@@ -4,6 +4,7 @@
 mod loose;
 
 use crate::Engine;
+use crate::act::record::Within;
 use crate::act::{Act, Effect, refusal_of};
 use crate::memory::lease::Lease;
 use crate::task::access::{may_answer, may_reach};
@@ -125,6 +126,22 @@ pub fn post(act: &mut Act<'_>, post: &Post) -> Result<Artifact, Refusal> {
     Ok(new)
 }
 
+/// Names stored bytes, with their media type and name, as this output of a run.
+///
+/// # Errors
+/// When the store cannot write it.
+pub(crate) fn of_run(
+    act: &mut Act<'_>,
+    (run, scope): (i64, i64),
+    bytes: (&Kept, Option<&str>, Option<&str>),
+    output: &str,
+) -> Result<Artifact, Refusal> {
+    let run = Some(act.id(Noun::Run, run));
+    let new = Artifact { run, output: Some(output.to_owned()), ..named(act, scope, bytes) };
+    insert(act, &new)?;
+    Ok(new)
+}
+
 /// A new row of nobody's, for these bytes with their media type and name.
 fn named(act: &mut Act<'_>, scope: i64, bytes: (&Kept, Option<&str>, Option<&str>)) -> Artifact {
     let (kept, media_type, name) = bytes;
@@ -146,7 +163,8 @@ fn named(act: &mut Act<'_>, scope: i64, bytes: (&Kept, Option<&str>, Option<&str
 fn insert(act: &mut Act<'_>, new: &Artifact) -> Result<(), Refusal> {
     artifact::insert(act.tx, new).map_err(refusal_of)?;
     let event = ArtifactStored { sha256: new.sha256.clone(), bytes: new.size };
-    act.event(new.scope, &new.id.into(), new.attempt.map(|(task, _)| task.key()), &event)
+    let within = Within { task: new.attempt.map(|(task, _)| task.key()), run: new.run.map(Id::key) };
+    act.event_within(new.scope, &new.id.into(), within, &event)
 }
 
 /// What a payload says of outputs; the rest of it is for others.

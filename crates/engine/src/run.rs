@@ -8,6 +8,7 @@
 
 pub(crate) mod advance;
 pub(crate) mod begin;
+pub(crate) mod call;
 pub mod cancel;
 mod carry;
 mod child;

@@ -2,6 +2,7 @@
 //! it finds in the store and in memory.
 
 mod advance;
+mod call;
 mod disk;
 mod expire;
 mod lead;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(rescue::Rescue::default()),
         Box::new(expire::Expire),
         Box::new(advance::Advance),
+        Box::new(call::Calls::default()),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),

@@ -111,6 +111,11 @@ impl Post {
 }
 
 impl Engine {
+    /// The word for this process among those that share the store, or were here before it.
+    pub(crate) fn word(&self) -> String {
+        self.post().map_or_else(|| "here".to_owned(), Post::word)
+    }
+
     /// Whether this server does what only one does. Always, where there is only one.
     pub fn leads(&self) -> bool {
         self.post().is_none_or(|post| post.leads(self.clock().now().wall))

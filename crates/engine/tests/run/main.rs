@@ -2,6 +2,7 @@
 //! service would do, a test does.
 
 mod begin;
+mod call;
 mod cancel;
 mod flow;
 mod gate;

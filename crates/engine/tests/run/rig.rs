@@ -8,6 +8,7 @@ use tiltyard_engine::act::{Act, refusal_of};
 use tiltyard_engine::clock::{Clock, VirtualClock};
 use tiltyard_engine::memory::boot::rebuild;
 use tiltyard_engine::memory::ready::Want;
+use tiltyard_engine::outgoing::{Nowhere, Outgoing};
 use tiltyard_engine::pipeline::reading::{self, Sent};
 use tiltyard_engine::pipeline::{Publish, publish};
 use tiltyard_engine::run::{Asked, Which, cancel, rerun};
@@ -32,6 +33,7 @@ pub(crate) struct Rig {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<VirtualClock>,
     folder: TempDir,
+    outgoing: Arc<dyn Outgoing>,
 }
 
 /// A run with its stages.
@@ -48,26 +50,32 @@ impl Drop for Rig {
     }
 }
 
-async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Arc<Engine> {
+async fn open(folder: &Path, clock: &Arc<VirtualClock>, outgoing: &Arc<dyn Outgoing>) -> Arc<Engine> {
     let sharing = postgres::url_of(folder).map(Sharing::of);
-    let options = Options { clock: Clock::Virtual(Arc::clone(clock)), sharing, ..Options::new(folder) };
+    let (clock, outgoing) = (Clock::Virtual(Arc::clone(clock)), Arc::clone(outgoing));
+    let options = Options { clock, sharing, outgoing, ..Options::new(folder) };
     Engine::open(options).await.expect("opens")
 }
 
 impl Rig {
     pub(crate) async fn new() -> Self {
+        Self::calling(Arc::new(Nowhere)).await
+    }
+
+    /// One whose calls to other places are made by somebody.
+    pub(crate) async fn calling(outgoing: Arc<dyn Outgoing>) -> Self {
         let folder = TempDir::new().expect("a folder");
         let clock = VirtualClock::at(START);
-        let engine = open(folder.path(), &clock).await;
-        Self { engine, clock, folder }
+        let engine = open(folder.path(), &clock, &outgoing).await;
+        Self { engine, clock, folder, outgoing }
     }
 
     /// Ends the engine and opens it again on the same folder: what was to be done and is nowhere written is lost.
     pub(crate) async fn restart(&mut self) {
         self.engine.close().await.expect("closes");
         let aside = TempDir::new().expect("a folder");
-        self.engine = open(aside.path(), &self.clock).await;
-        self.engine = open(self.folder.path(), &self.clock).await;
+        self.engine = open(aside.path(), &self.clock, &self.outgoing).await;
+        self.engine = open(self.folder.path(), &self.clock, &self.outgoing).await;
         postgres::forget(aside.path());
     }
 
