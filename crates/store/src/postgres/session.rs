@@ -189,7 +189,9 @@ impl Session {
         let live = state.live.as_ref().ok_or_else(|| Error::Lost("there is no connection".to_owned()))?;
         // The database's own limits are those of deeds. Whoever reads a table that the step changes is done with it by then.
         let lock_ms = self.shared.patience.read_ms + STEP_LOCK_MS;
-        let limits = format!("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {lock_ms}");
+        let limits = format!(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {lock_ms}; SET LOCAL enable_seqscan = on"
+        );
         let done = self.wait_for(STEP_TIME, async {
             live.script(name, &limits).await?;
             live.script(name, text).await
