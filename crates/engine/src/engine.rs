@@ -18,12 +18,13 @@ use crate::readers::Readers;
 use crate::reserve::Reserve;
 use crate::share::{Post, Sharing, Waking};
 use crate::token::Tokens;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tiltyard_model::refusal::{Code, Refusal};
 use tiltyard_model::role::{DEFAULT_SCOPE, SYSTEM_SCOPE};
+use tiltyard_model::run::Part;
 use tiltyard_model::scope::Scope;
 use tiltyard_model::secret::Secret;
 use tiltyard_store::blob::Blobs;
@@ -115,6 +116,8 @@ pub struct Engine {
     _waking: Option<Waking>,
     once: once::Running,
     definitions: Arc<Definitions>,
+    /// The last part of a run that was looked at, where those before it have to wait.
+    looked_at: Mutex<Option<(i64, Part)>>,
     refusals: Refusals,
     broken_chains: Vec<Broken>,
     folder: PathBuf,
@@ -189,6 +192,7 @@ impl Engine {
             _tail: running,
             once: once::Running::default(),
             definitions: Arc::default(),
+            looked_at: Mutex::default(),
             refusals: Refusals::default(),
             broken_chains,
             folder: options.folder,
@@ -259,6 +263,11 @@ impl Engine {
     /// Definitions of pipelines that were read not long ago.
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.definitions
+    }
+
+    /// Behind which part of a run the next look for what is to begin goes on.
+    pub(crate) fn looked_at(&self) -> MutexGuard<'_, Option<(i64, Part)>> {
+        self.looked_at.lock()
     }
 
     /// The version of the store's library.

@@ -8,7 +8,7 @@ use crate::act::{Act, refusal_of};
 use crate::task::submit::{For, submit_for};
 use tiltyard_model::event::{StageListed, StageStarted};
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::refusal::{Kind, Refusal};
+use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::run::{Again, Failure, Going, Outcome, Part};
 use tiltyard_model::task::Spec;
 use tiltyard_store::run::item::{self, ITEMS_OF_A_PAGE, List};
@@ -19,7 +19,7 @@ use tiltyard_store::run::{call, wait};
 /// Most parts that begin in one deed.
 pub const MAX_BEGUN: usize = 256;
 
-/// Lets begin what was made ready; says how much of it did. What the run has moved on from is left.
+/// Lets begin what was made ready; says how much of it did. What the run has moved on from is left, and so is what has to wait.
 ///
 /// # Errors
 /// When the store cannot write it, or takes no new work: then all of it is still to begin.
@@ -38,6 +38,7 @@ fn begin(act: &mut Act<'_>, one: Prepared) -> Result<bool, Refusal> {
     }
     match act.part(|act| carry_out(act, one))? {
         Ok(()) => Ok(true),
+        Err(refusal) if is_of_one_part(&refusal) => Ok(false),
         Err(refusal) if refusal.kind() == Kind::Overloaded => Err(refusal),
         Err(refusal) if refusal.kind() == Kind::Broken => {
             tracing::error!(target: "scheduler", run, ?part, "a part of a run cannot begin: {refusal}");
@@ -45,6 +46,11 @@ fn begin(act: &mut Act<'_>, one: Prepared) -> Result<bool, Refusal> {
         }
         Err(refusal) => fail(act, run, part, sentence(&refusal)).map(|()| true),
     }
+}
+
+/// Whether only this part must wait, for room or for an agent: what can begin beside it is not held up by it, and may make the room.
+pub(super) fn is_of_one_part(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Code::Overloaded | Code::NoAgentForRepository)
 }
 
 fn fail(act: &mut Act<'_>, run: i64, part: Part, error: String) -> Result<(), Refusal> {

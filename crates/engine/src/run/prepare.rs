@@ -1,6 +1,7 @@
 //! What is to begin is made ready outside of the door: its condition is looked at, its fields are filled in, its list is
 //! read. The door takes what came of it in [`super::begin`], where the run has not moved on meanwhile.
 
+use super::begin::is_of_one_part;
 use super::fields;
 use super::names::Names;
 use super::start::Start;
@@ -166,6 +167,7 @@ fn stage(sight: &Sight<'_>, parts: &[Part]) -> Result<Vec<Prepared>, Refusal> {
             Some(of_list) => one_item(sight, (of, &names), (*part, of_list.index), &values),
         };
         let made = match made {
+            Err(refusal) if is_of_one_part(&refusal) => continue,
             Err(refusal) if refusal.kind() == Kind::Overloaded => return Err(refusal),
             Err(refusal) => Ready::Fail(refusal.to_string()),
             Ok(made) => made,
