@@ -45,6 +45,14 @@ pub fn dead_letter_id(text: &str) -> Result<Id, String> {
     id_of(Noun::DeadLetter, "dead letter", text)
 }
 
+/// Reads the id of a run.
+///
+/// # Errors
+/// When it is none.
+pub fn run_id(text: &str) -> Result<Id, String> {
+    id_of(Noun::Run, "run", text)
+}
+
 /// Reads the id of a token.
 ///
 /// # Errors

@@ -25,6 +25,8 @@ pub mod queues;
 pub mod reject;
 pub mod repo;
 pub mod retry;
+pub mod run;
+pub mod runs;
 pub mod server;
 pub mod store;
 pub mod submit;
@@ -87,6 +89,8 @@ pub enum Command {
     Inbox(inbox::Inbox),
     Gates(gates::Gates),
     Changes(changes::Changes),
+    Run(run::Run),
+    Runs(runs::Runs),
     Pipelines(pipelines::Pipelines),
     Repo(repo::Repo),
     DeadLetters(dead_letters::DeadLetters),
@@ -150,6 +154,8 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Inbox(command)) => command.run(context),
         Some(Command::Gates(command)) => command.run(context),
         Some(Command::Changes(command)) => command.run(context),
+        Some(Command::Run(command)) => command.run(context),
+        Some(Command::Runs(command)) => command.run(context),
         Some(Command::Pipelines(command)) => command.run(context),
         Some(Command::Repo(command)) => command.run(context),
         Some(Command::DeadLetters(command)) => command.run(context),

@@ -23,6 +23,7 @@ pub(crate) mod load;
 mod names;
 mod pins;
 pub(crate) mod prepare;
+pub mod read;
 pub mod rerun;
 pub mod start;
 pub(crate) mod stop;

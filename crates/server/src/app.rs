@@ -10,6 +10,7 @@ use crate::edge::stop::Stop;
 use crate::edge::visit::{Asked, Knock, Visit};
 use crate::health::Since;
 use crate::live::Live;
+use crate::live::run_file::RunFiles;
 use crate::parameter;
 use crate::problem::Problem;
 use crate::program::Program;
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) live: Arc<Live>,
     /// The store's name in its events (D50).
     pub(crate) source: Arc<str>,
+    /// The events of each run as a file (D25).
+    pub(crate) run_files: Arc<RunFiles>,
     /// What came in, by place and code.
     pub(crate) counts: Counts,
     /// Since when each part is as it is.

@@ -7,6 +7,7 @@ pub(crate) mod leash;
 pub(crate) mod log;
 pub(crate) mod objection;
 mod pace;
+pub(crate) mod run_file;
 pub(crate) mod seat;
 pub(crate) mod session;
 pub(crate) mod sse;

@@ -15,7 +15,7 @@ use tiltyard_model::text::NOT_STORABLE;
 use tiltyard_wire::endpoint::Endpoint;
 
 /// Parameters that can be nothing but slugs.
-const SLUGS: [&str; 4] = ["scope", "queue", "agent", "repository"];
+const SLUGS: [&str; 6] = ["scope", "queue", "agent", "repository", "pipeline", "schedule"];
 /// The parameter that carries a token where headers cannot (API1).
 const TOKEN: &str = "token";
 

@@ -14,6 +14,7 @@ pub(crate) mod inbox;
 pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod repository;
+pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod scope;
 pub(crate) mod search;
@@ -135,6 +136,14 @@ handlers! {
     PipelineGet => pipeline::get,
     PipelinePut => pipeline::put,
     PipelineDelete => pipeline::delete,
+    RunStart => run::start,
+    RunList => run::list,
+    RunGet => run::get,
+    RunCancel => run::cancel,
+    RunRerun => run::rerun,
+    RunItems => run::items,
+    RunArtifacts => run::artifacts,
+    RunEvents => run::events::events,
     ChangeList => change::list,
     ChangeGet => change::get,
     ChangeDiff => change::diff,

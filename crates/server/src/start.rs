@@ -12,6 +12,7 @@ use crate::edge::proxy::Network;
 use crate::edge::stop::{Stage, Stop, Stopper, stop};
 use crate::health::{self, Since};
 use crate::live::agent::ACCEPT_WITHIN_MS;
+use crate::live::run_file::RunFiles;
 use crate::live::{Live, carry};
 use crate::outgoing::{Calls, Guard};
 use crate::program::{Bare, Program};
@@ -212,6 +213,9 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
     let porter = Porter::new(options.door, options.query_tokens, &engine, cookie.clone());
     let live = Arc::new(Live::new(&engine, heard.clone()));
     tokio::spawn(carry(Arc::clone(&live), engine.door().effects()));
+    let source = view::event::source_of(&engine).into();
+    let run_files = RunFiles::new(&engine, &source);
+    tokio::spawn(Arc::clone(&run_files).run(heard.clone()));
     let app = Arc::new(App {
         engine: Arc::clone(&engine),
         porter,
@@ -221,7 +225,8 @@ pub async fn serve(options: ServeOptions) -> Result<Running, StartError> {
         artifact_bytes: options.edge.bodies.artifact_bytes,
         stop: heard.clone(),
         live,
-        source: view::event::source_of(&engine).into(),
+        source,
+        run_files,
         since: Since::start(engine.clock().now().wall),
         program: options.program,
         started_at: engine.clock().now().wall,

@@ -8,4 +8,5 @@ pub(crate) mod gate;
 pub(crate) mod inbox;
 pub(crate) mod queue;
 pub(crate) mod repository;
+pub(crate) mod run;
 pub(crate) mod task;

@@ -39,6 +39,8 @@ mod queue;
 mod record;
 #[path = "api/right.rs"]
 mod right;
+#[path = "api/run.rs"]
+mod run;
 #[path = "api/scope.rs"]
 mod scope;
 #[path = "api/search.rs"]

@@ -249,6 +249,7 @@ async fn api2_no_body_has_u0000_in_its_texts() {
             Some("dead-letters") => "dlq",
             Some("gates") => "gate",
             Some("changes") => "chg",
+            Some("runs") => "run",
             _ => "task",
         };
         let path = path(endpoint, &|name| nothing(name).replace("task_", &format!("{noun}_")));

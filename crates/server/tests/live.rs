@@ -30,3 +30,5 @@ mod agent;
 
 #[path = "live/pair.rs"]
 mod pair;
+#[path = "live/run_file.rs"]
+mod run_file;

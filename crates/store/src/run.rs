@@ -3,6 +3,7 @@
 //! What a run is made of lies in the files below: its stages and their past attempts, the items of its lists, what they put
 //! out, and what is awaited: times, events, calls.
 
+pub mod artifact;
 pub mod attempt;
 pub mod boot;
 pub mod call;

@@ -30,6 +30,7 @@ pub fn schemas() -> Map<String, Value> {
     add("gate", schema_of::<crate::gate::View>());
     // What a definition is made of: for editors, which complete names and mark what cannot be.
     add("pipeline", tiltyard_model::pipeline::schema());
+    add("run", schema_of::<crate::run::View>());
     add("problem", schema_of::<crate::problem::Problem>());
     add("event", schema_of::<crate::event::Event>());
     add("audit-entry", schema_of::<crate::audit::Entry>());

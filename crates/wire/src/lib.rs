@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod problem;
 pub mod queue;
 pub mod repository;
+pub mod run;
 pub mod scope;
 pub mod search;
 pub mod sign_in;

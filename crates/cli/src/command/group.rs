@@ -13,6 +13,8 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "batch",
             "tasks",
             "why",
+            "run",
+            "runs",
             "pipelines",
             "inbox",
             "approve",

@@ -10,6 +10,7 @@ mod keep;
 mod log;
 mod migrate;
 mod pipeline;
+mod run;
 mod sample;
 mod settings;
 mod store;

@@ -99,6 +99,31 @@ pub(crate) fn pipeline() -> Value {
     })
 }
 
+/// A run with its stages, as one that is asked for alone.
+pub(crate) fn run(state: &str) -> Value {
+    let mut run = listed_run(state);
+    run["input"] = json!({"tag": "v1"});
+    run["stages"] = json!([
+        {"id": "notes", "uses": "command", "state": "succeeded", "attempt": 1, "why": null, "task": TASK, "began_at": AT,
+         "ended_at": AT, "error": null, "outputs": [{"name": "draft", "kind": "file", "artifact": null, "size": 3, "media_type": "text/plain"}]},
+        {"id": "review", "uses": "gate", "state": "waiting", "attempt": 1, "why": null, "gate": GATE, "began_at": AT,
+         "ended_at": null, "error": null, "next": format!("tiltyard approve {GATE}")},
+        {"id": "each", "uses": "foreach", "state": "failed", "attempt": 2, "why": "2 of its items failed", "began_at": AT,
+         "ended_at": AT, "error": "page \u{202e} broke", "items": {"total": 9, "open": 0, "succeeded": 5, "failed": 2}},
+    ]);
+    run["next"] = json!(format!("tiltyard approve {GATE}"));
+    run
+}
+
+pub(crate) fn listed_run(state: &str) -> Value {
+    json!({
+        "id": RUN, "scope": "default", "title": "Notes of v1", "pipeline": "notes", "number": 3, "sha256": DIGEST,
+        "state": state, "progress": {"stages": 3, "ended": 2, "items": 9, "items_ended": 7, "items_failed": 2},
+        "waits_for": [GATE], "error": null, "parent": null, "schedule": null, "started_by": "ada", "created_at": AT,
+        "begun_at": AT, "ended_at": null, "reruns": 1,
+    })
+}
+
 pub(crate) fn queue(name: &str, paused: bool) -> Value {
     json!({
         "scope": "default", "name": name, "paused": paused, "draining": false, "concurrency_limit": 4,

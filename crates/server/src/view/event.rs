@@ -35,6 +35,12 @@ pub(crate) fn write(out: &mut Vec<u8>, event: &Event, source: &str) {
     });
 }
 
+/// The same as a line: what files and exports hold.
+pub(crate) fn write_line(out: &mut Vec<u8>, event: &Event, source: &str) {
+    write(out, event, source);
+    out.push(b'\n');
+}
+
 fn extensions(pen: &mut Pen<'_>, event: &Event) {
     pen.any("scope", &event.scope);
     pen.any("actor", &event.actor);

@@ -68,6 +68,7 @@ async fn api7_what_is_misspelt_is_told() {
         "/dead-letters/stats",
         "/templates",
         "/pipelines",
+        "/runs",
         "/repositories",
         "/agents",
         "/audit",

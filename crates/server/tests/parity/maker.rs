@@ -366,6 +366,7 @@ fn noun_of(operation: &str) -> &'static str {
         _ if operation.starts_with("Change") => "chg",
         _ if operation.starts_with("Token") => "tok",
         _ if operation.starts_with("Artifact") => "art",
+        _ if operation.starts_with("Run") => "run",
         _ => "task",
     }
 }

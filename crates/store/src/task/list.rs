@@ -195,6 +195,19 @@ pub(crate) fn escape(words: &str) -> String {
     words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+/// What moves of the tasks of a run: keys and states, oldest first, at most `limit`.
+///
+/// # Errors
+/// When the store is broken.
+pub fn moving_of_run(rows: &Rows, run: i64, limit: u32) -> Result<Vec<(i64, State)>> {
+    rows.all(sql!("task/moving_of_run"), &[run.into(), limit.into()], |row| {
+        let code = row.int(1)?;
+        let state = State::from_code(code);
+        let state = state.ok_or_else(|| row.unreadable(format!("no state has number {code}")))?;
+        Ok((row.int(0)?, state))
+    })
+}
+
 /// Keys of scheduled tasks whose time has come, the earliest first.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ const COOKIE: &str = "Set by POST /auth/session. Its name ends with the server's
                       Calls that act, and sockets, need the console's own Origin beside it.";
 
 /// Bytes and text that are something more exact than their form says.
-const MEDIA_TYPES: [(Endpoint, &[&str]); 4] = [
+const MEDIA_TYPES: [(Endpoint, &[&str]); 5] = [
+    (Endpoint::RunEvents, &["application/x-ndjson"]),
     (Endpoint::TaskLog, &["text/plain", "text/event-stream"]),
     (Endpoint::ArtifactGet, &["*/*"]),
     (Endpoint::ChangeDiff, &["text/x-diff"]),

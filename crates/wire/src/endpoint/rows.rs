@@ -8,7 +8,7 @@ use super::{
 use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, inbox, pipeline, queue,
-    repository, scope, search, sign_in, system, task, template, token,
+    repository, run, scope, search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
@@ -232,6 +232,22 @@ endpoints! {
     PipelinePut = Put "/pipelines/{name}", Operate, Heavy, ScopeQuery, Text, Json(pipeline::View), 200;
     /// Takes a pipeline's name away; its runs go on.
     PipelineDelete = Delete "/pipelines/{name}", Operate, Normal, ScopeQuery, Empty, Empty, 204;
+    /// Starts a run of a pipeline, or of a definition that comes along.
+    RunStart = Post "/runs", Submit, Normal, ScopeQuery, Json(run::Start), Json(run::View), 201;
+    /// Runs, newest first.
+    RunList = Get "/runs", Read, Light, run::Filter, Empty, Json(Page<run::View>), 200;
+    /// One run with its stages.
+    RunGet = Get "/runs/{id}", ReadWork, Light, NoQuery, Empty, Json(run::View), 200;
+    /// Calls a run off, with all that it has started.
+    RunCancel = Post "/runs/{id}/cancel", Operate, Normal, NoQuery, Json(run::Cancel), Json(run::View), 200;
+    /// Runs what was not done again, or all from a stage on.
+    RunRerun = Post "/runs/{id}/rerun", Operate, Normal, NoQuery, Json(run::Rerun), Json(run::View), 200;
+    /// The items of a stage's list, in its order.
+    RunItems = Get "/runs/{id}/stages/{stage}/items", ReadWork, Light, run::ItemQuery, Empty, Json(Page<run::Item>), 200;
+    /// What the stages of a run have put out.
+    RunArtifacts = Get "/runs/{id}/artifacts", ReadWork, Light, PartQuery, Empty, Json(Page<run::Artifact>), 200;
+    /// What happened to a run, an event a line.
+    RunEvents = Get "/runs/{id}/events.jsonl", ReadWork, Normal, NoQuery, Empty, Text, 200;
     /// Changes, newest first.
     ChangeList = Get "/changes", Read, Light, change::Filter, Empty, Json(Page<change::View>), 200;
     /// One change.
