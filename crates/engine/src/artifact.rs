@@ -223,6 +223,18 @@ pub fn get(rows: &Rows, caller: &Caller, id: Id) -> Result<Artifact, Refusal> {
         .ok_or_else(|| Refusal::missing("artifact", id))
 }
 
+/// The same, where it is of the scope of a task that is handed it: whoever runs the task may reach more than it may.
+///
+/// # Errors
+/// 404, also for a task that the caller does not see.
+pub fn get_for(rows: &Rows, caller: &Caller, id: Id, task: Id) -> Result<Artifact, Refusal> {
+    let found = get(rows, caller, id)?;
+    let task = tiltyard_store::task::get(rows, task).map_err(refusal_of)?;
+    let seen = task.map(|task| task.task.spec).filter(|spec| may_reach(caller, &spec.scope, &spec.queue));
+    let is_its = seen.is_some_and(|spec| spec.scope == found.scope_name);
+    is_its.then_some(found).ok_or_else(|| Refusal::missing("artifact", id))
+}
+
 /// The newest artifact with these bytes that the caller may see.
 ///
 /// # Errors

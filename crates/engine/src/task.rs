@@ -7,6 +7,7 @@ pub mod dependent;
 pub mod due;
 pub mod edit;
 pub mod end;
+mod handed;
 pub mod heartbeat;
 pub mod list;
 pub mod log;

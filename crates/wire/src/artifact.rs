@@ -22,6 +22,15 @@ pub struct PutQuery {
     pub output: Option<String>,
 }
 
+/// Whose bytes are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GetQuery {
+    /// The task that is handed them: they must be of its scope, or they are not found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Id>,
+}
+
 /// Where bytes are stored, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -13,6 +13,8 @@ use tiltyard_agent::host::{Host, HostSettings};
 use tiltyard_agent::log::LogLimits;
 use tiltyard_agent::outcome::{Retry, Verdict};
 use tiltyard_agent::process::Launcher;
+use tiltyard_client::Request;
+use tiltyard_wire::endpoint::call;
 
 const TASK: &str = "task_01h2xcejqtf2nbrexx3vqjhp41";
 
@@ -181,16 +183,44 @@ async fn d21_a_program_finds_what_it_is_handed() {
     assert_eq!(log, "from the first\n{\"steps\":[1,2]}\na text\nto be read");
 }
 
+fn file(id: &str, sha256: &str) -> Value {
+    json!({ "artifact": id, "sha256": sha256, "size": 1, "media_type": "text/plain", "name": "x" })
+}
+
+// SEC4: an agent may reach several scopes; a program is handed what its task's scope has, whatever its payload names.
+#[tokio::test]
+async fn sec4_a_program_is_handed_nothing_of_another_scope() {
+    let shelf = Shelf::start().await;
+    let (own, own_digest) = shelf.lay(b"of this scope");
+    let (other, digest) = shelf.lay_elsewhere(b"of another scope");
+    assert!(shelf.client().text(Request::<call::ArtifactGet>::new().place(&other)).await.is_ok());
+    for members in [
+        json!({ "files": { "a": file(&other, &digest) } }),
+        json!({ "stdin_artifact": other }),
+        json!({ "stdin_artifact": file(&other, &digest) }),
+    ] {
+        let (verdict, log) = run(&shelf, "cat a -", members).await;
+        let error = failure(verdict);
+        assert!(error.contains(&format!("cannot fetch {other}")) && log.is_empty(), "{error} {log}");
+    }
+    let members = json!({ "files": { "a": file(&own, &own_digest) }, "stdin_artifact": own });
+    let (verdict, log) = run(&shelf, "cat a -", members).await;
+    assert!(matches!(verdict, Verdict::Succeeded { .. }), "{verdict:?}");
+    assert_eq!(log, "of this scopeof this scope");
+    let (_, log) = run(&shelf, "cat a", json!({ "files": { "a": { "artifact": own } } })).await;
+    assert_eq!(log, json!({ "artifact": own }).to_string(), "what only looks like a file is JSON");
+}
+
 // D21: bytes are what their digest says, or the program does not start.
 #[tokio::test]
 async fn d21_what_is_fetched_is_verified_before_the_start() {
     let shelf = Shelf::start().await;
     let (id, digest) = shelf.lay(b"as it was stored");
-    let wrong = json!({ "artifact": id, "sha256": "0".repeat(64) });
+    let wrong = file(&id, &"0".repeat(64));
     let error = failure(run(&shelf, "echo ran", json!({ "files": { "a": wrong } })).await.0);
     assert!(error.contains(&format!("cannot fetch {id} for a")) && error.contains(&digest), "{error}");
     shelf.spoil();
-    for members in [json!({ "files": { "a": { "artifact": id } } }), json!({ "stdin_artifact": id })] {
+    for members in [json!({ "files": { "a": file(&id, &digest) } }), json!({ "stdin_artifact": id })] {
         let (verdict, log) = run(&shelf, "echo ran", members).await;
         let error = failure(verdict);
         assert!(error.contains("its bytes have the digest") && log.is_empty(), "{error}");

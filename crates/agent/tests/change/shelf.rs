@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tiltyard_client::Client;
 use tiltyard_client::connection::Destination;
-use tiltyard_wire::artifact::PutQuery;
+use tiltyard_wire::artifact::{GetQuery, PutQuery};
 use tiltyard_wire::work::Stored;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -31,6 +31,8 @@ type Kept = Arc<Keeping>;
 struct Keeping {
     /// By id, in the order in which they came.
     things: Mutex<Vec<Thing>>,
+    /// Ids of those that are of another scope than any task here.
+    elsewhere: Mutex<HashSet<String>>,
     /// What tasks are said to be.
     tasks: Mutex<HashMap<String, Value>>,
     /// How many uploads are turned away first.
@@ -101,6 +103,13 @@ impl Shelf {
         (id_of(things.len() - 1), sha256)
     }
 
+    /// The same, of another scope, which the agent's token reaches too.
+    pub(crate) fn lay_elsewhere(&self, bytes: &'static [u8]) -> (String, String) {
+        let (id, sha256) = self.lay(bytes);
+        self.kept.elsewhere.lock().expect("is whole").insert(id.clone());
+        (id, sha256)
+    }
+
     /// Has other bytes under each digest than it should.
     pub(crate) fn spoil(&self) {
         for thing in self.kept.things.lock().expect("is whole").iter_mut() {
@@ -164,7 +173,10 @@ async fn keep(
     (StatusCode::CREATED, view.to_string()).into_response()
 }
 
-async fn fetch(State(kept): State<Kept>, Path(id): Path<String>) -> Response {
+async fn fetch(State(kept): State<Kept>, Path(id): Path<String>, Query(query): Query<GetQuery>) -> Response {
+    if query.task.is_some() && kept.elsewhere.lock().expect("is whole").contains(&id) {
+        return problem(404, "not_found");
+    }
     let things = kept.things.lock().expect("is whole");
     match things.iter().enumerate().find(|(place, _)| id_of(*place) == id) {
         Some((_, thing)) => {

@@ -237,7 +237,8 @@ fn reference(stored: &Stored) -> Value {
     file.insert("sha256".to_owned(), json!(stored.sha256));
     file.insert("size".to_owned(), json!(stored.size));
     file.insert("media_type".to_owned(), json!(stored.media_type));
-    file.insert("name".to_owned(), json!(stored.name));
+    // One without a name is called by its digest, as where it is downloaded.
+    file.insert("name".to_owned(), json!(stored.name.as_ref().unwrap_or(&stored.sha256)));
     debug_assert_eq!(stored.id.noun(), Noun::Artifact);
     Value::Object(file)
 }

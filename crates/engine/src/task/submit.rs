@@ -93,6 +93,7 @@ fn enter_for(act: &mut Act<'_>, spec: &Spec, of: Option<For<'_>>) -> Result<Subm
     if let Some(first) = hash.map(|hash| holder(act, spec, hash)).transpose()?.flatten() {
         return Ok(duplicate(first));
     }
+    super::handed::admit(act, spec)?;
     let (named, waits_for) = dependencies(act, spec)?;
     let state = first_state(waits_for as usize, spec.run_at, act.now.wall);
     let key = write(act, spec, scope, (state, waits_for), of)?;

@@ -18,9 +18,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tiltyard_engine::act::refusal_of;
 use tiltyard_engine::artifact::{self as artifacts, Artifact, Post, Put, sweep};
 use tiltyard_engine::blob::{BlobError, Kept, Reader, Writer};
+use tiltyard_engine::readers::Rows;
 use tiltyard_engine::{Act, Engine, Urgency};
 use tiltyard_model::id::{Id, Noun};
 use tiltyard_model::refusal::{Code, Refusal};
+use tiltyard_model::role::Caller;
 use tiltyard_wire::artifact as wire;
 use tiltyard_wire::endpoint::BASE_PATH;
 use tokio::task::spawn_blocking;
@@ -179,7 +181,12 @@ fn view(stored: Artifact) -> wire::View {
 /// `GET /artifacts/{id}`.
 pub(crate) async fn get(ask: Ask) -> Answer {
     let id = ask.id(Noun::Artifact)?;
-    let stored = ask.read(move |rows, caller| artifacts::get(rows, caller, id)).await?;
+    let asked: wire::GetQuery = ask.query()?;
+    let find = move |rows: &Rows, caller: &Caller| match asked.task {
+        Some(task) => artifacts::get_for(rows, caller, id, task),
+        None => artifacts::get(rows, caller, id),
+    };
+    let stored = ask.read(find).await?;
     send(&ask, &stored).await
 }
 

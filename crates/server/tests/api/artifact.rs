@@ -5,7 +5,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tiltyard_client::{Client, Error, Request};
 use tiltyard_model::role::Role;
-use tiltyard_wire::artifact::{PostQuery, PutQuery, View};
+use tiltyard_wire::artifact::{GetQuery, PostQuery, PutQuery, View};
 use tiltyard_wire::endpoint::call;
 use tiltyard_wire::health::Status;
 use tiltyard_wire::task::{Submit, View as Task};
@@ -228,4 +228,54 @@ async fn o13_damaged_bytes_are_not_handed_out() {
     post(&client, None, &bytes).await.unwrap();
     assert_eq!(fetch().await.unwrap(), 700_000);
     assert_eq!(health().await.unwrap().components["disk"].status, Status::Ok);
+}
+
+// SEC4: a program is handed artifacts of its task's scope only, whatever the token of its agent reaches.
+#[tokio::test]
+async fn sec4_a_task_is_handed_artifacts_of_its_scope_only() {
+    let server = server().await;
+    let admin = server.client();
+    make_scope(&admin, "other").await;
+    let agent = client_with(&server, token(Role::Agent, &["default", "other"])).await;
+    let (own, other) =
+        (post(&admin, None, b"own").await.unwrap(), post(&admin, Some("other"), b"other").await.unwrap());
+    let (here, there) = (
+        submit(&admin, task("here")).await,
+        submit(&admin, Submit { scope: Some("other".into()), ..task("there") }).await,
+    );
+    let fetch = |client: &Client, stored: &View, task| {
+        let request = Request::<call::ArtifactGet>::new().place(stored.id).query(GetQuery { task });
+        let client = client.clone();
+        async move { client.text(request).await }
+    };
+    assert_eq!(fetch(&agent, &other, None).await.unwrap(), "other", "the token reaches both");
+    assert_eq!(fetch(&agent, &own, Some(here.id)).await.unwrap(), "own");
+    assert_eq!(fetch(&agent, &other, Some(there.id)).await.unwrap(), "other");
+    let missing = (404, "not_found".to_owned());
+    assert_eq!(refusal(fetch(&agent, &other, Some(here.id)).await), missing);
+    assert_eq!(refusal(fetch(&admin, &own, Some(there.id)).await), missing);
+    assert_eq!(refusal(fetch(&admin, &own, Some(own.id)).await), missing, "that is no task");
+    let narrow = client_with(&server, token(Role::Agent, &["default"])).await;
+    assert_eq!(refusal(fetch(&narrow, &other, Some(there.id)).await), missing);
+
+    let known = |stored: &View| json!({"artifact": stored.id, "sha256": stored.sha256, "size": stored.size, "media_type": "x/y", "name": "x"});
+    let ask = |members: serde_json::Value| {
+        let mut payload = json!({"argv": ["true"]});
+        for (name, value) in members.as_object().unwrap() {
+            payload[name] = value.clone();
+        }
+        let payload = Some(serde_json::value::to_raw_value(&payload).unwrap());
+        let asked = Submit { kind: "command".into(), payload, ..task("reads") };
+        admin.call(Request::<call::TaskSubmit>::new().body(asked))
+    };
+    for (members, field) in [
+        (json!({"files": {"in/a": known(&other)}}), "/payload/files/in~1a"),
+        (json!({"stdin_artifact": other.id}), "/payload/stdin_artifact"),
+    ] {
+        let error = ask(members).await.unwrap_err();
+        assert!(format!("{error:?}").contains(field), "{field}: {error:?}");
+        assert_eq!(refusal(Err::<(), _>(error)), (422, "invalid".into()));
+    }
+    let plain = json!({"artifact": other.id});
+    ask(json!({"files": {"a": known(&own), "b": plain}, "stdin_artifact": own.id})).await.unwrap();
 }

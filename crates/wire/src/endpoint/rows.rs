@@ -179,7 +179,7 @@ endpoints! {
     /// Stores bytes of a running attempt under their digest.
     ArtifactPut = Put "/artifacts/sha256/{hex}", Work, Heavy, artifact::PutQuery, Bytes [MAX_ARTIFACT_BYTES], Json(artifact::View), 201;
     /// The bytes of an artifact.
-    ArtifactGet = Get "/artifacts/{id}", ReadWork, Normal, NoQuery, Empty, Bytes, 200;
+    ArtifactGet = Get "/artifacts/{id}", ReadWork, Normal, artifact::GetQuery, Empty, Bytes, 200;
     /// What waits for a person: what most waits behind first, then older first.
     InboxGet = Get "/inbox", Read, Light, inbox::Filter, Empty, Json(Page<inbox::View>), 200;
     /// Gates, newest first.

@@ -27,11 +27,12 @@ pub struct Payload {
     /// Standard input: a text as it is, other JSON as JSON.
     #[serde(default)]
     pub stdin: Value,
-    /// Standard input that is an artifact, at most 16 MiB; in place of `stdin`.
+    /// Standard input that is an artifact of the task's scope, at most 16 MiB; in place of `stdin`.
     #[serde(default)]
     pub stdin_artifact: Option<Reference>,
-    /// Files that are in the attempt's folder when the program starts, by their paths there: an artifact (an object with
-    /// the member `artifact`), a text as it is, other JSON as JSON, null for no file. At most 32.
+    /// Files that are in the attempt's folder when the program starts, by their paths there: an artifact of the task's
+    /// scope (an object with exactly the members of `KnownArtifact`), a text as it is, other JSON as JSON, null for no
+    /// file. At most 32.
     #[serde(default)]
     pub files: BTreeMap<String, Value>,
     /// What is taken of the program when it has ended, by name, and kept as artifacts of the attempt. At most 32.
@@ -59,18 +60,21 @@ pub enum Reference {
     Known(Known),
 }
 
-/// An artifact, and what its bytes are to be.
+/// An artifact, and what is known of it: as expressions tell of a file, all of it and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "KnownArtifact")]
 pub struct Known {
     /// Its id.
     pub artifact: Id,
     /// The SHA-256 of the bytes, in hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
+    pub sha256: String,
     /// How many bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
+    pub size: u64,
+    /// What they are.
+    pub media_type: String,
+    /// What they are called.
+    pub name: String,
 }
 
 impl Reference {
@@ -86,7 +90,7 @@ impl Reference {
     pub fn sha256(&self) -> Option<&str> {
         match self {
             Self::Id(_) => None,
-            Self::Known(known) => known.sha256.as_deref(),
+            Self::Known(known) => Some(&known.sha256),
         }
     }
 }

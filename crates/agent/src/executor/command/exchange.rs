@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use tempfile::NamedTempFile;
 use tiltyard_client::{Client, Error, Request};
-use tiltyard_wire::artifact::PutQuery;
+use tiltyard_wire::artifact::{GetQuery, PutQuery};
 use tiltyard_wire::endpoint::{MAX_ARTIFACT_BYTES, call};
 use tiltyard_wire::model::pipeline::MAX_DOCUMENT_BYTES;
 use tiltyard_wire::task::command::{Reference, Spoken};
@@ -89,7 +89,10 @@ impl Exchange<'_> {
         let wrong = |reason: String| Error::Unreadable { url: client.url().to_owned(), status: 200, reason };
         let broken = |error: io::Error| wrong(format!("it cannot be written here: {error}"));
         file.set_len(0).and_then(|()| file.rewind()).map_err(broken)?;
-        let mut download = client.download(Request::<call::ArtifactGet>::new().place(artifact.id())).await?;
+        // The agent may reach more than the task may: the server looks whether this is of the task's scope.
+        let task = self.key.task().parse().map_err(|_| wrong(format!("{} is no task", self.key.task())))?;
+        let request = Request::<call::ArtifactGet>::new().place(artifact.id());
+        let mut download = client.download(request.query(GetQuery { task: Some(task) })).await?;
         let said = artifact.sha256().map(str::to_owned).or_else(|| download.entity_tag());
         let (mut digest, mut left) = (Sha256::new(), room);
         while let Some(piece) = download.next().await? {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
+use tiltyard_wire::model::id::Noun;
 use tiltyard_wire::model::pipeline::RESULT;
 use tiltyard_wire::task::command::{Known, MAX_FILES, Output as Asked, Reference, Spoken};
 
@@ -137,9 +138,12 @@ fn files(asked: BTreeMap<String, Box<RawValue>>) -> Result<Vec<(Inside, Given)>,
     asked.into_iter().filter(|(_, value)| value.get() != "null").map(file).collect()
 }
 
+/// As strict as `file::Reference` of the model, so that both say the same of a value: whatever else it is, is JSON.
 fn given(value: Box<RawValue>) -> Given {
     let text = value.get();
-    if let Some(known) = text.starts_with('{').then(|| serde_json::from_str::<Known>(text).ok()).flatten() {
+    if let Some(known) = text.starts_with('{').then(|| serde_json::from_str::<Known>(text).ok()).flatten()
+        && known.artifact.noun() == Noun::Artifact
+    {
         return Given::Artifact(Reference::Known(known));
     }
     match serde_json::from_str::<String>(text) {
@@ -222,7 +226,13 @@ fn folder_objection(cwd: &str) -> Option<String> {
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
-    if text.contains("untagged") { "argv must be a list of texts".to_owned() } else { text.to_owned() }
+    if text.contains("enum Reference") {
+        "stdin_artifact must be an artifact's id, or a file as expressions tell of it".to_owned()
+    } else if text.contains("untagged") {
+        "argv must be a list of texts".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -261,22 +271,49 @@ mod tests {
     #[test]
     fn d21_files_and_outputs_are_read() {
         let id = "art_01h2xcejqtf2nbrexx3vqjhp41";
+        let known =
+            format!(r#"{{"artifact": "{id}", "sha256": "ab", "size": 3, "media_type": "x/y", "name": "x"}}"#);
         let command = read(&format!(
             r#"{{"argv": ["x"], "stdin_artifact": "{id}",
-                "files": {{"a/b": {{"artifact": "{id}", "size": 3, "name": "x"}}, "c": "text", "d": {{"k":  1}}, "e": null}},
+                "files": {{"a/b": {known}, "c": "text", "d": {{"k":  1}}, "e": null}},
                 "outputs": {{"f": {{"file": "o/f", "media_type": "text/x"}}, "j": {{"json": "j"}}, "s": {{"stdout": "text"}},
                     "result": {{"schema": {{}}}}}}}}"#
         ))
         .expect("is a command");
         let artifact = id.parse().expect("is an id");
         assert_eq!(command.stdin, Given::Artifact(Reference::Id(artifact)));
-        let known = Given::Artifact(Reference::Known(Known { artifact, sha256: None, size: Some(3) }));
+        let known = Given::Artifact(Reference::Known(Known {
+            artifact,
+            sha256: "ab".to_owned(),
+            size: 3,
+            media_type: "x/y".to_owned(),
+            name: "x".to_owned(),
+        }));
         let given: Vec<Given> = command.files.iter().map(|(_, given)| given.clone()).collect();
         let bytes = |text: &str| Given::Bytes(text.as_bytes().to_vec());
         assert_eq!(given, [known, bytes("text"), bytes(r#"{"k":  1}"#)]);
         assert_eq!((command.outputs.len(), command.needs_server()), (3, true));
         let plain = read(r#"{"argv": ["x"], "files": {"a": "b"}, "outputs": {}}"#).expect("is a command");
         assert!(!plain.needs_server());
+    }
+
+    // SEC16: what only looks like an artifact is JSON.
+    #[test]
+    fn sec16_a_file_has_all_members_of_one_and_no_others() {
+        let whole = r#"{"artifact":"art_01h2xcejqtf2nbrexx3vqjhp41","sha256":"ab","size":3,"media_type":"x/y","name":"x"}"#;
+        let first = |file: &str| {
+            let json = format!(r#"{{"argv": ["x"], "files": {{"a": {file}}}}}"#);
+            read(&json).expect("is a command").files.remove(0).1
+        };
+        assert!(matches!(first(whole), Given::Artifact(_)));
+        for other in [
+            r#"{"artifact":"art_01h2xcejqtf2nbrexx3vqjhp41"}"#.to_owned(),
+            whole.replace("art_", "task_"),
+            whole.replace(r#","name":"x""#, ""),
+            whole.replace(r#""name":"x""#, r#""name":"x","more":1"#),
+        ] {
+            assert_eq!(first(&other), Given::Bytes(other.clone().into_bytes()));
+        }
     }
 
     #[test]
@@ -303,6 +340,7 @@ mod tests {
                 "one of `file`, `json` and `stdout`",
             ),
             (r#"{"argv": ["x"], "outputs": {"a": {"stdout": "yaml"}}}"#, "variant"),
+            (r#"{"argv": ["x"], "stdin_artifact": {"artifact": "x"}}"#, "stdin_artifact must be"),
             (r#"{"argv": ["x"], "stdin": "a", "stdin_artifact": "art_01h2xcejqtf2nbrexx3vqjhp41"}"#, "both"),
         ] {
             let error = read(json).expect_err(json);
