@@ -27,6 +27,7 @@ pub mod repo;
 pub mod retry;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod server;
 pub mod store;
 pub mod submit;
@@ -95,6 +96,7 @@ pub enum Command {
     Repo(repo::Repo),
     DeadLetters(dead_letters::DeadLetters),
     Queues(queues::Queues),
+    Schedule(schedule::Schedule),
     Events(events::Events),
     Logs(logs::Logs),
     Ui(ui::Ui),
@@ -160,6 +162,7 @@ pub fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Some(Command::Repo(command)) => command.run(context),
         Some(Command::DeadLetters(command)) => command.run(context),
         Some(Command::Queues(command)) => command.run(context),
+        Some(Command::Schedule(command)) => command.run(context),
         Some(Command::Events(command)) => command.run(context),
         Some(Command::Logs(command)) => command.run(context),
         Some(Command::Ui(command)) => command.run(context),

@@ -141,7 +141,20 @@ impl Act<'_> {
         &mut self,
         deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let pass = Pass { request_id: self.pass.request_id.clone(), ..Pass::system() };
+        self.in_name_of(&Caller::system().owner, deed)
+    }
+
+    /// The same in somebody's name: what they once asked for is done now.
+    ///
+    /// # Errors
+    /// What `deed` says.
+    pub(crate) fn in_name_of<T>(
+        &mut self,
+        owner: &str,
+        deed: impl FnOnce(&mut Act<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let caller = Caller { owner: owner.to_owned(), ..Caller::system() };
+        let pass = Pass { caller, request_id: self.pass.request_id.clone(), client: None };
         deed(&mut Act {
             tx: self.tx,
             memory: &mut *self.memory,

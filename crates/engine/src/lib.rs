@@ -30,6 +30,7 @@ pub mod readers;
 pub mod repository;
 pub mod reserve;
 pub mod run;
+pub mod schedule;
 pub mod scope;
 pub mod search;
 pub mod service;

@@ -5,6 +5,7 @@ mod advance;
 mod call;
 mod disk;
 mod expire;
+mod fire;
 mod lead;
 mod move_log;
 mod presence;
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(expire::Expire),
         Box::new(advance::Advance),
         Box::new(call::Calls::default()),
+        Box::new(fire::Fire::default()),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),

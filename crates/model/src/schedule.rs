@@ -6,6 +6,7 @@
 //! servers and clocks do.
 
 pub mod cron;
+pub mod kept;
 mod next;
 pub mod zone;
 
@@ -63,7 +64,7 @@ pub enum Timing {
         /// Five fields, or six with seconds first.
         expression: String,
         /// The IANA name of a time zone.
-        zone: String,
+        timezone: String,
     },
     /// Every so often.
     Every {
@@ -132,9 +133,9 @@ impl Timing {
     /// `invalid` with the place: `/cron`, `/timezone` or `/every_ms`.
     pub fn timetable(&self) -> Result<Timetable, Refusal> {
         match self {
-            Self::Cron { expression, zone } => {
+            Self::Cron { expression, timezone } => {
                 let cron: Cron = expression.parse().map_err(Refusal::from)?;
-                let zone = Zone::named(zone).map_err(|error| Refusal::field("/timezone", error))?;
+                let zone = Zone::named(timezone).map_err(|error| Refusal::field("/timezone", error))?;
                 Ok(Timetable::Cron(Box::new(cron), zone))
             }
             Self::Every { every_ms, from_ms } => {
@@ -149,7 +150,8 @@ impl Timing {
 }
 
 impl Timetable {
-    /// The first slot after a moment; `None` when there is none before the year 10000.
+    /// The first slot after a moment; `None` when there is none before the year 10000. A zone's clock is reckoned until 30 December 9999,
+    /// 22:00 UTC.
     pub fn next(&self, after: TimeMs) -> Option<TimeMs> {
         match self {
             Self::Cron(cron, zone) => next::next(cron, zone, after),
@@ -178,15 +180,20 @@ impl Timetable {
         Some(latest)
     }
 
-    /// What is due at `now`. `last` is the last slot that was dealt with, or when the schedule was made or changed.
+    /// What is due at `now`, one slot at a time: the next look is behind it. Slots that are at most a minute old come one by one, in
+    /// their order; the first of them stands for those that were missed before it. `last` is the last slot that was dealt with, or when
+    /// the schedule was made or changed.
     pub fn due(&self, missed: Missed, last: TimeMs, now: TimeMs) -> Option<Due> {
-        let latest = self.latest(last, now)?;
-        let fires = missed == Missed::RunOnce || now - latest <= MISSED_AFTER_MS;
+        // The last moment whose slot was missed.
+        let late = now.saturating_sub(MISSED_AFTER_MS + 1);
+        if let Some(at) = self.next(last.max(late)).filter(|at| *at <= now) {
+            return Some(Due { fire: Some(at), last: at, missed: self.count(last, late) });
+        }
+        let latest = self.latest(last, late)?;
         let slots = self.count(last, latest);
-        Some(Due {
-            fire: fires.then_some(latest),
-            last: latest,
-            missed: if fires { slots.saturating_sub(1) } else { slots },
+        Some(match missed {
+            Missed::RunOnce => Due { fire: Some(latest), last: latest, missed: slots.saturating_sub(1) },
+            Missed::Skip => Due { fire: None, last: latest, missed: slots },
         })
     }
 

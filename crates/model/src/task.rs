@@ -140,8 +140,9 @@ pub struct Unique {
     pub for_ms: Option<DurationMs>,
 }
 
-/// What a submission asks for: everything about a task that does not move by itself.
-#[derive(Debug, Clone, PartialEq)]
+/// What a submission asks for: everything about a task that does not move by itself. A schedule keeps one as JSON: a field that
+/// is added later has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The scope.
     pub scope: String,

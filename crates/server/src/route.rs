@@ -15,6 +15,7 @@ pub(crate) mod pipeline;
 pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod schema;
 pub(crate) mod scope;
 pub(crate) mod search;
@@ -93,6 +94,10 @@ handlers! {
     TemplateGet => template::get,
     TemplatePut => template::put,
     TemplateDelete => template::delete,
+    ScheduleList => schedule::list,
+    ScheduleGet => schedule::get,
+    SchedulePut => schedule::put,
+    ScheduleDelete => schedule::delete,
     ScopeList => scope::list,
     ScopeGet => scope::get,
     ScopePut => scope::put,

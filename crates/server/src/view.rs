@@ -9,4 +9,5 @@ pub(crate) mod inbox;
 pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod task;

@@ -41,6 +41,8 @@ mod record;
 mod right;
 #[path = "api/run.rs"]
 mod run;
+#[path = "api/schedule.rs"]
+mod schedule;
 #[path = "api/scope.rs"]
 mod scope;
 #[path = "api/search.rs"]

@@ -30,6 +30,7 @@ pub mod postgres;
 pub mod repository;
 pub mod rows;
 pub mod run;
+pub mod schedule;
 pub mod search;
 pub mod server;
 pub mod sign_in;

@@ -22,6 +22,7 @@ pub mod problem;
 pub mod queue;
 pub mod repository;
 pub mod run;
+pub mod schedule;
 pub mod scope;
 pub mod search;
 pub mod sign_in;

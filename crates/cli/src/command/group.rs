@@ -26,6 +26,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "cancel",
             "retry",
             "queues",
+            "schedule",
         ],
     ),
     ("Watch", &["events", "logs", "ui"]),

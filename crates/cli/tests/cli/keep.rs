@@ -2,7 +2,7 @@
 
 use crate::fake::Fake;
 use crate::golden::{Run, assert_golden};
-use crate::sample::{TASK, TOKEN, audit_entry, event, page, queue, repository, task, token};
+use crate::sample::{TASK, TOKEN, audit_entry, event, page, queue, repository, schedule, task, token};
 use serde_json::json;
 use tiltyard_model::audit::{Act, ActResult, Action, Entry, Head};
 
@@ -34,6 +34,40 @@ fn c19_repositories_are_added_listed_shown_and_removed() {
     assert_golden("repository.txt", &Run::against(&fake, &["repo", "demo", "--scope", "default"]).done());
     assert_eq!(Run::against(&fake, &["repo", "remove", "demo"]).done(), "demo is forgotten\n");
     assert_eq!(fake.asked()[2].line, "GET /repositories/demo?scope=default");
+}
+
+// D29: schedules are saved, listed, shown, paused, resumed and removed.
+#[test]
+fn d29_schedules_are_saved_listed_shown_paused_and_removed() {
+    let fake = Fake::start()
+        .on("PUT /schedules/nightly", 200, &schedule(false))
+        .on("GET /schedules", 200, &page(&[schedule(false), schedule(true)]))
+        .on("GET /schedules/nightly", 200, &schedule(false))
+        .on_raw("DELETE /schedules/nightly", 204, "text/plain", "");
+    let put = ["schedule", "put", "nightly"];
+    let night = ["--cron", "30 2 * * *", "--timezone", "Europe/Berlin", "--pipeline", "checks"];
+    let terms = ["--input", "n=1", "--input", "who=ada", "--missed", "skip", "--overlap", "queue"];
+    Run::against(&fake, &[&put[..], &night, &terms].concat()).done();
+    let task = r#"{"kind":"note","title":"Look","payload":{"b":1,"a":2}}"#;
+    Run::against(&fake, &[&put[..], &["--every", "15m", "--task", task]].concat()).done();
+    assert_golden("schedules.txt", &Run::against(&fake, &["schedule"]).done());
+    assert_golden("schedule.txt", &Run::against(&fake, &["schedule", "show", "nightly"]).done());
+    Run::against(&fake, &["schedule", "pause", "nightly"]).done();
+    let removed = Run::against(&fake, &["schedule", "delete", "nightly", "--scope", "default"]).done();
+    assert_eq!(removed, "nightly is removed; what it started stays\n");
+    let asked = fake.asked();
+    let pipeline = json!({"cron": "30 2 * * *", "timezone": "Europe/Berlin", "pipeline": "checks",
+        "input": {"n": 1, "who": "ada"}, "missed": "skip", "overlap": "queue", "paused": false});
+    let every = json!({"every_ms": 900_000, "task": {"kind": "note", "title": "Look", "payload": {"a": 2, "b": 1}},
+        "missed": "run_once", "overlap": "skip", "paused": false});
+    let paused = json!({"scope": "default", "cron": "30 2 * * *", "timezone": "Europe/Berlin",
+        "task": {"kind": "note", "title": "Look", "payload": {"a": [1]}}, "missed": "run_once", "overlap": "skip",
+        "paused": true});
+    assert_eq!([&asked[0].body, &asked[1].body, &asked[5].body], [&pipeline, &every, &paused]);
+    assert_eq!(asked[6].line, "DELETE /schedules/nightly?scope=default");
+    for wrong in [&["--every", "15m"][..], &["--cron", "* * * * *", "--every", "1m", "--pipeline", "p"]] {
+        assert_eq!(Run::against(&fake, &[&put[..], wrong].concat()).code, 2);
+    }
 }
 
 #[test]

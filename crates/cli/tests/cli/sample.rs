@@ -132,6 +132,15 @@ pub(crate) fn queue(name: &str, paused: bool) -> Value {
     })
 }
 
+pub(crate) fn schedule(paused: bool) -> Value {
+    json!({
+        "scope": "default", "name": "nightly", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "every_ms": null, "from": null,
+        "pipeline": null, "input": null, "task": {"kind": "note", "title": "Look", "payload": {"a": [1]}}, "missed": "run_once",
+        "overlap": "skip", "paused": paused, "revision": 3, "next": if paused { json!([]) } else { json!([AT]) },
+        "last": {"slot": AT, "became": "started", "task": TASK, "run": null, "error": null}, "saved_by": "ada", "updated_at": AT,
+    })
+}
+
 pub(crate) fn token() -> Value {
     json!({
         "id": TOKEN, "label": "laptop", "owner": "ada", "groups": [], "role": "operator", "scopes": ["default"],

@@ -16,6 +16,7 @@ mod pipeline;
 mod queue;
 #[path = "../task/rig.rs"]
 mod rig;
+mod schedule;
 mod scope;
 mod sign_in;
 mod template;

@@ -194,8 +194,10 @@ macro_rules! with_runs {
                 slot: String,
                 /// How many.
                 count: u64,
-                /// Why: `missed`, `overlap`, `input`, `error`.
+                /// Why: `missed`, `overlap`, `duplicate`, `error`.
                 reason: String,
+                /// What refused it.
+                error: Option<String>,
             }
         }
     };

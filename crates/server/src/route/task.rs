@@ -4,7 +4,7 @@ pub(crate) mod bulk;
 pub(crate) mod filter;
 pub(crate) mod log;
 pub(crate) mod submit;
-mod template;
+pub(crate) mod template;
 pub(crate) mod work;
 
 use crate::ask::Ask;

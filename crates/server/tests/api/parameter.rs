@@ -69,6 +69,7 @@ async fn api7_what_is_misspelt_is_told() {
         "/templates",
         "/pipelines",
         "/runs",
+        "/schedules",
         "/repositories",
         "/agents",
         "/audit",

@@ -29,6 +29,10 @@ async fn sample(server: &TestServer, endpoint: Endpoint) -> (String, &'static st
         ),
         Endpoint::PipelineDelete => ("/pipelines/none".to_owned(), ""),
         Endpoint::ScopePut => ("/scopes/default".to_owned(), r#"{"description":"mine"}"#),
+        Endpoint::SchedulePut => {
+            ("/schedules/new".to_owned(), r#"{"cron":"0 0 * * *","task":{"kind":"note","title":"t"}}"#)
+        }
+        Endpoint::ScheduleDelete => ("/schedules/none".to_owned(), ""),
         Endpoint::TemplateDelete => ("/templates/none".to_owned(), ""),
         Endpoint::ScopeDelete => ("/scopes/default".to_owned(), ""),
         Endpoint::DeadLetterDelete => {

@@ -229,6 +229,8 @@ CREATE TABLE schedule (
     next_at    INTEGER,
     created_by INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- What became of the last slot (JSON).
+    last       TEXT,
     PRIMARY KEY (scope, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX schedule_due ON schedule (next_at) WHERE paused = 0 AND next_at IS NOT NULL;
@@ -246,7 +248,6 @@ CREATE TABLE schedule_start (
     PRIMARY KEY (scope, name, revision, at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX schedule_start_open ON schedule_start (scope, name, state, at) WHERE state IN (0, 1);
-CREATE INDEX schedule_start_by_task ON schedule_start (task) WHERE task IS NOT NULL AND state IN (0, 1);
 
 -- Artifacts that a run's input or a subject that is used again names.
 CREATE TABLE artifact_ref (

@@ -15,6 +15,7 @@ mod pipeline;
 mod repository;
 mod run;
 mod run_part;
+mod schedule;
 mod search;
 mod sign_in;
 mod task;

@@ -8,7 +8,7 @@ use super::{
 use crate::page::{NoQuery, Page, PageQuery, PartQuery, ScopeQuery};
 use crate::{
     agent, artifact, audit, board, change, dead_letter, event, gate, health, inbox, pipeline, queue,
-    repository, run, scope, search, sign_in, system, task, template, token,
+    repository, run, schedule, scope, search, sign_in, system, task, template, token,
 };
 use schemars::{Schema, SchemaGenerator};
 use tiltyard_model::role::Right;
@@ -146,6 +146,14 @@ endpoints! {
     TemplatePut = Put "/templates/{name}", Operate, Normal, ScopeQuery, Json(template::Put), Json(template::View), 200;
     /// Deletes a template.
     TemplateDelete = Delete "/templates/{name}", Operate, Normal, ScopeQuery, Empty, Empty, 204;
+    /// The schedules.
+    ScheduleList = Get "/schedules", Read, Light, PageQuery, Empty, Json(Page<schedule::View>), 200;
+    /// One schedule, with its next slots and what became of the last one.
+    ScheduleGet = Get "/schedules/{name}", Read, Light, ScopeQuery, Empty, Json(schedule::View), 200;
+    /// Saves a schedule.
+    SchedulePut = Put "/schedules/{name}", Operate, Normal, ScopeQuery, Json(schedule::Put), Json(schedule::View), 200;
+    /// Removes a schedule; what it started stays.
+    ScheduleDelete = Delete "/schedules/{name}", Operate, Normal, ScopeQuery, Empty, Empty, 204;
     /// The scopes of the token.
     ScopeList = Get "/scopes", ReadWork, Light, PageQuery, Empty, Json(Page<scope::View>), 200;
     /// One scope.

@@ -21,7 +21,7 @@ type Misfit = (usize, Refusal);
 /// # Errors
 /// 403 for a scope that is not the token's; 413 when they fill in too much; 422 for a template that is not there, or
 /// whose fields are none of a task.
-pub(super) async fn fill(ask: &Ask, named: Option<&str>, tasks: &mut [Submit]) -> Result<(), Misfit> {
+pub(crate) async fn fill(ask: &Ask, named: Option<&str>, tasks: &mut [Submit]) -> Result<(), Misfit> {
     let places = places(ask, named, tasks)?;
     if places.is_empty() {
         return Ok(());

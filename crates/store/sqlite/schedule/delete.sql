@@ -1,0 +1,1 @@
+DELETE FROM schedule WHERE scope = ?1 AND name = ?2
