@@ -12,6 +12,7 @@ pub(crate) mod call;
 pub mod cancel;
 mod carry;
 mod child;
+pub mod due;
 mod event;
 mod feedback;
 mod fields;
@@ -29,6 +30,7 @@ pub mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
 mod thing;
+pub(crate) mod wait;
 mod work;
 
 pub use begin::MAX_BEGUN;

@@ -7,6 +7,7 @@ mod disk;
 mod expire;
 mod fire;
 mod lead;
+mod listen;
 mod move_log;
 mod presence;
 mod prune;
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Box<dyn Service>> {
         Box::new(advance::Advance),
         Box::new(call::Calls::default()),
         Box::new(fire::Fire::default()),
+        Box::new(listen::Listen::default()),
         Box::new(presence::Presence),
         Box::new(prune::Prune),
         Box::new(retire::Retire::default()),

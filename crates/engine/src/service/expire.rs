@@ -1,9 +1,10 @@
-//! Moves scheduled tasks whose time has come, cancels those past their deadline, ends gates whose time is over, and tells
-//! people of those that nobody decides.
+//! Moves scheduled tasks whose time has come, cancels those past their deadline, ends gates whose time is over, tells people of
+//! those that nobody decides, and ends what stages of runs wait for.
 
 use super::{Ran, Run, Service, more};
 use crate::gate::expire::{self, expire_due};
 use crate::gate::tell::{self, tell_due};
+use crate::run::due as runs;
 use crate::task::due::{MAX_DUE, end_overdue, start_scheduled};
 use crate::{Act, Engine, Pass, Urgency};
 use std::time::Duration;
@@ -27,11 +28,11 @@ impl Service for Expire {
             let overdue = engine.enter(Pass::system(), Urgency::Urgent, end_overdue).await;
             let due = engine.enter(Pass::system(), Urgency::Urgent, start_scheduled).await;
             let gates = engine.enter(Pass::system(), Urgency::Urgent, gates_due).await;
+            let times = engine.enter(Pass::system(), Urgency::Urgent, runs::end_due).await;
             // Each for itself: what is wrong with one is told once the others have had their turn.
-            match gates? {
-                Ran::More => Ok(Ran::More),
-                Ran::Done => Ok(more(overdue?.max(due?), MAX_DUE as usize)),
-            }
+            let times = more(times?, runs::MAX_DUE as usize);
+            let tasks = more(overdue?.max(due?), MAX_DUE as usize);
+            Ok(if [gates?, times, tasks].contains(&Ran::More) { Ran::More } else { Ran::Done })
         })
     }
 }
