@@ -204,13 +204,18 @@ pub fn keep(act: &mut Act<'_>, scope: i64, checked: &Checked) -> Result<i64, Ref
 /// Takes a name away. Runs that were started by it go on, with the definition that they have.
 ///
 /// # Errors
-/// 403 `scope_forbidden`; 404; 422 `unknown_scope`.
+/// 403 `scope_forbidden`; 404; 409 `in_use` while a schedule starts it; 422 `unknown_scope`.
 pub fn delete(act: &mut Act<'_>, scope: &str, name: &str) -> Result<(), Refusal> {
     may_name(&act.pass.caller, scope)?;
     let key = act.scope_key(scope)?;
     let head = pipeline::head(act.tx, key, name).map_err(refusal_of)?;
     let head =
         head.filter(|head| head.deleted_at.is_none()).ok_or_else(|| Refusal::missing("pipeline", name))?;
+    if let Some(schedule) = tiltyard_store::schedule::of_pipeline(act.tx, key, name).map_err(refusal_of)? {
+        let text =
+            format!("the schedule `{schedule}` starts it: remove that first, or let it start something else");
+        return Err(Refusal::new(Code::InUse, text).with("schedule", schedule));
+    }
     pipeline::delete(act.tx, key, name, act.now.wall).map_err(refusal_of)?;
     act.audit(Told::done(scope, Action::PipelineDeleted, name).with("number", head.number))?;
     act.event(key, &Subject::from(name), None, &PipelineDeleted {})

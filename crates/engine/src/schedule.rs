@@ -5,7 +5,9 @@ mod launch;
 
 use crate::act::record::Told;
 use crate::act::{Act, refusal_of};
+use crate::run::{Asked, Which};
 use crate::scope::{may_name, of_read};
+use crate::{Engine, pipeline};
 use tiltyard_model::audit::Action;
 use tiltyard_model::event::{ScheduleDeleted, ScheduleSaved, Subject};
 use tiltyard_model::refusal::{Code, Fault, Refusal};
@@ -97,6 +99,19 @@ pub fn get(rows: &Rows, caller: &Caller, scope: &str, name: &str) -> Result<Sche
     found.ok_or_else(|| Refusal::missing("schedule", name))
 }
 
+impl Engine {
+    /// Looks, outside of the door, whether the pipeline of a schedule could be started now, with its input.
+    ///
+    /// # Errors
+    /// 403 `scope_forbidden`, `queue_forbidden`; 422 `unknown_pipeline`, and `invalid` for an input that does not meet the schema.
+    pub async fn may_schedule(&self, caller: &Caller, put: &Put) -> Result<(), Refusal> {
+        let What::Pipeline { name, input } = &put.what else { return Ok(()) };
+        let which = Which::Named { name: name.clone(), number: None };
+        let asked = Asked { scope: put.scope.clone(), which, input: Some(input.clone()), title: None };
+        self.ready_run(caller, asked).await.map(drop)
+    }
+}
+
 /// Saves a schedule. One that says something new begins now: of what was due before, nothing is started. The same again changes
 /// nothing.
 ///
@@ -108,7 +123,7 @@ pub fn put(act: &mut Act<'_>, put: Put) -> Result<Schedule, Refusal> {
     let mut wanted = wanted(act, put, known.as_ref());
     Refusal::from_faults(faults(&wanted)).map_or(Ok(()), Err)?;
     let scope = act.scope_key(&wanted.scope)?;
-    can_be_started(act, &wanted.what)?;
+    can_be_started(act, &wanted)?;
     match known {
         Some(known) if known.says_the_same(&wanted) => return Ok(known),
         Some(known) => wanted.revision = known.revision + 1,
@@ -159,13 +174,16 @@ fn timing(when: When, known: Option<&Schedule>, now: TimeMs) -> Timing {
 }
 
 /// What could not be started now is refused now, and not at its first slot.
-fn can_be_started(act: &Act<'_>, what: &What) -> Result<(), Refusal> {
-    match what {
+fn can_be_started(act: &Act<'_>, wanted: &Schedule) -> Result<(), Refusal> {
+    match &wanted.what {
         What::Task(spec) if spec.kind == CHANGE_KIND => {
             crate::change::prepare::prepare(act, spec).map(drop).map_err(of_task)
         }
         What::Task(_) => Ok(()),
         What::Pipeline { name, .. } => {
+            if pipeline::published(act.tx, (&wanted.scope, name), None)?.is_some() {
+                return Ok(());
+            }
             let text = format!("there is no pipeline `{name}` in this scope: publish it first");
             Err(Refusal::fault(Code::UnknownPipeline, "/pipeline", text))
         }

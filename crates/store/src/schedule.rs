@@ -6,11 +6,11 @@ use crate::name::json;
 use crate::rows::{Rows, Tx};
 use crate::template::Window;
 use tiltyard_model::id::{Id, Noun};
-use tiltyard_model::schedule::kept::{Last, Schedule};
+use tiltyard_model::schedule::kept::{Last, Schedule, What};
 use tiltyard_model::schedule::{Missed, Overlap, Timing};
 use tiltyard_model::time::TimeMs;
 
-/// A schedule of which a slot has come, or comes soon: as much of it as is needed to reckon.
+/// A schedule of which a slot has come, or comes soon: as much of it as is needed to reckon, and to make ready what it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Due {
     /// Its scope.
@@ -27,6 +27,10 @@ pub struct Due {
     pub last_at: TimeMs,
     /// Its next slot.
     pub next_at: TimeMs,
+    /// What it starts.
+    pub what: What,
+    /// Who saved it.
+    pub saved_by: String,
 }
 
 /// A slot that is dealt with.
@@ -170,6 +174,8 @@ pub fn due(rows: &Rows, until: TimeMs, limit: u32) -> Result<Vec<Due>> {
             missed: missed(row, 4)?,
             last_at: row.int(5)?,
             next_at: row.int(6)?,
+            what: what(row, 7)?,
+            saved_by: row.text(8)?,
         })
     })
 }
@@ -232,6 +238,22 @@ pub fn open(tx: &Tx, scope: i64, name: &str, limit: u32) -> Result<Vec<Id>> {
     Ok(found.into_iter().flatten().collect())
 }
 
+/// The run of the same schedule that begins when this run ends, where one waits and no other is under way.
+///
+/// # Errors
+/// When the store is broken.
+pub fn next_of_queue(rows: &Rows, run: i64) -> Result<Option<i64>> {
+    rows.one(sql!("schedule/next_of_queue"), &[run.into()], |row| row.int(0))
+}
+
+/// A schedule that starts a pipeline, by its name.
+///
+/// # Errors
+/// When the store is broken.
+pub fn of_pipeline(rows: &Rows, scope: i64, pipeline: &str) -> Result<Option<String>> {
+    rows.one(sql!("schedule/of_pipeline"), &[scope.into(), pipeline.into()], |row| row.text(0))
+}
+
 /// Which of what is kept of a schedule's slots is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forget {
@@ -256,19 +278,24 @@ fn timing(row: &Row<'_>, place: usize) -> Result<Timing> {
     serde_json::from_str(&text).map_err(|error| row.unreadable(format!("column {place}: {error}")))
 }
 
+fn what(row: &Row<'_>, place: usize) -> Result<What> {
+    let text = row.text(place)?;
+    serde_json::from_str(&text).map_err(|error| row.unreadable(format!("column {place}: {error}")))
+}
+
 fn missed(row: &Row<'_>, place: usize) -> Result<Missed> {
     let word = row.text(place)?;
     Missed::parse(&word).ok_or_else(|| row.unreadable(format!("no rule is called {word}")))
 }
 
 fn schedule_of(row: &Row<'_>) -> Result<Schedule> {
-    let (what, overlap) = (row.text(4)?, row.text(6)?);
+    let overlap = row.text(6)?;
     Ok(Schedule {
         scope: row.text(0)?,
         name: row.text(1)?,
         revision: row.int(2)?,
         timing: timing(row, 3)?,
-        what: serde_json::from_str(&what).map_err(|error| row.unreadable(format!("column 4: {error}")))?,
+        what: what(row, 4)?,
         missed: missed(row, 5)?,
         overlap: Overlap::parse(&overlap)
             .ok_or_else(|| row.unreadable(format!("no rule is called {overlap}")))?,

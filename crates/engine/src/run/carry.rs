@@ -203,8 +203,12 @@ fn turned(act: &mut Act<'_>, work: &mut Work, news: &News, state: RunState) -> R
 /// The run has ended: whoever started it hears of it.
 fn over(act: &mut Act<'_>, work: &mut Work, news: &News, state: RunState) -> Result<(), Refusal> {
     let Some(live) = act.memory.runs.get(news.run) else { return Ok(()) };
-    let Some((parent, part)) = live.parent else { return Ok(()) };
-    let stops = live.run.head.stops;
+    let (above, stops) = (live.parent, live.run.head.stops);
+    if live.scheduled {
+        let next = tiltyard_store::schedule::next_of_queue(act.tx, news.run).map_err(refusal_of)?;
+        work.queue.extend(next.map(|next| News::of(next, Outcome::Begin)));
+    }
+    let Some((parent, part)) = above else { return Ok(()) };
     let (outcome, told) = match state {
         RunState::Succeeded => (Outcome::Succeeded(part), Told::default()),
         RunState::Failed => {

@@ -6,11 +6,12 @@
 
 use super::launch::launch;
 use crate::act::{Act, refusal_of};
+use crate::run::{Asked, Start as Ready, Which};
 use tiltyard_model::event::{ScheduleSkipped, Subject};
 use tiltyard_model::refusal::{Code, Kind, Refusal};
 use tiltyard_model::schedule;
 use tiltyard_model::schedule::Overlap;
-use tiltyard_model::schedule::kept::{Became, Last, MAX_KEPT_STARTS, Schedule};
+use tiltyard_model::schedule::kept::{Became, Last, MAX_KEPT_STARTS, Schedule, What};
 use tiltyard_model::time::{TimeMs, rfc3339};
 use tiltyard_store::schedule::{self as store, Dealt, Due, Forget, Stage, Start};
 
@@ -18,15 +19,32 @@ use tiltyard_store::schedule::{self as store, Dealt, Due, Forget, Stage, Start};
 pub const MAX_DUE: u32 = 100;
 
 /// What is to be done for a schedule that has a slot.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     of: Due,
     due: schedule::Due,
     next_at: Option<TimeMs>,
     /// The last slot that was missed before the one that is started.
     missed_at: Option<TimeMs>,
+    /// The run, or why there can be none.
+    run: Option<Result<Ready, Refusal>>,
     /// Why no slot of it can be reckoned.
     error: Option<String>,
+}
+
+impl Plan {
+    /// Who starts which run, where the slot starts one: to be made ready before the slot is dealt with.
+    pub fn asks(&self) -> Option<(String, Asked)> {
+        let What::Pipeline { name, input } = &self.of.what else { return None };
+        let which = Which::Named { name: name.clone(), number: None };
+        let asked = Asked { scope: self.of.scope.clone(), which, input: Some(input.clone()), title: None };
+        self.due.fire.map(|_| (self.of.saved_by.clone(), asked))
+    }
+
+    /// The run is ready, or cannot be started.
+    pub fn answer(&mut self, run: Result<Ready, Refusal>) {
+        self.run = Some(run);
+    }
 }
 
 /// Reckons what is due of a schedule; `None` when nothing is yet.
@@ -37,13 +55,13 @@ pub fn plan(of: Due, now: TimeMs) -> Option<Plan> {
         Err(refusal) => {
             let due = schedule::Due { fire: None, last: of.next_at, missed: 1 };
             let error = Some(refusal.to_string());
-            return Some(Plan { of, due, next_at: None, missed_at: None, error });
+            return Some(Plan { of, due, next_at: None, missed_at: None, run: None, error });
         }
     };
     let due = table.due(of.missed, of.last_at, now)?;
     let fire = due.fire.filter(|_| due.missed > 0);
     let missed_at = fire.and_then(|at| table.latest(of.last_at, at - 1));
-    Some(Plan { next_at: table.next(due.last), missed_at, of, due, error: None })
+    Some(Plan { next_at: table.next(due.last), missed_at, of, due, run: None, error: None })
 }
 
 /// Deals with the next slot of each; says of how many. What cannot be started for now, because the server is too full, stays due.
@@ -76,7 +94,7 @@ fn deal(act: &mut Act<'_>, plan: &Plan) -> Result<bool, Refusal> {
         Some(at) => {
             let missed = (plan.missed_at.unwrap_or(at), due.missed);
             tell_skipped(act, scope, &found.name, missed, (Became::Missed, None))?;
-            launch(act, scope, &found, at)?
+            launch(act, scope, &found, (at, plan.run.as_ref()))?
         }
         None => nothing(plan),
     };

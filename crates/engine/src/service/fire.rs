@@ -6,6 +6,7 @@ use crate::schedule::fire::{MAX_DUE, fire, plan};
 use crate::{Engine, Pass, Urgency};
 use parking_lot::Mutex;
 use std::time::Duration;
+use tiltyard_model::role::Caller;
 use tiltyard_model::time::DurationMs;
 use tiltyard_store::schedule::due;
 
@@ -45,7 +46,13 @@ impl Service for Fire {
             if soon.is_empty() {
                 return Ok(Ran::Done);
             }
-            let plans: Vec<_> = soon.into_iter().filter_map(|due| plan(due, now)).collect();
+            let mut plans: Vec<_> = soon.into_iter().filter_map(|due| plan(due, now)).collect();
+            for plan in &mut plans {
+                if let Some((owner, asked)) = plan.asks() {
+                    let caller = Caller { owner, ..Caller::system() };
+                    plan.answer(engine.ready_run(&caller, asked).await);
+                }
+            }
             let done = engine.enter(Pass::system(), Urgency::Normal, move |act| fire(act, &plans)).await?;
             // Of each there may be another slot.
             Ok(if done > 0 { Ran::More } else { Ran::Done })

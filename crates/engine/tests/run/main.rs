@@ -10,3 +10,4 @@ mod list;
 mod output;
 mod rerun;
 mod rig;
+mod time;

@@ -94,6 +94,7 @@ pub(crate) async fn put(mut ask: Ask) -> Answer {
     };
     let (missed, overlap, paused) = (body.missed, body.overlap, body.paused);
     let put = Put { scope, name, when, what, missed, overlap, paused };
+    ask.app.engine.may_schedule(&ask.caller, &put).await?;
     let demanded = ask.precondition();
     let deed = move |act: &mut Act<'_>| {
         demanded.check(|| now(act, &put.scope, &put.name))?;
