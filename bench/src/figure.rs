@@ -5,6 +5,7 @@ pub(crate) mod bloat;
 pub(crate) mod drain;
 pub(crate) mod enqueue;
 pub(crate) mod latency;
+pub(crate) mod pipeline;
 
 use crate::process::core_us;
 use crate::report::Report;

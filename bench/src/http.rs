@@ -27,9 +27,18 @@ impl Connection {
 
     /// Posts JSON and gives the answer's body; anything but 2xx is an error.
     pub(crate) async fn post(&mut self, path: &str, body: &[u8]) -> Result<&[u8]> {
+        self.ask("POST", path, body).await
+    }
+
+    /// Gets JSON; anything but 2xx is an error.
+    pub(crate) async fn get(&mut self, path: &str) -> Result<&[u8]> {
+        self.ask("GET", path, &[]).await
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<&[u8]> {
         self.request.clear();
         let head = format!(
-            "POST /api/v1{path} HTTP/1.1\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} /api/v1{path} HTTP/1.1\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.head,
             body.len()
         );

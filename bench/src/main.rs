@@ -11,12 +11,12 @@ mod report;
 mod server;
 
 use anyhow::{Context, Result, bail};
-use figure::{backlog, bloat, drain, enqueue, latency};
+use figure::{backlog, bloat, drain, enqueue, latency, pipeline};
 use plan::Plan;
 use report::Report;
 
 const USAGE: &str = "usage: tiltyard-bench --server PATH [--store sqlite|postgres] [--servers N] [--quick] [--runs N] [FIGURE ...]
-  FIGURE is E30 to E36; all when none is named. BLOAT, only by name and with --store postgres: what ten minutes of an idle transaction cost. --quick uses small counts: it shows that the harness works, not how fast.";
+  FIGURE is E30 to E36; all when none is named. By name only: PIPELINE, stages of runs a second, and BLOAT (with --store postgres), what ten minutes of an idle transaction cost. --quick uses small counts: it shows that the harness works, not how fast.";
 
 fn main() -> Result<()> {
     let plan = Plan::read(std::env::args().skip(1)).context(USAGE)?;
@@ -51,6 +51,7 @@ async fn measure(figure: &str, plan: &Plan) -> Result<Vec<Report>> {
         "E35" => vec![backlog::depth(plan).await?],
         "E36" => vec![backlog::memory(plan).await?],
         "BLOAT" => vec![bloat::idle(plan).await?],
+        "PIPELINE" => vec![pipeline::stages(plan).await?],
         other => bail!("there is no figure {other}"),
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// What is measured on a shared store unless figures are named (E37).
 const SHARED: [&str; 4] = ["E30", "E31", "E32", "E34"];
 /// What is measured only when it is named.
-const BY_NAME: [&str; 1] = ["BLOAT"];
+const BY_NAME: [&str; 2] = ["BLOAT", "PIPELINE"];
 const ALL: [&str; 7] = ["E30", "E31", "E32", "E33", "E34", "E35", "E36"];
 
 /// What to measure.
@@ -48,6 +48,8 @@ pub(crate) struct Counts {
     pub(crate) latency: usize,
     /// The large backlog of E35 and E36.
     pub(crate) backlog: usize,
+    /// Stages of a run of PIPELINE.
+    pub(crate) stages: usize,
     /// Seconds of BLOAT.
     pub(crate) idle_seconds: u64,
 }
@@ -87,9 +89,23 @@ impl Plan {
         // Each run starts it in a folder of its own.
         let server = std::path::absolute(server.context("--server is missing")?)?;
         let mut counts = if quick {
-            Counts { single: 2_000, batch: 10_000, latency: 100, backlog: 20_000, idle_seconds: 5 }
+            Counts {
+                single: 2_000,
+                batch: 10_000,
+                latency: 100,
+                backlog: 20_000,
+                stages: 100,
+                idle_seconds: 5,
+            }
         } else {
-            Counts { single: 200_000, batch: 500_000, latency: 4_000, backlog: 1_000_000, idle_seconds: 600 }
+            Counts {
+                single: 200_000,
+                batch: 500_000,
+                latency: 4_000,
+                backlog: 1_000_000,
+                stages: 1_000,
+                idle_seconds: 600,
+            }
         };
         counts.idle_seconds = idle_seconds.unwrap_or(counts.idle_seconds);
         Ok(Self {

@@ -57,6 +57,11 @@ impl Server {
         Connection::open(self.processes[next].address, &self.worker).await
     }
 
+    /// A connection of an admin to the first: who starts runs.
+    pub(crate) async fn connect_admin(&self) -> Result<Connection> {
+        Connection::open(self.processes[0].address, TOKEN).await
+    }
+
     /// The address of the shared store's database.
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref()
