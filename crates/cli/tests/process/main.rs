@@ -6,5 +6,6 @@ mod fault;
 mod guide;
 mod live;
 mod main_job;
+mod pipeline;
 mod server;
 mod up;
