@@ -15,3 +15,5 @@ mod pool;
 mod session;
 mod site;
 mod upgrade;
+
+pub(crate) use site::{cluster, short_or_long};

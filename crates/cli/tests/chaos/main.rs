@@ -19,6 +19,7 @@ mod line;
 mod load;
 mod measure;
 mod mishap;
+mod pipeline;
 mod power;
 mod rollback;
 mod seen;

@@ -28,12 +28,12 @@ pub(super) fn is_soak() -> bool {
 }
 
 /// One number in `make test`, another in `make soak`.
-pub(super) fn short_or_long<T>(short: T, long: T) -> T {
+pub(crate) fn short_or_long<T>(short: T, long: T) -> T {
     if is_soak() { long } else { short }
 }
 
 /// A server of PostgreSQL of a test's own, with an empty database.
-pub(super) fn cluster(sync: Sync, settings: &[&str]) -> Cluster {
+pub(crate) fn cluster(sync: Sync, settings: &[&str]) -> Cluster {
     let cluster = Cluster::start(sync, settings).expect("PostgreSQL starts");
     cluster.ask("postgres", &format!("CREATE DATABASE {DATABASE}")).expect("a database");
     cluster
