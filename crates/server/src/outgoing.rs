@@ -100,7 +100,7 @@ struct Leg {
     body: Sends,
 }
 
-/// To whom a leg goes. What a stage says in its headers is for nobody but the place that it named.
+/// To whom a leg goes. What a stage says in its headers and its body is for nobody but the place that it named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whose {
     Named,
@@ -164,6 +164,18 @@ impl Leg {
         let (method, body) =
             if asks { (Method::GET, Sends::Nothing) } else { (self.method.clone(), self.body) };
         let stays = self.whose == Whose::Named && url.origin() == self.url.origin();
+        let shown = self.shown();
+        if self.url.scheme() == "https" && url.scheme() == "http" {
+            return Err(CallError::lasting(format!(
+                "{shown} leads from https:// to http://, which is not followed"
+            )));
+        }
+        if !stays && body == Sends::Body {
+            let to = url.host_str().unwrap_or_default();
+            return Err(CallError::lasting(format!(
+                "{shown} wants what it was sent to be sent to {to}: the body is for the place that the stage names. Name that one in `url`"
+            )));
+        }
         Ok(Some(Self { method, url, whose: if stays { Whose::Named } else { Whose::Other }, body }))
     }
 }
