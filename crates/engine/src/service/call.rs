@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Calls {
     /// Those that this process makes, and whom they go to.
     own: Mutex<BTreeMap<(i64, Part), String>>,
+    /// The run from which the next look goes on, so that many calls to a slow machine do not hide those of later runs.
+    from: Mutex<i64>,
 }
 
 type Making<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -121,9 +123,13 @@ impl Calls {
         if self.own.lock().len() >= MAX_CALLS {
             return Ok(Vec::new());
         }
+        let from = *self.from.lock();
         let open = engine
-            .read(|rows| open(rows, State::ToCall, 0, MAX_ROWS).map_err(crate::act::refusal_of))
+            .read(move |rows| open(rows, State::ToCall, from, MAX_ROWS).map_err(crate::act::refusal_of))
             .await?;
+        // A run with more than one look's worth gets its turn again once all others had theirs.
+        let is_full = open.len() == MAX_ROWS as usize;
+        *self.from.lock() = open.last().filter(|_| is_full).map_or(0, |last| last.run.saturating_add(1));
         let chosen = self.choose(open);
         if chosen.is_empty() {
             return Ok(Vec::new());
