@@ -388,9 +388,8 @@ async fn d29_the_year_9999() {
     at(&rig, "9999-12-30T21:59:30Z").await;
     let saved = save(&rig, putting("last", cron("* * * * *", "UTC"))).await;
     assert_eq!(saved.upcoming().len(), 1);
-    pass(&rig, 2, MINUTE_MS).await;
-    assert_eq!(slots(&rig).await, ["9999-12-30T22:00"]);
-    let after = look(&rig, "last").await;
+    rig.clock.advance(MINUTE_MS);
+    let after = save(&rig, putting("after", cron("* * * * *", "UTC"))).await;
     assert_eq!((after.next_at, after.upcoming()), (None, vec![]));
     let never = save(&rig, putting("never", cron("0 0 1 1 *", "UTC"))).await;
     assert_eq!(never.next_at, None);
