@@ -53,7 +53,7 @@ INSERT INTO change VALUES (1, 1, 5, 'r', 0, NULL, NULL, 1, '{}', 1);
 INSERT INTO change_proposal VALUES (1, 1, '{}');
 INSERT INTO change_check VALUES (1, 5, '{}');
 INSERT INTO gate VALUES (1, 1, 'open', 's', 1, '{}', 1, 2, NULL, 1, 0, 1, NULL, NULL, 1, '{}', 7, 8);
-INSERT INTO gate_vote VALUES (1, 1, 'i', '{}');
+INSERT INTO gate_vote VALUES (1, 1, 'i', '{}', 9);
 INSERT INTO pipeline_version VALUES (1, 1, 'd', 'stages: []', '{}', '{}', 1, 5);
 INSERT INTO pipeline VALUES (1, 'p', 1, 1, 5, 1, NULL);
 INSERT INTO pipeline_history VALUES (1, 'p', 1, 1, 5, 1);
@@ -69,7 +69,7 @@ INSERT INTO run_output VALUES (1, 0, 1, -1, 'notes', 2, 1, NULL), (1, 0, 1, -1, 
 INSERT INTO run_timer VALUES (1, 1, 1, -1, 0, 0, 9223372036854775807);
 INSERT INTO run_wait VALUES (1, 1, 1, -1, 0, 1, 8, NULL, 9);
 INSERT INTO run_call VALUES (1, 1, 1, 3, 1, '{}', 1, 2, 'a', 5);
-INSERT INTO schedule VALUES (1, 's', 1, '{}', '{}', 'skip', 'skip', 0, 5, NULL, 1, 5);
+INSERT INTO schedule VALUES (1, 's', 1, '{}', '{}', 'skip', 'skip', 0, 5, NULL, 1, 5, '{}');
 INSERT INTO schedule_start VALUES (1, 's', 1, 5, 1, NULL, 0, NULL);
 INSERT INTO artifact_ref VALUES (1, 1);
 UPDATE meta SET value = '3' WHERE key = 'epoch';

@@ -3,7 +3,7 @@ use std::process::Command;
 use std::sync::Barrier;
 use tiltyard_store::Error;
 use tiltyard_store::postgres::{Options, Store, migrate_down, migrations};
-use tiltyard_store::task::boot::last_key;
+use tiltyard_store::task::list::due;
 use tiltyard_testkit::postgres::program;
 
 // O10: servers that start at once migrate once, and agree about the ids of the store.
@@ -75,7 +75,7 @@ fn o10_ended_tasks_are_counted_and_older_servers_hand_over() {
 fn o10_a_step_waits_for_whoever_reads() {
     let database = database();
     let (store, writer) = Store::open(&Options::new(&database.url, [7; 16])).expect("opens");
-    migrate_down(&Options::new(&database.url, [7; 16]), 2).expect("goes down");
+    migrate_down(&Options::new(&database.url, [7; 16]), 4).expect("goes down");
     drop(writer);
     let hasty = Options { patience: hasty(), ..Options::new(&database.url, [7; 16]) };
     let waits = format!(
@@ -85,7 +85,7 @@ fn o10_a_step_waits_for_whoever_reads() {
     );
     let mut reader = store.reader().expect("reads");
     let upgrade = reader.read(|rows| {
-        last_key(rows)?;
+        due(rows, 5, 1)?;
         let upgrade = std::thread::spawn(move || Store::open(&hasty).map(drop));
         while psql(&database, &waits) != "1" && !upgrade.is_finished() {}
         Ok::<_, Error>(upgrade)
