@@ -1,6 +1,6 @@
 //! Pipelines: named definitions of stages (D20). `docs/decision/0007-pipelines.md` says why the language is as it is.
 //!
-//! A definition is YAML or JSON with `input` (a JSON Schema) and `stages`. [`read`] takes it and tells every mistake at
+//! A definition is YAML or JSON with `input` (a JSON Schema) and `stages`. [`read()`] takes it and tells every mistake at
 //! once, each with line and column: names that nobody has, needs in a circle, values that cannot be, expressions that
 //! look up what is not there when they are evaluated. What is read and kept is the same wherever it came from:
 //! [`Definition::to_value`] is its canonical form, and [`read_kept`] reads that again.

@@ -1,5 +1,5 @@
 //! The JSON Schema of a definition, as it is served: for editors, which complete names and mark what cannot be. What it
-//! takes is a little more than [`super::read`] does, for a schema knows nothing of names, circles and expressions.
+//! takes is a little more than [`super::read()`] does, for a schema knows nothing of names, circles and expressions.
 
 use super::form::{Field, Filled, Form, MAX_TEXT_BYTES, MAX_TEXTS, Needed};
 use super::timeout::most_ms;
