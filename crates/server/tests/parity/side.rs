@@ -17,6 +17,9 @@ use tokio::net::TcpStream;
 /// The headers that are compared; of the last three only whether they are there.
 const HEADERS: &[&str] = &["content-type", "location", "etag", "retry-after", "content-range"];
 
+/// How often it is looked whether something of a run is still to begin.
+const TRIES: usize = 50;
+
 pub(crate) struct Side {
     server: TestServer,
     pub(crate) names: Names,
@@ -64,6 +67,7 @@ impl Side {
                 headers.insert(name.to_owned(), value);
             }
         }
+        self.begin().await;
         let mut body = match serde_json::from_slice(&body) {
             Ok(value) => value,
             Err(_) => lines(&body),
@@ -99,6 +103,18 @@ impl Side {
             read[end + 4..].to_vec()
         };
         (status, head, body)
+    }
+
+    /// Lets begin what of runs is to begin, as the services of the server do a moment later; what has to wait stays.
+    async fn begin(&self) {
+        let engine = self.server.running().engine();
+        for _ in 0..TRIES {
+            engine.begin_stages().await.unwrap();
+            let is_idle = |act: &mut Act<'_>| Ok(act.memory.runs.is_idle());
+            if engine.enter(Pass::system(), Urgency::Urgent, is_idle).await.unwrap() {
+                return;
+            }
+        }
     }
 
     /// Lets everything happen that time brings, in one deed: the services of the server find nothing left.
